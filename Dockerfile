@@ -1,0 +1,1 @@
+src/cambrian/sandbox/Dockerfile

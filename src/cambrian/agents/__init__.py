@@ -1,0 +1,1 @@
+"""What evolves: source trees, seed agents, mechanisms, improvers (imports nothing by itself)."""

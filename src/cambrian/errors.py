@@ -1,0 +1,55 @@
+"""Every error Cambrian raises on purpose, with the exit code of its kind.
+
+::
+
+    CambrianError            1   something failed
+    ├── UsageError           2   what was asked for makes no sense
+    │   └── InvalidAgent     2   a source tree that breaks the rules for agents
+    ├── NotFound             3   no such archive, agent, benchmark, ...
+    ├── Unreachable          4   a daemon, an engine or an endpoint does not answer
+    ├── Refused              5   we could, but must not (locked, newer, unsandboxed)
+    └── SandboxBroken        1   the sandbox or the host broke; never the agent's fault
+
+A message says what was expected, what came, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class CambrianError(Exception):
+    """The root of the tree; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class UsageError(CambrianError):
+    """Settings, names or files that make no sense."""
+
+    exit_code = 2
+
+
+class InvalidAgent(UsageError):
+    """A source tree that breaks the rules for agents (size, names, syntax, class)."""
+
+
+class NotFound(CambrianError):
+    """Something named does not exist."""
+
+    exit_code = 3
+
+
+class Unreachable(CambrianError):
+    """A daemon, an engine or an endpoint does not answer."""
+
+    exit_code = 4
+
+
+class Refused(CambrianError):
+    """The action is possible, and must not be done."""
+
+    exit_code = 5
+
+
+class SandboxBroken(CambrianError):
+    """The sandbox or the host broke. The verdict is `broken`: it is retried and never
+    counts against the agent."""

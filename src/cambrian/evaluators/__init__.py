@@ -1,0 +1,1 @@
+"""How a learner is judged: benchmarks, metrics, statistics, the evaluation job."""

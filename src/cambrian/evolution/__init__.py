@@ -1,0 +1,1 @@
+"""The loop: selection, proposing, admission, scheduling, budget."""

@@ -1,0 +1,284 @@
+"""The trusted end of a job's channel: ask, check the answer, believe nothing else.
+
+The shape and type of every answer are known before it is asked for; a deadline covers the whole
+exchange; bytes that wait before a request was sent are an early answer and end the job.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cambrian.sandbox.failures import LearnerFailed
+from cambrian.sandbox.limits import Limits
+from cambrian.sandbox.runner.frames import (
+    Array,
+    ChannelClosed,
+    DeadlinePassed,
+    Expect,
+    Frame,
+    FrameError,
+    FrameSocket,
+    Kind,
+)
+
+FLOAT = np.dtype("<f4")
+ALIGNMENT = 64
+MAX_FLOPS = 1 << 62
+MAX_QUESTIONS = 32
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What is sent of a `TaskSpec` (the contract's dataclass needs torch; this side does not)."""
+
+    kind: str
+    input_shape: tuple[int, ...]
+    outputs: int
+    task_identity: bool = False
+    boundaries: bool = False
+    observations: int = 0
+    batch_size: int = 0
+    memory_bytes: int = 0
+    flops: int = 0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the learner's own process counted: believable only as far as it is checked."""
+
+    flops: int
+    state_bytes: int
+
+
+class Channel:
+    """One job's channel. Every method raises `LearnerFailed`, or `ChannelClosed` when the other
+    end is gone (the session then finds out why)."""
+
+    def __init__(self, door: FrameSocket, share: Path, limits: Limits) -> None:
+        self.door = door
+        self.share = share
+        self.limits = limits
+        self.ends = time.monotonic() + limits.job_s
+        self._sequence = 0
+        self._rows: dict[str, int] = {}
+        self._outputs = 0
+
+    # -- a learner's job ---------------------------------------------------------------
+
+    def start(self, stream: Stream, seed: int, device: str = "cpu") -> None:
+        """Create the learner."""
+        self._outputs = stream.outputs
+        self._ask(Kind.START, {"spec": asdict(stream), "seed": seed, "device": device})
+
+    def publish(self, name: str, arrays: Mapping[str, Array]) -> None:
+        """Reveal arrays as a read-only mapped file: what is in it is known from now on.
+
+        Inputs are float32, labels and orders int64; the first axis of `x` counts the samples.
+        """
+        layout = _write(self.share / "data" / name, arrays)
+        if "x" in arrays:
+            self._rows[name] = len(arrays["x"])
+        self._ask(Kind.PUBLISH, {"file": name, "arrays": layout})
+
+    def span(
+        self,
+        name: str,
+        start: int,
+        stop: int,
+        batch: int,
+        *,
+        probe: str | None = None,
+        probe_every: int = 1,
+        task: int | None = None,
+    ) -> Iterator[Array]:
+        """Let the learner observe rows `order[start:stop]` of a published file in batches.
+
+        Yields:
+            scores (rows of `probe`, outputs) after every `probe_every` batches and after the
+            last, where `probe` names a published file.
+        """
+        batches = -(-(stop - start) // batch)
+        probes = -(-batches // probe_every) if probe else 0
+        meta = {"file": name, "start": start, "stop": stop, "batch": batch}
+        meta |= {"probe": probe, "probe_every": probe_every, "task": task}
+        self._send(Kind.SPAN, meta)
+        for _ in range(probes):
+            yield self._scores(self._rows[str(probe)])
+        self._receive(Expect(frozenset({Kind.DONE, Kind.FAILED})))
+
+    def predict(self, x: Array, task: int | None = None) -> Array:
+        """Scores (B, outputs) for inputs x (B, *input_shape) that are sent now."""
+        self._send(Kind.PREDICT, {"task": task} if task is not None else None, x)
+        return self._scores(len(x))
+
+    def reveal_and_predict(self, y: Array, x: Array) -> Array:
+        """Labels of the inputs sent last, then the next inputs: one round trip for both."""
+        self._refuse_early()
+        self._sequence += 1
+        self._out(Kind.REVEAL, None, y, more=True)
+        self._send(Kind.PREDICT, None, x, checked=True)
+        return self._scores(len(x))
+
+    def reveal(self, y: Array) -> None:
+        """Labels of the inputs sent last. A failure shows at the next request."""
+        self._refuse_early()
+        self._sequence += 1
+        self._out(Kind.REVEAL, None, y)
+
+    def predict_file(self, name: str, task: int | None = None) -> Array:
+        """Scores for all inputs of a published file."""
+        self._send(Kind.PREDICT_FILE, {"file": name, "task": task})
+        return self._scores(self._rows[name])
+
+    def boundary(self) -> None:
+        """Tell the learner that a task has ended."""
+        self._ask(Kind.BOUNDARY)
+
+    def finish(self) -> Cost:
+        """What the learner's process says it cost."""
+        self._send(Kind.FINISH)
+        meta = self._receive(Expect(frozenset({Kind.USAGE, Kind.FAILED}), max_meta=4096)).meta
+        return Cost(_count(meta, "flops"), _count(meta, "state_bytes"))
+
+    # -- an improver's job -------------------------------------------------------------
+
+    def improve(
+        self, evidence: Mapping[str, Any], ask: Callable[[list[dict[str, str]]], str]
+    ) -> dict[str, Any]:
+        """Run the improver; `ask` answers its questions and may raise to refuse one.
+
+        Time spent in `ask` does not count against the improver.
+        """
+        self._send(Kind.IMPROVE, {"evidence": evidence})
+        expect = Expect(frozenset({Kind.ASK, Kind.EDIT, Kind.FAILED}), max_meta=1 << 20)
+        for _ in range(MAX_QUESTIONS + 1):
+            frame = self._receive(expect)
+            if frame.kind is Kind.EDIT:
+                edit = frame.meta.get("edit")
+                if not isinstance(edit, dict):
+                    raise LearnerFailed("protocol", "the improver returned no edit (a dict)")
+                return edit
+            asked = time.monotonic()
+            told = {"text": ask(_messages(frame.meta))}
+            self.ends += time.monotonic() - asked
+            self._out(Kind.TOLD, told)
+        raise LearnerFailed("limit", f"the improver asked more than {MAX_QUESTIONS} questions")
+
+    # -- one exchange ------------------------------------------------------------------
+
+    def _ask(self, kind: Kind, meta: dict[str, Any] | None = None) -> Frame:
+        self._send(kind, meta)
+        return self._receive(Expect(frozenset({Kind.DONE, Kind.FAILED})))
+
+    def _send(
+        self,
+        kind: Kind,
+        meta: dict[str, Any] | None = None,
+        array: Array | None = None,
+        *,
+        checked: bool = False,
+    ) -> None:
+        if not checked:
+            self._refuse_early()
+        self._sequence += 1
+        self._out(kind, meta, array)
+
+    def _out(
+        self,
+        kind: Kind,
+        meta: dict[str, Any] | None = None,
+        array: Array | None = None,
+        *,
+        more: bool = False,
+    ) -> None:
+        try:
+            self.door.send(
+                kind, self._sequence, meta, array, deadline=self._deadline(), more=more
+            )
+        except DeadlinePassed:
+            raise LearnerFailed("timeout", "the learner did not take its input in time") from None
+
+    def _refuse_early(self) -> None:
+        if self.door.pending():
+            raise LearnerFailed("protocol", "an answer came before the question")
+
+    def _receive(self, expect: Expect) -> Frame:
+        try:
+            frame = self.door.receive(expect, deadline=self._deadline())
+        except DeadlinePassed:
+            raise LearnerFailed("timeout", self._late()) from None
+        except FrameError as error:
+            raise LearnerFailed("protocol", str(error)) from None
+        if frame.sequence != self._sequence:
+            raise LearnerFailed("protocol", "an answer to another question")
+        if frame.kind is Kind.FAILED:
+            raise _failure(frame.meta)
+        return frame
+
+    def _scores(self, rows: int) -> Array:
+        shape = (rows, self._outputs)
+        frame = self._receive(Expect(frozenset({Kind.ANSWER, Kind.FAILED}), shape, FLOAT))
+        if frame.array is None:
+            raise LearnerFailed("protocol", f"expected scores of shape {shape}, got none")
+        if not np.isfinite(frame.array).all():
+            raise LearnerFailed("nonfinite", "the predictions hold NaN or infinity")
+        return frame.array
+
+    def _deadline(self) -> float:
+        return min(self.ends, time.monotonic() + self.limits.request_s)
+
+    def _late(self) -> str:
+        if time.monotonic() >= self.ends:
+            return f"the job took longer than {self.limits.job_s:g} s"
+        return f"no answer within {self.limits.request_s:g} s"
+
+
+def _write(path: Path, arrays: Mapping[str, Array]) -> dict[str, tuple[str, list[int], int]]:
+    """Write arrays one after the other, aligned; the file appears under its name when whole."""
+    layout: dict[str, tuple[str, list[int], int]] = {}
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        for name, array in arrays.items():
+            file.write(b"\0" * (-file.tell() % ALIGNMENT))
+            whole = np.ascontiguousarray(array)
+            layout[name] = (whole.dtype.str, list(whole.shape), file.tell())
+            file.write(memoryview(whole).cast("B"))
+    part.chmod(0o644)
+    part.rename(path)
+    return layout
+
+
+def _failure(meta: Mapping[str, Any]) -> LearnerFailed:
+    kind, message = str(meta.get("kind", "error"))[:100], str(meta.get("message", ""))[:1000]
+    cause = "memory" if kind in ("MemoryError", "OutOfMemoryError") else "exception"
+    return LearnerFailed(cause, f"{kind}: {message}", str(meta.get("trace", ""))[:4000])
+
+
+def _count(meta: Mapping[str, Any], name: str) -> int:
+    value = meta.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_FLOPS:
+        raise LearnerFailed("protocol", f"{name} must be a count, got {value!r:.80}")
+    return value
+
+
+def _messages(meta: Mapping[str, Any]) -> list[dict[str, str]]:
+    messages = meta.get("messages")
+    if not isinstance(messages, list) or not 1 <= len(messages) <= 64:
+        raise LearnerFailed("protocol", "a question is a list of 1 to 64 messages")
+    for message in messages:
+        if not isinstance(message, dict) or set(message) != {"role", "content"}:
+            raise LearnerFailed("protocol", "a message has a role and a content")
+        if message["role"] not in ("system", "user", "assistant"):
+            raise LearnerFailed("protocol", f"unknown role {message['role']!r:.40}")
+        if not isinstance(message["content"], str):
+            raise LearnerFailed("protocol", "a message's content is text")
+    return messages
+
+
+__all__ = ["Channel", "ChannelClosed", "Cost", "Stream"]

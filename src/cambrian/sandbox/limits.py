@@ -1,0 +1,31 @@
+"""What a session may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one session. Every backend enforces all that it can and states what it cannot.
+
+    Attributes:
+        memory_bytes: of all its processes together (about 200 MiB of it is torch itself).
+        processes: processes and threads together.
+        cpus: processors it may keep busy.
+        scratch_bytes: size of its only writable place, `/tmp`.
+        open_files, file_bytes: per process.
+        request_s: host seconds for one answer.
+        job_s: host seconds for one job.
+        start_s: host seconds for a session to get ready (importing torch takes about three).
+    """
+
+    memory_bytes: int = 1 << 30
+    processes: int = 64
+    cpus: float = 1.0
+    scratch_bytes: int = 64 << 20
+    open_files: int = 256
+    file_bytes: int = 32 << 20
+    request_s: float = 30.0
+    job_s: float = 120.0
+    start_s: float = 60.0

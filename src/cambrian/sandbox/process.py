@@ -1,0 +1,54 @@
+"""What a session needs of a backend: how to start the zygote in isolation, and how to end it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from cambrian.sandbox.limits import Limits
+
+ZYGOTE = "cambrian.sandbox.runner.zygote"
+
+
+class SandboxProcess(Protocol):
+    """A running zygote with everything around it."""
+
+    def kill(self) -> None:
+        """End it and all that it started, and free what it held. Idempotent; never raises."""
+
+    def alive(self) -> bool: ...
+
+    def oom_kills(self) -> int | None:
+        """How often the kernel killed inside it for want of memory; None where nobody counts."""
+
+    def cpu_s(self) -> float | None:
+        """Processor seconds of all its processes so far; None where nobody counts."""
+
+    def log(self) -> str:
+        """The last the zygote itself printed (not the job); for messages about broken sandboxes."""
+
+
+class Backend(Protocol):
+    """A way to isolate.
+
+    Attributes:
+        name: "docker", "bubblewrap" or "none".
+        isolation: "full", "reduced" (something cannot be bounded here) or "none".
+    """
+
+    name: str
+    isolation: str
+
+    def launch(self, share: Path, limits: Limits) -> SandboxProcess:
+        """Start a zygote that sees `share` (read-only) as its session folder.
+
+        Raises:
+            SandboxBroken: it could not be started.
+        """
+
+    def provenance(self) -> Mapping[str, str]:
+        """What names this sandbox in a result: image digest, versions, isolation."""
+
+    def reap(self) -> int:
+        """Remove what sessions of dead owners left behind; returns how many."""

@@ -1,0 +1,271 @@
+"""The frames that cross the sandbox's only door, in both directions.
+
+A frame is a fixed header, a small JSON object, and at most one raw tensor::
+
+    magic "CBR1" | type u8 | dtype u8 | ndim u8 | 0 | sequence u32 | meta u32 | payload u64 | 4 × dim u32
+
+The set of types and dtypes is closed, every size is bounded and checked before anything is
+allocated, and nothing is ever unpickled. An answer carries its request's sequence number.
+
+Used on both sides, so: standard library and numpy only.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+import struct
+import time
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+MAGIC = b"CBR1"
+HEADER = struct.Struct("<4sBBBBIIQ4I")
+MAX_META = 1 << 20
+MAX_PAYLOAD = 1 << 28
+MAX_DIMS = 4
+
+
+class Kind(IntEnum):
+    """Every frame there is. Below 64: to the sandbox. From 64: out of it."""
+
+    START = 1  # meta: spec, seed, device      create the learner            -> DONE
+    PUBLISH = 2  # meta: file, arrays          a file has been revealed      -> DONE
+    SPAN = 3  # meta: file, range, probes      observe many batches          -> ANSWER*, DONE
+    PRESENT = 4  # tensor: x                   inputs, no answer wanted      -> nothing
+    REVEAL = 5  # tensor: y                    observe(last x, y)            -> nothing
+    PREDICT = 6  # tensor: x                                                 -> ANSWER
+    PREDICT_FILE = 7  # meta: file                                           -> ANSWER
+    BOUNDARY = 8  #                            a task has ended              -> DONE
+    FINISH = 9  #                              what did it cost?             -> USAGE
+    IMPROVE = 10  # meta: evidence             run the improver              -> ASK*, EDIT
+    TOLD = 11  # meta: text                    what the model answered       -> (goes on)
+    JOB = 12  # meta: socket, mode             control: connect and fork     -> READY, REPORT
+    END = 13  #                                control: end the running job  -> REPORT
+
+    DONE = 64
+    ANSWER = 65  # tensor: scores (B, outputs) float32
+    USAGE = 66  # meta: flops, state_bytes
+    FAILED = 67  # meta: kind, message, trace
+    ASK = 68  # meta: messages
+    EDIT = 69  # meta: edit
+    READY = 70  # control: the zygote waits for a job
+    REPORT = 71  # control: how the job's process ended
+
+
+DTYPES: tuple[np.dtype[Any], ...] = (
+    np.dtype("<f4"),
+    np.dtype("<i8"),
+    np.dtype("<i4"),
+    np.dtype("u1"),
+)
+_CODES = {dtype: code for code, dtype in enumerate(DTYPES, start=1)}
+
+
+class FrameError(Exception):
+    """The other side sent something that is no frame, or not the one expected."""
+
+
+class DeadlinePassed(Exception):
+    """The other side did not send a whole frame in time."""
+
+
+class ChannelClosed(Exception):
+    """The other side is gone."""
+
+
+@dataclass(frozen=True)
+class Expect:
+    """What a frame may be, known before it arrives.
+
+    Attributes:
+        kinds: allowed frame types.
+        shape, dtype: of the tensor, if the frame carries one; exactly these.
+        max_meta: bytes of JSON allowed.
+    """
+
+    kinds: frozenset[Kind]
+    shape: tuple[int, ...] | None = None
+    dtype: np.dtype[Any] | None = None
+    max_meta: int = 1 << 16
+
+
+@dataclass(frozen=True)
+class Frame:
+    kind: Kind
+    sequence: int
+    meta: dict[str, Any] = field(default_factory=dict)
+    array: Array | None = None
+
+
+class FrameSocket:
+    """Frames over a connected stream socket. Not for use from several threads at once."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self._header = bytearray(HEADER.size)
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def pending(self) -> bool:
+        """Whether bytes wait to be read (before a request there must be none)."""
+        self.socket.settimeout(0)  # a socket with a timeout would wait for it here
+        try:
+            return bool(self.socket.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return False
+        except OSError:
+            return False
+
+    def send(
+        self,
+        kind: Kind,
+        sequence: int,
+        meta: dict[str, Any] | None = None,
+        array: Array | None = None,
+        *,
+        deadline: float | None = None,
+        more: bool = False,
+    ) -> None:
+        """Send one frame. `more` tells the kernel that another follows at once.
+
+        Raises:
+            ChannelClosed, DeadlinePassed; ValueError for what could never be received.
+        """
+        parts = encode(kind, sequence, meta, array)
+        flags = socket.MSG_NOSIGNAL | (socket.MSG_MORE if more else 0)
+        while parts:
+            self.socket.settimeout(_remaining(deadline))
+            try:
+                sent = self.socket.sendmsg(parts, (), flags)
+            except TimeoutError:
+                raise DeadlinePassed("the frame could not be sent in time") from None
+            except OSError as error:
+                raise ChannelClosed(str(error)) from None
+            parts = _drop(parts, sent)
+
+    def receive(self, expect: Expect, *, deadline: float | None = None) -> Frame:
+        """Receive one whole frame before `deadline` (of `time.monotonic`).
+
+        Raises:
+            FrameError: no frame, or none of those expected; nothing was allocated for it.
+            ChannelClosed, DeadlinePassed.
+        """
+        self._fill(memoryview(self._header), deadline)
+        kind, sequence, meta_size, dtype, shape, payload = _check(self._header, expect)
+        meta = self._meta(meta_size, deadline) if meta_size else {}
+        array: Array | None = None
+        if dtype is not None:
+            array = np.empty(shape, dtype)
+            if payload:
+                self._fill(memoryview(array).cast("B"), deadline)
+        return Frame(kind, sequence, meta, array)
+
+    def _meta(self, size: int, deadline: float | None) -> dict[str, Any]:
+        raw = bytearray(size)
+        self._fill(memoryview(raw), deadline)
+        try:
+            meta = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise FrameError("the frame's description is not JSON") from None
+        if not isinstance(meta, dict):
+            raise FrameError("the frame's description is not a JSON object")
+        return meta
+
+    def _fill(self, view: memoryview, deadline: float | None) -> None:
+        done, size = 0, len(view)
+        while done < size:
+            self.socket.settimeout(_remaining(deadline))
+            try:
+                count = self.socket.recv_into(view[done:])
+            except TimeoutError:
+                raise DeadlinePassed("no whole frame came in time") from None
+            except OSError as error:
+                raise ChannelClosed(str(error)) from None
+            if count == 0:
+                raise ChannelClosed("the other side closed the channel")
+            done += count
+
+
+def encode(
+    kind: Kind, sequence: int, meta: dict[str, Any] | None, array: Array | None
+) -> list[memoryview]:
+    """The buffers of a frame, in order. Raises ValueError over the bounds."""
+    text = json.dumps(meta, allow_nan=False, separators=(",", ":")).encode() if meta else b""
+    if len(text) > MAX_META:
+        raise ValueError(f"a frame's description holds at most {MAX_META} bytes, not {len(text)}")
+    if array is None:
+        header = HEADER.pack(MAGIC, kind, 0, 0, 0, sequence, len(text), 0, 0, 0, 0, 0)
+        return [memoryview(header + text)]
+    array = np.ascontiguousarray(array)
+    code = _CODES.get(array.dtype)
+    if code is None or not 1 <= array.ndim <= MAX_DIMS or array.nbytes > MAX_PAYLOAD:
+        raise ValueError(f"no frame carries {array.dtype} of shape {array.shape}")
+    dims = list(array.shape) + [0] * (MAX_DIMS - array.ndim)
+    header = HEADER.pack(
+        MAGIC, kind, code, array.ndim, 0, sequence, len(text), array.nbytes, *dims
+    )
+    parts = [memoryview(header + text)]
+    if array.nbytes:
+        parts.append(memoryview(array).cast("B"))
+    return parts
+
+
+def _check(
+    header: bytes | bytearray, expect: Expect
+) -> tuple[Kind, int, int, np.dtype[Any] | None, tuple[int, ...], int]:
+    magic, number, code, ndim, zero, sequence, meta, payload, *dims = HEADER.unpack(header)
+    if magic != MAGIC or zero:
+        raise FrameError("not a frame")
+    try:
+        kind = Kind(number)
+    except ValueError:
+        raise FrameError(f"unknown frame type {number}") from None
+    if kind not in expect.kinds:
+        wanted = " or ".join(sorted(k.name for k in expect.kinds))
+        raise FrameError(f"expected {wanted}, got {kind.name}")
+    if meta > min(expect.max_meta, MAX_META):
+        raise FrameError(f"{kind.name} describes itself in {meta} bytes, over the limit")
+    if code == 0:
+        if ndim or payload or any(dims):
+            raise FrameError(f"{kind.name} has a payload but no type")
+        return kind, sequence, meta, None, (), 0
+    if code > len(DTYPES) or not 1 <= ndim <= MAX_DIMS or any(dims[ndim:]):
+        raise FrameError(f"{kind.name} carries a tensor of no known type or shape")
+    dtype, shape = DTYPES[code - 1], tuple(dims[:ndim])
+    if expect.shape is not None and shape != expect.shape:
+        raise FrameError(f"expected a tensor of shape {expect.shape}, got {shape}")
+    if expect.dtype is not None and dtype != expect.dtype:
+        raise FrameError(f"expected a tensor of {expect.dtype}, got {dtype}")
+    if payload > MAX_PAYLOAD or payload != math.prod(shape) * dtype.itemsize:
+        raise FrameError(f"{kind.name} carries {payload} bytes for a tensor of shape {shape}")
+    return kind, sequence, meta, dtype, shape, payload
+
+
+def _remaining(deadline: float | None) -> float | None:
+    if deadline is None:
+        return None
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise DeadlinePassed("the deadline has passed")
+    return left
+
+
+def _drop(parts: list[memoryview], sent: int) -> list[memoryview]:
+    while parts and sent >= len(parts[0]):
+        sent -= len(parts[0])
+        parts = parts[1:]
+    if sent:
+        parts = [parts[0][sent:], *parts[1:]]
+    return parts

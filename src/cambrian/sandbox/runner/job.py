@@ -1,0 +1,228 @@
+"""One job inside the sandbox: load the agent's code, then do what the frames say.
+
+Nothing here decides anything: the process belongs to the learner from the moment its code is
+imported. The other side checks every answer and counts on none.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import mmap
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cambrian.agents.contract import TaskSpec
+from cambrian.sandbox.runner.frames import (
+    Array,
+    ChannelClosed,
+    Expect,
+    Frame,
+    FrameError,
+    FrameSocket,
+    Kind,
+)
+from cambrian.sandbox.runner.meter import FlopMeter, state_bytes
+
+REQUESTS = Expect(frozenset(kind for kind in Kind if kind < 64), max_meta=1 << 20)
+TRACE_CHARACTERS = 4000
+
+
+def load_module(folder: Path, name: str) -> ModuleType:
+    """Import `folder/name.py` under its own name; its siblings come last on the path."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no {name}.py in {folder}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """An exception as the description of a FAILED frame; bounded, and never raising."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - the exception is the learner's own code
+        message = "(its message could not be read)"
+    try:
+        trace = traceback.format_exc()
+    except Exception:  # noqa: BLE001
+        trace = ""
+    return {
+        "kind": type(error).__name__[:100],
+        "message": message[:1000],
+        "trace": trace[-TRACE_CHARACTERS:],
+    }
+
+
+class LearnerJob:
+    """Drives one learner by the frames that arrive."""
+
+    def __init__(self, session: Path) -> None:
+        self.session = session
+        self.files: dict[str, dict[str, Tensor]] = {}
+        self.meter = FlopMeter()
+        self.learner: Any = None
+        self.outputs = 0
+        self.device = "cpu"
+        self._presented: Tensor | None = None
+        self._failure: dict[str, Any] | None = None
+        self._handlers: dict[Kind, Callable[[FrameSocket, Frame], None]] = {
+            Kind.START: self._start,
+            Kind.PUBLISH: self._publish,
+            Kind.SPAN: self._span,
+            Kind.PRESENT: self._present,
+            Kind.REVEAL: self._reveal,
+            Kind.PREDICT: self._predict,
+            Kind.PREDICT_FILE: self._predict_file,
+            Kind.BOUNDARY: self._boundary,
+            Kind.FINISH: self._finish,
+        }
+
+    def serve(self, door: FrameSocket) -> None:
+        """Answer frames until the other side hangs up."""
+        while True:
+            try:
+                frame = door.receive(REQUESTS)
+            except (ChannelClosed, FrameError):
+                return
+            self._answer(door, frame)
+
+    def _answer(self, door: FrameSocket, frame: Frame) -> None:
+        silent = frame.kind in (Kind.PRESENT, Kind.REVEAL)
+        try:
+            if self._failure is None:
+                self._handlers[frame.kind](door, frame)
+        except (ChannelClosed, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - the learner's code may raise anything
+            self._failure = describe(error)
+        if self._failure is not None and not silent:
+            door.send(Kind.FAILED, frame.sequence, self._failure)
+
+    def _start(self, door: FrameSocket, frame: Frame) -> None:
+        given = dict(frame.meta["spec"])
+        given["input_shape"] = tuple(given["input_shape"])
+        spec = TaskSpec(**given)
+        self.device, self.outputs = str(frame.meta["device"]), spec.outputs
+        module = load_module(self.session / "agent", "learner")
+        seed = int(frame.meta["seed"])
+        torch.manual_seed(seed)
+        self.learner = module.Learner(spec, seed=seed, device=self.device)
+        door.send(Kind.DONE, frame.sequence)
+
+    def _publish(self, door: FrameSocket, frame: Frame) -> None:
+        path = self.session / "data" / str(frame.meta["file"])
+        with path.open("rb") as file:
+            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        arrays = {}
+        for name, (dtype, shape, offset) in frame.meta["arrays"].items():
+            count = int(np.prod(shape))
+            values = np.frombuffer(memory, dtype, count, offset).reshape(shape)
+            arrays[name] = torch.from_numpy(values)
+        self.files[str(frame.meta["file"])] = arrays
+        door.send(Kind.DONE, frame.sequence)
+
+    def _span(self, door: FrameSocket, frame: Frame) -> None:
+        meta = frame.meta
+        data, task = self.files[meta["file"]], meta.get("task")
+        x, y, order = data["x"], data["y"], data["order"]
+        batch, every, probe = int(meta["batch"]), int(meta["probe_every"]), meta.get("probe")
+        starts = range(int(meta["start"]), int(meta["stop"]), batch)
+        for number, start in enumerate(starts, start=1):
+            rows = order[start : min(start + batch, int(meta["stop"]))]
+            inputs, labels = self._to(x.index_select(0, rows)), self._to(y.index_select(0, rows))
+            self.meter.call("observe", self.learner.observe, inputs, labels, task)
+            if probe and (number % every == 0 or number == len(starts)):
+                scores = self._scores(self._to(self.files[probe]["x"].clone()), task)
+                door.send(Kind.ANSWER, frame.sequence, array=scores)
+        door.send(Kind.DONE, frame.sequence)
+
+    def _present(self, door: FrameSocket, frame: Frame) -> None:
+        self._presented = self._tensor(frame)
+
+    def _reveal(self, door: FrameSocket, frame: Frame) -> None:
+        labels, task = self._tensor(frame), frame.meta.get("task")
+        self.meter.call("observe", self.learner.observe, self._presented, labels, task)
+
+    def _predict(self, door: FrameSocket, frame: Frame) -> None:
+        self._presented = self._tensor(frame)
+        scores = self._scores(self._presented, frame.meta.get("task"))
+        door.send(Kind.ANSWER, frame.sequence, array=scores)
+
+    def _predict_file(self, door: FrameSocket, frame: Frame) -> None:
+        inputs = self._to(self.files[frame.meta["file"]]["x"].clone())
+        scores = self._scores(inputs, frame.meta.get("task"))
+        door.send(Kind.ANSWER, frame.sequence, array=scores)
+
+    def _boundary(self, door: FrameSocket, frame: Frame) -> None:
+        self.meter.call("boundary", self.learner.task_boundary)
+        door.send(Kind.DONE, frame.sequence)
+
+    def _finish(self, door: FrameSocket, frame: Frame) -> None:
+        cost = {"flops": self.meter.total, "state_bytes": state_bytes(self.learner)}
+        door.send(Kind.USAGE, frame.sequence, cost)
+
+    def _scores(self, inputs: Tensor, task: int | None) -> Array:
+        scores = self.meter.call("predict", self.learner.predict, inputs, task)
+        if isinstance(scores, Tensor):
+            scores = scores.detach().to("cpu", torch.float32).numpy()
+        return np.ascontiguousarray(np.asarray(scores, dtype=np.float32))
+
+    def _tensor(self, frame: Frame) -> Tensor:
+        if frame.array is None:
+            raise FrameError(f"{frame.kind.name} came without a tensor")
+        return self._to(torch.from_numpy(frame.array))
+
+    def _to(self, tensor: Tensor) -> Tensor:
+        return tensor if self.device == "cpu" else tensor.to(self.device)
+
+
+class ImproverJob:
+    """Runs an agent's improver once; its questions go out as ASK frames."""
+
+    def __init__(self, session: Path) -> None:
+        self.session = session
+
+    def serve(self, door: FrameSocket) -> None:
+        """Improve as often as asked, until the other side hangs up."""
+        while True:
+            try:
+                frame = door.receive(REQUESTS)
+            except (ChannelClosed, FrameError):
+                return
+            try:
+                edit = self._improve(door, frame)
+                door.send(Kind.EDIT, frame.sequence, {"edit": edit})
+            except (ChannelClosed, SystemExit):
+                raise
+            except BaseException as error:  # noqa: BLE001 - the improver's code may raise anything
+                door.send(Kind.FAILED, frame.sequence, describe(error))
+
+    def _improve(self, door: FrameSocket, frame: Frame) -> Any:
+        module = load_module(self.session / "agent", "improver")
+
+        def ask(messages: list[dict[str, str]]) -> str:
+            door.send(Kind.ASK, frame.sequence, {"messages": messages})
+            told = door.receive(Expect(frozenset({Kind.TOLD}), max_meta=1 << 20))
+            if "error" in told.meta:
+                raise RuntimeError(str(told.meta["error"]))
+            return str(told.meta["text"])
+
+        return module.Improver().improve(frame.meta["evidence"], ask)
+
+
+MODES: dict[str, type[LearnerJob] | type[ImproverJob]] = {
+    "learner": LearnerJob,
+    "improver": ImproverJob,
+}

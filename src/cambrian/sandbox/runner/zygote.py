@@ -1,0 +1,268 @@
+"""The sandbox's first process: torch imported once, a fork per job, nothing left between jobs.
+
+It connects to the control socket, then per job connects to that job's socket *before* it forks,
+so the learner never sees a listening socket. It is not dumpable (else a job could write into it
+through /proc/<pid>/mem; `PR_SET_DUMPABLE`), has no signal handler, captures a job's output through
+a pipe with a cap, and ends a job by killing until nothing is left. It runs as process 1 of its own
+process namespace; only then does it kill everything (`kill(-1)`), otherwise a process group.
+
+It never touches CUDA, and never starts a thread, before a fork.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import stat
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from cambrian.sandbox.runner.frames import (
+    ChannelClosed,
+    DeadlinePassed,
+    Expect,
+    FrameError,
+    FrameSocket,
+    Kind,
+)
+from cambrian.sandbox.runner.job import MODES
+from cambrian.sandbox.runner.meter import FlopMeter
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_NO_NEW_PRIVS = 38
+OUTPUT_KEPT = 16_384
+OUTPUT_LIMIT = 64 << 20
+CONTROL = Expect(frozenset({Kind.JOB, Kind.END}))
+LEAVING = 0.5  # seconds a learner has to go by itself once its channel is closed
+
+
+@dataclass
+class Output:
+    """What a job printed: the last bytes of it, and how many there were."""
+
+    tail: bytearray = field(default_factory=bytearray)
+    total: int = 0
+
+    def take(self, descriptor: int) -> bool:
+        """Read once; False at the end."""
+        try:
+            data = os.read(descriptor, 65_536)
+        except BlockingIOError:
+            return True
+        self.total += len(data)
+        self.tail += data
+        del self.tail[:-OUTPUT_KEPT]
+        return bool(data)
+
+
+class Zygote:
+    def __init__(self, session: Path, scratch: Path) -> None:
+        self.session = session
+        self.scratch = scratch
+        self.alone = os.getpid() == 1
+        control = socket.socket(socket.AF_UNIX)
+        control.connect(str(session / "control.sock"))
+        self.control = FrameSocket(control)
+
+    def run(self) -> None:
+        """Serve jobs until the other side hangs up."""
+        self.control.send(Kind.READY, 0, {"pid": os.getpid(), "torch": torch.__version__})
+        while True:
+            try:
+                frame = self.control.receive(CONTROL)
+            except (ChannelClosed, FrameError):
+                return
+            if frame.kind is Kind.END:
+                continue
+            report = self._job(str(frame.meta["socket"]), str(frame.meta["mode"]))
+            if report is None:
+                return
+            try:
+                self.control.send(Kind.REPORT, frame.sequence, report)
+            except (ChannelClosed, DeadlinePassed):
+                return
+
+    def _job(self, name: str, mode: str) -> dict[str, object] | None:
+        door = socket.socket(socket.AF_UNIX)
+        door.connect(str(self.session / name))
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        child = os.fork()
+        if child == 0:
+            os.close(reader)
+            self._become(door, writer, mode)
+        os.close(writer)
+        door.close()
+        os.set_blocking(reader, False)
+        output = Output()
+        try:
+            status, usage, reason = self._watch(child, reader, output)
+        except ChannelClosed:
+            self._kill(child)
+            return None
+        finally:
+            os.close(reader)
+        return {
+            "exit": os.waitstatus_to_exitcode(status),
+            "cpu_s": usage.ru_utime + usage.ru_stime,
+            "peak_bytes": usage.ru_maxrss * 1024,
+            "output": output.tail.decode("utf-8", "replace"),
+            "output_bytes": output.total,
+            "ended": reason,
+            "clean": self._clean(),
+        }
+
+    def _become(self, door: socket.socket, output: int, mode: str) -> None:
+        """In the child: give up the zygote's descriptors, then run the job; never returns."""
+        status = 1
+        try:
+            self.control.close()
+            if not self.alone:
+                os.setsid()
+                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+            _die_first()
+            for descriptor in (1, 2):
+                os.dup2(output, descriptor)
+            os.close(output)
+            folder = self.scratch / "job"
+            folder.mkdir()
+            os.chdir(folder)
+            MODES[mode](self.session).serve(FrameSocket(door))
+            status = 0
+        except SystemExit as leaving:
+            status = leaving.code if isinstance(leaving.code, int) else 1
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status & 0xFF)
+
+    def _watch(
+        self, child: int, reader: int, output: Output
+    ) -> tuple[int, resource.struct_rusage, str]:
+        """Drain the job's output until its process ends, is ended, or prints without end."""
+        ended, kill_at, open_pipe = "by itself", None, True
+        exited = os.pidfd_open(child)
+        try:
+            while True:
+                watched = [exited, self.control.fileno()] if kill_at is None else [exited]
+                watched += [reader] if open_pipe else []
+                wait = None if kill_at is None else max(0.0, kill_at - time.monotonic())
+                ready, _, _ = select.select(watched, [], [], wait)
+                if reader in ready:
+                    open_pipe = output.take(reader)
+                if exited in ready:
+                    break
+                if self.control.fileno() in ready:
+                    self.control.receive(CONTROL, deadline=time.monotonic() + 5)
+                    ended, kill_at = "on request", time.monotonic() + LEAVING
+                if output.total > OUTPUT_LIMIT:
+                    ended, kill_at = "for its output", 0.0
+                if kill_at is not None and time.monotonic() >= kill_at:
+                    self._kill(child)
+                    kill_at = time.monotonic() + 1.0
+        finally:
+            os.close(exited)
+        self._kill(child)
+        while open_pipe and select.select([reader], [], [], 0)[0]:
+            open_pipe = output.take(reader)
+        _, status, usage = os.wait4(child, 0)
+        return status, usage, ended
+
+    def _kill(self, child: int) -> None:
+        """Kill whatever a job may have started, until nothing is left."""
+        for _ in range(200):
+            try:
+                if self.alone:
+                    os.kill(-1, signal.SIGKILL)
+                else:
+                    os.killpg(child, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+            except PermissionError:
+                pass
+            if not self._others(child):
+                return
+            time.sleep(0.005)
+
+    def _others(self, child: int) -> bool:
+        """Whether processes other than this one and the (unreaped) job are left."""
+        if not self.alone:
+            return False
+        left = {int(name) for name in os.listdir("/proc") if name.isdigit()} - {1, child}
+        for pid in left:
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                pass
+        return bool(left)
+
+    def _clean(self) -> bool:
+        """Empty every writable place and reap what was orphaned; False if that failed."""
+        try:
+            while self.alone:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return False  # a process outlived the killing
+        except ChildProcessError:
+            pass
+        for entry in self.scratch.iterdir():
+            _remove(entry)
+        return not any(self.scratch.iterdir())
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_symlink() or not entry.is_dir():
+        entry.unlink()
+        return
+    for folder, names, _ in os.walk(entry):
+        for path in (Path(folder), *(Path(folder, name) for name in names)):
+            if not path.is_symlink():
+                path.chmod(stat.S_IRWXU)
+    shutil.rmtree(entry)
+
+
+def _die_first() -> None:
+    """Ask the kernel to prefer this process when memory runs out; the zygote shall outlive it."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    except OSError:
+        return  # not fatal: the memory limit holds all the same
+
+
+def warm() -> None:
+    """Have torch import now what it imports on first use (about a second), for every fork.
+
+    No backward pass: autograd's threads must not exist before a fork.
+    """
+    layer = torch.nn.Linear(2, 2)
+    torch.optim.SGD(layer.parameters(), lr=0.1)
+    with torch.no_grad():
+        FlopMeter().call("warm", layer, torch.zeros(1, 2))
+
+
+def main() -> None:
+    session, scratch = Path(sys.argv[1]), Path(sys.argv[2])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.getpid() != 1:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    warm()
+    Zygote(session, scratch).run()
+
+
+if __name__ == "__main__":
+    main()
