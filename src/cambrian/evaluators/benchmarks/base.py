@@ -1,0 +1,89 @@
+"""What a benchmark is: a versioned, seeded stream with hidden answers, and the metrics over it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cambrian.sandbox.channel import Channel, Stream
+
+Array = NDArray[Any]
+
+STAGES: dict[str, tuple[int, ...]] = {
+    "smoke": (0,),
+    "screen": (0,),
+    "full": (1, 2, 3, 4),
+    "sealed": (0, 1, 2, 3, 4),
+}
+"""The seeds of each stage. A full result is the screen's seed and the full stage's together."""
+
+PROBE_IMAGES = 500
+LOWEST, HIGHEST = -1.0, 2.0
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a reader must know of a benchmark before believing a number.
+
+    Attributes:
+        task: what has to be learned, in a sentence or two.
+        data: the images, where they come from, their licence.
+        hidden: what never enters the sandbox.
+        floor, ceiling: what 0 and 1 stand for.
+        shortcuts: known ways to do well without what the benchmark is for.
+        reference: published results to hold ours against.
+    """
+
+    task: str
+    data: str
+    hidden: str
+    floor: str
+    ceiling: str
+    shortcuts: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of a learner gave: the raw score and all that explains it."""
+
+    raw: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Array] = field(default_factory=dict)
+    matrices: Mapping[str, Array] = field(default_factory=dict)
+
+
+class Benchmark(Protocol):
+    """A benchmark. `sealed_only` ones are never run in a search.
+
+    The version changes whenever a number would.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    sealed_only: ClassVar[bool]
+    card: ClassVar[Card]
+
+    def stream(self, stage: str) -> Stream:
+        """What the learner is told of the stream (its allowances are filled in later)."""
+
+    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+        """Drive a started learner through the stream and judge it."""
+
+
+def generator(name: str, stage: str, seed: int) -> np.random.Generator:
+    """The benchmark's only source of chance; sealed runs draw from salted seeds of their own."""
+    salt = "sealed" if stage == "sealed" else "search"
+    digest = hashlib.sha256(f"{name}/{salt}/{seed}".encode()).digest()
+    return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
+
+
+def learner_seed(name: str, stage: str, seed: int) -> int:
+    """The seed a learner is given: says nothing about the stream's own."""
+    digest = hashlib.sha256(f"learner/{name}/{stage}/{seed}".encode()).digest()
+    return int.from_bytes(digest[:4], "little")

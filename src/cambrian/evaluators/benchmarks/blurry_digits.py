@@ -1,0 +1,73 @@
+"""blurry-digits: a sealed stream that no search has seen; other images, other boundaries.
+
+Classes come and go gradually (a Gaussian around each class's own moment), nobody says when.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from cambrian.evaluators import data
+from cambrian.evaluators.benchmarks.base import Card, Outcome, generator
+from cambrian.evaluators.benchmarks.tasks import Course, Task, run_tasks
+from cambrian.sandbox.channel import Channel, Stream
+
+CLASSES, SAMPLES, SMOKE_SAMPLES = 10, 6000, 200
+WIDTH = 0.05
+COURSE = Course(batch=32, probe_every=20, boundaries=False)
+
+
+class BlurryDigits:
+    name: ClassVar[str] = "blurry-digits"
+    version: ClassVar[str] = "1"
+    sealed_only: ClassVar[bool] = True
+    card: ClassVar[Card] = Card(
+        task="Class-incremental with blurred boundaries: each class has a moment in the stream "
+        "around which its samples are spread. One pass, one head, no boundary is told.",
+        data="1,797 real 8×8 digits from scikit-learn (BSD-3), drawn with replacement; sealed "
+        "runs test on images of their own.",
+        hidden="All test labels; the course of the stream. No improver ever sees its scores.",
+        floor="Plain fine-tuning at the best constant learning rate of a grid.",
+        ceiling="The same network trained on the same samples in random order to convergence.",
+        shortcuts="Random features with a linear discriminant do well.",
+        reference="None published; a stream of our own.",
+    )
+
+    def stream(self, stage: str) -> Stream:
+        return Stream(
+            "classification",
+            (8, 8),
+            CLASSES,
+            observations=_samples(stage),
+            batch_size=COURSE.batch,
+        )
+
+    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+        rng = generator(self.name, stage, seed)
+        images = data.digits()
+        naming = rng.permutation(CLASSES)
+        rows = blurred(images.train.y, _samples(stage), rng)
+        test = images.held_out(stage)
+        task = Task(
+            images.train.x[rows],
+            naming[images.train.y[rows]],
+            np.arange(len(rows)),
+            test.x,
+            naming[test.y],
+            len(test.y),
+        )
+        return run_tasks(channel, [task], COURSE)
+
+
+def blurred(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """`count` row numbers, ordered so that each class is spread around a moment of its own."""
+    rows = rng.integers(0, len(labels), count)
+    moments = rng.permutation(CLASSES) / (CLASSES - 1)
+    when = moments[labels[rows]] + rng.normal(0, WIDTH, count)
+    return rows[np.argsort(when, kind="stable")]
+
+
+def _samples(stage: str) -> int:
+    return SMOKE_SAMPLES if stage == "smoke" else SAMPLES

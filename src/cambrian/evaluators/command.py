@@ -1,0 +1,94 @@
+"""`cambrian-evaluate JOB.json`: run one evaluation job by itself.
+
+The job is a JSON object: `benchmark`, `stage` (smoke, screen, full or sealed), `seed`, `device`
+("cpu"), `sandbox` ("auto"), and the agent as `files` ({path: text}) or `directory`. The
+result goes to standard output as one JSON object; the exit code is 0 for `scored`, 1 for
+`failed` and `broken`, 2 for a job that makes no sense.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cambrian.errors import CambrianError, NotFound, UsageError
+from cambrian.evaluators.benchmarks import STAGES, benchmark
+from cambrian.evaluators.job import Unit, evaluate
+from cambrian.evaluators.wire import to_json
+from cambrian.evaluators.worker import FULL
+from cambrian.sandbox.backends import choose
+from cambrian.sandbox.session import Session
+
+KNOWN = {"benchmark", "stage", "seed", "device", "sandbox", "files", "directory"}
+
+
+def read_job(path: str) -> dict[str, Any]:
+    """The job in a file (or on standard input for "-").
+
+    Raises:
+        NotFound, UsageError: no such file; not a job.
+    """
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+        job = json.loads(text)
+    except OSError as error:
+        raise NotFound(f"cannot read the job {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{path} is not JSON: {error}") from None
+    if not isinstance(job, dict) or set(job) - KNOWN:
+        raise UsageError(f"a job is an object with the keys {', '.join(sorted(KNOWN))}")
+    return job
+
+
+def unit_of(job: Mapping[str, Any]) -> Unit:
+    """Benchmark, stage and seed of a job, checked."""
+    name, stage, seed = job.get("benchmark"), job.get("stage", "screen"), job.get("seed", 0)
+    if not isinstance(name, str):
+        raise UsageError("a job names its benchmark (a text)")
+    benchmark(name)
+    if stage not in STAGES:
+        raise UsageError(f"stage is one of {', '.join(STAGES)}, not {stage!r}")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise UsageError(f"seed is a whole number from 0, not {seed!r}")
+    return Unit(name, stage, seed)
+
+
+def files_of(job: Mapping[str, Any]) -> dict[str, str]:
+    """The agent's source tree: given inside the job, or in a directory."""
+    files = job.get("files")
+    if isinstance(files, dict) and all(isinstance(text, str) for text in files.values()):
+        return {str(path): text for path, text in files.items()}
+    folder = Path(str(job.get("directory", "")))
+    if files is not None or "directory" not in job or not folder.is_dir():
+        raise UsageError("a job holds the agent as `files` ({path: text}) or as a `directory`")
+    found = {
+        str(path.relative_to(folder)): path.read_text(encoding="utf-8")
+        for path in sorted(folder.rglob("*.py"))
+    }
+    if "learner.py" not in found:
+        raise UsageError(f"{folder} holds no learner.py")
+    return found
+
+
+@click.command(help=__doc__)
+@click.argument("job", metavar="JOB.json")
+def main(job: str) -> None:
+    try:
+        given = read_job(job)
+        unit, files = unit_of(given), files_of(given)
+        backend = choose(
+            str(given.get("sandbox", "auto")), announce=lambda text: click.echo(text, err=True)
+        )
+        with Session(backend, FULL) as session:
+            session.install(files)
+            result = evaluate(session, unit, device=str(given.get("device", "cpu")))
+    except CambrianError as error:
+        click.echo(f"cambrian-evaluate: {error}", err=True)
+        sys.exit(error.exit_code)
+    click.echo(json.dumps(to_json(result)))
+    sys.exit(0 if result.verdict == "scored" else 1)

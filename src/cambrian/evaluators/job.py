@@ -1,0 +1,176 @@
+"""One evaluation: a learner, a benchmark, a stage and a seed give a verdict.
+
+`scored`: it ran and has a score. `failed`: its own fault. `broken`: ours; retried, never counted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import cambrian
+from cambrian.errors import SandboxBroken
+from cambrian.evaluators.benchmarks import benchmark as find
+from cambrian.evaluators.benchmarks.base import Array, Benchmark, Outcome, learner_seed
+from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration
+from cambrian.sandbox.channel import Channel, Cost, Stream
+from cambrian.sandbox.failures import LearnerFailed
+from cambrian.sandbox.session import Report, Session
+
+Verdict = Literal["scored", "failed", "broken"]
+
+FREE_CPU_S = 10.0
+SLOWEST_FLOPS_PER_S = 1e9
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is to be judged: one benchmark, at one stage, with one seed."""
+
+    benchmark: str
+    stage: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A verdict with all that explains and repeats it.
+
+    Attributes:
+        score: normalised (0 floor, 1 ceiling); None unless `scored`.
+        raw: the benchmark's own score.
+        reason: why it failed or broke; untrusted text where it comes from the learner.
+        cause: a word for it, of `cambrian.sandbox.failures.CAUSES`, or "broken".
+        wall_s, cpu_s: host seconds, and the sandbox's processor seconds.
+    """
+
+    unit: Unit
+    verdict: Verdict
+    version: str
+    score: float | None = None
+    raw: float | None = None
+    cause: str = ""
+    reason: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Array] = field(default_factory=dict)
+    matrices: Mapping[str, Array] = field(default_factory=dict)
+    flops: int = 0
+    state_bytes: int = 0
+    peak_bytes: int = 0
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    device: str = "cpu"
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def evaluate(session: Session, unit: Unit, *, device: str = "cpu") -> Evaluation:
+    """Run one unit in a session that has the agent installed. Never raises for the agent's sake.
+
+    Raises:
+        NotFound, UsageError: no such benchmark, or one never calibrated.
+    """
+    bench = find(unit.benchmark)
+    measure = calibration(bench)
+    base = Evaluation(
+        unit, "broken", bench.version, device=device, provenance=provenance(session, bench)
+    )
+    began = time.monotonic()
+    try:
+        outcome, cost = _drive(session, bench, measure, unit, device)
+        report = session.report
+        if report is None:
+            raise SandboxBroken("the job ended without a report")
+        _check_cost(cost, report, allowed(bench, measure, unit.stage))
+    except LearnerFailed as failure:
+        reason = str(failure) + (f"\n{failure.trace}" if failure.trace else "")
+        result = dataclasses.replace(base, verdict="failed", cause=failure.cause, reason=reason)
+        return _with_report(result, session.report, time.monotonic() - began)
+    except SandboxBroken as error:
+        result = dataclasses.replace(base, cause="broken", reason=str(error))
+        return _with_report(result, None, time.monotonic() - began)
+    return _with_report(
+        dataclasses.replace(
+            base,
+            verdict="scored",
+            raw=outcome.raw,
+            score=measure.normalise(outcome.raw),
+            metrics=outcome.metrics,
+            curves=outcome.curves,
+            matrices=outcome.matrices,
+            flops=cost.flops,
+            state_bytes=cost.state_bytes,
+        ),
+        report,
+        time.monotonic() - began,
+    )
+
+
+def allowed(bench: Benchmark, measure: Calibration, stage: str) -> Stream:
+    """The stream as the learner is told of it, with its allowances filled in.
+
+    A smoke stage is shorter but allows the same: it only asks whether the code runs.
+    """
+    return dataclasses.replace(
+        bench.stream(stage),
+        flops=ALLOWANCE * measure.flops,
+        memory_bytes=ALLOWANCE * measure.state_bytes,
+    )
+
+
+def _drive(
+    session: Session, bench: Benchmark, measure: Calibration, unit: Unit, device: str
+) -> tuple[Outcome, Cost]:
+    with session.job() as channel:
+        return drive(channel, bench, allowed(bench, measure, unit.stage), unit, device)
+
+
+def drive(
+    channel: Channel, bench: Benchmark, stream: Stream, unit: Unit, device: str = "cpu"
+) -> tuple[Outcome, Cost]:
+    """Create the learner and take it through the benchmark; what it did and what it cost."""
+    channel.start(stream, learner_seed(unit.benchmark, unit.stage, unit.seed), device)
+    outcome = bench.run(channel, unit.stage, unit.seed)
+    return outcome, channel.finish()
+
+
+def _check_cost(cost: Cost, report: Report, stream: Stream) -> None:
+    """Hold the learner to its allowances, and its own count against what was seen from outside."""
+    if cost.flops > stream.flops:
+        raise LearnerFailed(
+            "limit", f"{cost.flops:.3g} FLOPs, over its allowance of {stream.flops:.3g}"
+        )
+    if cost.state_bytes > stream.memory_bytes:
+        raise LearnerFailed(
+            "limit",
+            f"{cost.state_bytes} bytes of state, over its allowance of {stream.memory_bytes}",
+        )
+    plausible = FREE_CPU_S + cost.flops / SLOWEST_FLOPS_PER_S
+    if report.cpu_s > plausible:
+        raise LearnerFailed(
+            "limit",
+            f"{report.cpu_s:.1f} processor seconds disagree with {cost.flops:.3g} FLOPs "
+            f"(at most {plausible:.1f} s were plausible)",
+        )
+
+
+def provenance(session: Session, bench: Benchmark) -> dict[str, Any]:
+    """What is needed to run the same again."""
+    return {
+        "cambrian": cambrian.__version__,
+        "benchmark": bench.name,
+        "version": bench.version,
+        **session.provenance(),
+    }
+
+
+def _with_report(result: Evaluation, report: Report | None, wall_s: float) -> Evaluation:
+    if report is None:
+        return dataclasses.replace(result, wall_s=wall_s)
+    return dataclasses.replace(
+        result, wall_s=wall_s, cpu_s=max(report.cpu_s, 0.0), peak_bytes=report.peak_bytes
+    )
+
+
