@@ -172,5 +172,3 @@ def _with_report(result: Evaluation, report: Report | None, wall_s: float) -> Ev
     return dataclasses.replace(
         result, wall_s=wall_s, cpu_s=max(report.cpu_s, 0.0), peak_bytes=report.peak_bytes
     )
-
-

@@ -73,9 +73,7 @@ class Worker:
                 self._say({"event": "broken", "message": str(error)})
                 return
             limits = SMOKE if unit.stage == "smoke" else FULL
-            session.limits = replace(
-                session.limits, request_s=limits.request_s, job_s=limits.job_s
-            )
+            session.limits = replace(session.limits, request_s=limits.request_s, job_s=limits.job_s)
             result = evaluate(session, unit, device=request.get("device", "cpu"))
             if session.spent:
                 self._drop()

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from cambrian.errors import SandboxBroken
 from cambrian.sandbox.failures import LearnerFailed
 from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.runner.frames import (
@@ -26,6 +27,7 @@ from cambrian.sandbox.runner.frames import (
     FrameSocket,
     Kind,
 )
+from cambrian.sandbox.text import neutralise
 
 FLOAT = np.dtype("<f4")
 ALIGNMENT = 64
@@ -81,7 +83,10 @@ class Channel:
 
         Inputs are float32, labels and orders int64; the first axis of `x` counts the samples.
         """
-        layout = _write(self.share / "data" / name, arrays)
+        try:
+            layout = _write(self.share / "data" / name, arrays)
+        except OSError as error:
+            raise SandboxBroken(f"expected to publish {name!r}; got: {error}") from None
         if "x" in arrays:
             self._rows[name] = len(arrays["x"])
         self._ask(Kind.PUBLISH, {"file": name, "arrays": layout})
@@ -257,7 +262,8 @@ def _write(path: Path, arrays: Mapping[str, Array]) -> dict[str, tuple[str, list
 def _failure(meta: Mapping[str, Any]) -> LearnerFailed:
     kind, message = str(meta.get("kind", "error"))[:100], str(meta.get("message", ""))[:1000]
     cause = "memory" if kind in ("MemoryError", "OutOfMemoryError") else "exception"
-    return LearnerFailed(cause, f"{kind}: {message}", str(meta.get("trace", ""))[:4000])
+    trace = neutralise(str(meta.get("trace", ""))[:4000])
+    return LearnerFailed(cause, neutralise(f"{kind}: {message}"), trace)
 
 
 def _count(meta: Mapping[str, Any], name: str) -> int:

@@ -17,6 +17,7 @@ class Limits:
         open_files, file_bytes: per process.
         request_s: host seconds for one answer.
         job_s: host seconds for one job.
+        gpu: the one GPU it is given to itself, by the driver's id; None: no GPU.
         start_s: host seconds for a session to get ready (importing torch takes about three).
     """
 
@@ -29,3 +30,4 @@ class Limits:
     request_s: float = 30.0
     job_s: float = 120.0
     start_s: float = 60.0
+    gpu: str | None = None

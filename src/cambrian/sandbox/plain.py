@@ -7,6 +7,7 @@ For development on machines with neither Docker nor bubblewrap, and only when
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import cambrian
+from cambrian.errors import SandboxBroken
+from cambrian.sandbox import launch, owner
+from cambrian.sandbox.cgroups import OomKills
 from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.process import ZYGOTE
 
@@ -23,45 +27,47 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEB
 
 class PlainProcess:
     def __init__(self, share: Path) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="cambrian-scratch-")
+        self._scratch = owner.folder()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill()
+        self._last = ""
         source = str(Path(cambrian.__file__).parent.parent)
         path = os.pathsep.join([source, *(p for p in sys.path if p.endswith("site-packages"))])
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", ZYGOTE, str(share), self._scratch.name],
-            stdin=subprocess.DEVNULL,
-            stdout=self._said,
-            stderr=self._said,
-            env=ENVIRONMENT | {"PYTHONPATH": path},
-            start_new_session=True,
-            cwd=self._scratch.name,
-        )
-        self._last = ""
+        try:
+            self._process = launch.start(
+                [sys.executable, "-m", ZYGOTE, str(share), str(self._scratch)],
+                output=self._said,
+                env=ENVIRONMENT | {"PYTHONPATH": path},
+                cwd=self._scratch,
+            )
+        except OSError as error:
+            self._said.close()
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            raise SandboxBroken(f"expected to start {sys.executable}; got: {error}") from None
 
     def kill(self) -> None:
         if self._said.closed:
             return
         self._last = self.log()
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        try:
+            if self._process.poll() is None:  # its jobs go with it: they asked the kernel for that
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            pass  # stuck in the kernel; nothing more can be done from here
         self._said.close()
-        self._scratch.cleanup()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def oom_kills(self) -> int | None:
+    def oom_kills(self) -> OomKills | None:
         return None
 
     def cpu_s(self) -> float | None:
         return None
 
     def log(self) -> str:
-        if self._said.closed:
-            return self._last
-        self._said.seek(0)
-        return self._said.read()[-8000:].decode("utf-8", "replace")
+        return self._last if self._said.closed else launch.tail(self._said)
 
 
 class PlainBackend:
@@ -77,4 +83,4 @@ class PlainBackend:
         return {"backend": self.name, "isolation": self.isolation, "python": sys.version.split()[0]}
 
     def reap(self) -> int:
-        return 0
+        return owner.reap_folders()

@@ -6,9 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from cambrian.sandbox.cgroups import OomKills
 from cambrian.sandbox.limits import Limits
 
 ZYGOTE = "cambrian.sandbox.runner.zygote"
+USER = 65532
+"""User and group id of everything untrusted ("nonroot" in common images)."""
+
+ENVIRONMENT = {
+    "HOME": "/tmp",  # noqa: S108 - the sandbox's own scratch place
+    "LANG": "C.UTF-8",
+    "MKL_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONPATH": "/opt/cambrian:/opt/site",
+}
+"""All that the zygote finds in its environment (where it is isolated)."""
 
 
 class SandboxProcess(Protocol):
@@ -19,8 +34,8 @@ class SandboxProcess(Protocol):
 
     def alive(self) -> bool: ...
 
-    def oom_kills(self) -> int | None:
-        """How often the kernel killed inside it for want of memory; None where nobody counts."""
+    def oom_kills(self) -> OomKills | None:
+        """What the kernel killed inside it for want of memory; None where nobody counts."""
 
     def cpu_s(self) -> float | None:
         """Processor seconds of all its processes so far; None where nobody counts."""
@@ -51,4 +66,4 @@ class Backend(Protocol):
         """What names this sandbox in a result: image digest, versions, isolation."""
 
     def reap(self) -> int:
-        """Remove what sessions of dead owners left behind; returns how many."""
+        """Remove what sessions of dead owners left behind; returns how many things."""

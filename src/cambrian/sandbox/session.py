@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import socket
-import tempfile
+import struct
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from cambrian.errors import SandboxBroken
+from cambrian.errors import CambrianError, SandboxBroken, UsageError
+from cambrian.sandbox import owner
+from cambrian.sandbox.cgroups import OomKills
 from cambrian.sandbox.channel import Channel
 from cambrian.sandbox.failures import LearnerFailed
 from cambrian.sandbox.limits import Limits
@@ -34,6 +36,7 @@ from cambrian.sandbox.runner.frames import (
     FrameSocket,
     Kind,
 )
+from cambrian.sandbox.text import neutralise
 
 LAST_WORDS = 8000
 REPORT_S = 5.0
@@ -71,12 +74,17 @@ class Session:
         self.spent = False
         self.report: Report | None = None
         self._jobs = 0
-        self._folder = Path(tempfile.mkdtemp(prefix="cambrian-"))
-        self._share = self._folder / "session"
+        self._torch = ""
+        self._folder = owner.folder()
+        self._share = self._folder / "s"  # short: a socket's path holds 107 bytes
+        self._peer: int | None = None
         self._process: SandboxProcess | None = None
         self._control: FrameSocket | None = None
         try:
             self._open()
+        except OSError as error:
+            self.close()
+            raise SandboxBroken(f"expected to open a session; got: {error}") from None
         except BaseException:
             self.close()
             raise
@@ -90,33 +98,48 @@ class Session:
             self._process = self.backend.launch(self._share, self.limits)
             self._control = self._accept(listener, deadline)
         try:
-            self._control.receive(Expect(frozenset({Kind.READY})), deadline=deadline)
+            ready = self._control.receive(Expect(frozenset({Kind.READY})), deadline=deadline)
+            self._torch = neutralise(str(ready.meta.get("torch", ""))[:40])
+            self._peer = _peer(self._control.socket)
         except (ChannelClosed, DeadlinePassed, FrameError) as error:
             raise SandboxBroken(f"the sandbox did not get ready: {error}. {self._log()}") from None
 
     def _accept(self, listener: socket.socket, deadline: float) -> FrameSocket:
+        """The zygote's connection; anybody else's is closed."""
         process = self._process
-        while True:
+        listener.settimeout(0.25)
+        while time.monotonic() <= deadline:
             try:
-                listener.settimeout(0.25)
-                return FrameSocket(listener.accept()[0])
+                door, _ = listener.accept()
             except TimeoutError:
                 if process is None or not process.alive():
-                    raise SandboxBroken(f"the sandbox ended at its start. {self._log()}") from None
-                if time.monotonic() > deadline:
-                    raise SandboxBroken(
-                        f"the sandbox was not ready within {self.limits.start_s:g} s. {self._log()}"
-                    ) from None
+                    raise SandboxBroken(f"the sandbox ended. {self._log()}") from None
+                continue
+            if self._peer is None or _peer(door) == self._peer:
+                return FrameSocket(door)
+            door.close()
+        raise SandboxBroken(f"the sandbox did not connect in time. {self._log()}")
+
+    def provenance(self) -> dict[str, str]:
+        """What names this sandbox in a result: backend, image digest, torch version, ..."""
+        return {**self.backend.provenance(), "torch": self._torch}
 
     def install(self, files: Mapping[str, str]) -> None:
-        """Show the agent's source tree to the sandbox. Once per session."""
+        """Show the agent's source tree to the sandbox. Once per session.
+
+        Raises:
+            UsageError: a path that leads out of the tree.
+        """
         agent = self._share / "agent"
         for path, text in files.items():
+            if path.startswith("/") or ".." in path.split("/"):
+                raise UsageError(f"expected a plain relative path in an agent's tree, got {path!r}")
             target = agent / path
-            target.parent.mkdir(parents=True, exist_ok=True)
+            for folder in reversed(target.relative_to(agent).parents):
+                (agent / folder).mkdir(exist_ok=True)
+                (agent / folder).chmod(0o755)
             target.write_text(text, encoding="utf-8", newline="")
             target.chmod(0o644)
-            target.parent.chmod(0o755)
 
     @contextmanager
     def job(self, mode: str = "learner") -> Iterator[Channel]:
@@ -190,38 +213,42 @@ class Session:
         except (SandboxBroken, LearnerFailed):
             self.report = None
 
-    def _irregular(self, report: Report, oom_before: int | None) -> bool:
-        killed = self._oom_kills() != oom_before
-        return killed or not report.clean or report.exit not in (0, -9)
+    def _irregular(self, report: Report, before: OomKills | None) -> bool:
+        return self._oom_kills() != before or not report.clean or report.exit != 0
 
-    def _why(self, oom_before: int | None) -> Exception:
+    def _why(self, before: OomKills | None) -> Exception:
         """The job's process is gone; say whose fault it was."""
-        report = self.report
-        if self._oom_kills() != oom_before:
-            bound = self.limits.memory_bytes >> 20
-            return LearnerFailed("memory", f"the learner needed more than {bound} MiB")
+        report, kills = self.report, self._oom_kills()
         if report is None:
             return SandboxBroken("the job's process ended without a report")
         if report.ended == "for its output":
             return LearnerFailed("output", f"the learner printed {report.output_bytes} bytes")
+        if kills and before and kills.own > before.own:
+            return self._out_of_memory(report.output)
+        if kills and before and kills.host > before.host and report.exit == -9:
+            return SandboxBroken("the host ran out of memory, and the kernel chose the learner")
         how = f"signal {-report.exit}" if report.exit < 0 else f"exit status {report.exit}"
         return LearnerFailed("crash", f"the learner's process ended with {how}", report.output)
 
     def _gone(self, error: Exception) -> Exception:
         """The zygote does not answer: the learner's doing only if memory ran out."""
-        if self._oom_kills():
-            bound = self.limits.memory_bytes >> 20
-            return LearnerFailed("memory", f"the learner needed more than {bound} MiB")
+        kills = self._oom_kills()
+        if kills and kills.own:
+            return self._out_of_memory("")
         return SandboxBroken(f"the sandbox is gone: {error}. {self._log()}")
 
-    def _oom_kills(self) -> int | None:
+    def _out_of_memory(self, output: str) -> LearnerFailed:
+        bound = self.limits.memory_bytes >> 20
+        return LearnerFailed("memory", f"the learner needed more than {bound} MiB", output)
+
+    def _oom_kills(self) -> OomKills | None:
         return self._process.oom_kills() if self._process else None
 
     def _cpu(self) -> float | None:
         return self._process.cpu_s() if self._process else None
 
     def _log(self) -> str:
-        text = self._process.log().strip() if self._process else ""
+        text = neutralise(self._process.log().strip()) if self._process else ""
         return f"It said: {text[-LAST_WORDS:]}" if text else "It said nothing."
 
     def close(self) -> None:
@@ -254,7 +281,7 @@ class SessionPool:
         self.backend = backend
         self.limits = limits or Limits()
         self._spare: Session | None = None
-        self._error: SandboxBroken | None = None
+        self._error: CambrianError | None = None
         self._thread: threading.Thread | None = None
 
     def prepare(self) -> None:
@@ -266,10 +293,10 @@ class SessionPool:
     def _make(self) -> None:
         try:
             self._spare = Session(self.backend, self.limits)
-        except SandboxBroken as error:
+        except CambrianError as error:
             self._error = error
 
-    def _taken(self) -> tuple[Session | None, SandboxBroken | None]:
+    def _taken(self) -> tuple[Session | None, CambrianError | None]:
         if self._thread is not None:
             self._thread.join()
         spare, error = self._spare, self._error
@@ -307,14 +334,20 @@ def _listen(path: Path) -> Iterator[socket.socket]:
             path.unlink(missing_ok=True)
 
 
+def _peer(sock: socket.socket) -> int:
+    """The process at the other end, by its id on this side of the sandbox's wall."""
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", raw)[0])
+
+
 def _report(frame: Frame) -> Report:
     meta: dict[str, Any] = frame.meta
     return Report(
         exit=int(meta["exit"]),
         cpu_s=float(meta["cpu_s"]),
         peak_bytes=int(meta["peak_bytes"]),
-        output=str(meta["output"]),
+        output=neutralise(str(meta["output"])),
         output_bytes=int(meta["output_bytes"]),
-        ended=str(meta["ended"]),
+        ended=neutralise(str(meta["ended"])),
         clean=bool(meta["clean"]),
     )

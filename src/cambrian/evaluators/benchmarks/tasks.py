@@ -88,9 +88,7 @@ def run_tasks(channel: Channel, tasks: Sequence[Task], course: Course) -> Outcom
     return _judge(matrix, probes)
 
 
-def _judge(
-    matrix: metrics.Floats, probes: Sequence[tuple[int, metrics.Floats]]
-) -> Outcome:
+def _judge(matrix: metrics.Floats, probes: Sequence[tuple[int, metrics.Floats]]) -> Outcome:
     acc = metrics.average_accuracy(matrix)
     values = {
         "accuracy": acc,

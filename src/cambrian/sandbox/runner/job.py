@@ -31,7 +31,7 @@ from cambrian.sandbox.runner.frames import (
 )
 from cambrian.sandbox.runner.meter import FlopMeter, state_bytes
 
-REQUESTS = Expect(frozenset(kind for kind in Kind if kind < 64), max_meta=1 << 20)
+REQUESTS = Expect(frozenset(kind for kind in Kind if kind < 64), max_meta=1 << 20, any_tensor=True)
 TRACE_CHARACTERS = 4000
 
 
@@ -59,10 +59,15 @@ def describe(error: BaseException) -> dict[str, Any]:
     except Exception:  # noqa: BLE001
         trace = ""
     return {
-        "kind": type(error).__name__[:100],
-        "message": message[:1000],
-        "trace": trace[-TRACE_CHARACTERS:],
+        "kind": _sendable(type(error).__name__[:100]),
+        "message": _sendable(message[:1000]),
+        "trace": _sendable(trace[-TRACE_CHARACTERS:]),
     }
+
+
+def _sendable(text: str) -> str:
+    """Without lone surrogates, which the other side refuses."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 class LearnerJob:

@@ -41,6 +41,7 @@ class Knobs:
     lr: float = 0.05
     hidden: int = 256
     layers: int = 2
+    gain: float = 1.0  # width of the initial weights; 2.45 is He et al. 2015, arXiv:1502.01852
     steps: int = 1  # gradient steps per batch; a part that mixes rows draws anew at each
 
 
@@ -48,6 +49,7 @@ RANGES = {
     "lr": (0.01, 0.3, "log"),
     "hidden": (96, 384, "int"),
     "layers": (1, 3, "int"),
+    "gain": (0.7, 3.0, "log"),
     "steps": (1, 3, "int"),
 }
 
@@ -118,6 +120,18 @@ class Learner(Base):
         features, logits = self.forward(x, averaged[-1](self) if averaged else None)
         return [logits.log_softmax(1), *(v(self, x, features) for v in self.hooks("vote"))]
 
+    def opinion(self, x: Tensor) -> Tensor:
+        """The heads' common log-probabilities (B, outputs), before any part's `answers`."""
+        votes = self.votes(x)
+        if combine := self.hooks("combine"):
+            scores: Tensor = combine[-1](self, votes)
+            return scores
+        shares = [part.weight for part in self.parts if hasattr(part, "vote")]
+        mixed = max(0.0, 1.0 - sum(shares)) * votes[0]
+        for share, vote in zip(shares, votes[1:], strict=True):
+            mixed = mixed + share * vote
+        return mixed.log_softmax(1)
+
     # the contract
 
     def observe(self, x: Tensor, y: Tensor, task: int | None = None) -> None:
@@ -136,13 +150,7 @@ class Learner(Base):
             after_batch(self, batch)
 
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
-        votes = self.votes(x.reshape(len(x), -1))
-        if combine := self.hooks("combine"):
-            scores: Tensor = combine[-1](self, votes)
-        else:
-            shares = [part.weight for part in self.parts if hasattr(part, "vote")]
-            rest = max(0.0, 1.0 - sum(shares))
-            scores = sum((w * v for w, v in zip(shares, votes[1:], strict=True)), rest * votes[0])
+        scores = self.opinion(x.reshape(len(x), -1))
         for answers in self.hooks("answers"):
             scores = answers(self, scores)
         return scores
@@ -157,7 +165,7 @@ class Learner(Base):
         widths = [self.spec.inputs, *[self.knobs.hidden] * self.knobs.layers, self.spec.outputs]
         weights = []
         for fan_in, fan_out in zip(widths, widths[1:], strict=False):
-            bound = fan_in**-0.5
+            bound = self.knobs.gain * fan_in**-0.5
             weight = torch.empty(fan_out, fan_in).uniform_(-bound, bound, generator=generator)
             weights += [weight, torch.zeros(fan_out)]
         return [weight.to(self.device).requires_grad_() for weight in weights]

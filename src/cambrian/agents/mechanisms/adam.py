@@ -1,0 +1,53 @@
+"""Adam's preconditioner: every weight gets a step of its own size.
+
+Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CARD = {
+    "name": "adam",
+    "class": "Adam",
+    "title": "Adam",
+    "paper": "Kingma and Ba 2015, arXiv:1412.6980",
+    "year": 2015,
+    "claim": "Dividing by the root of the second moment makes progress where gradients are small.",
+    "measured": "",
+    "hooks": ["build", "gradients"],
+    "knobs": {
+        "scale": {"default": 0.02, "range": [0.004, 0.1], "scale": "log", "type": "float"},
+        "first": {"default": 0.9, "range": [0.0, 0.95], "scale": "linear", "type": "float"},
+        "second": {"default": 0.99, "range": [0.9, 0.999], "scale": "linear", "type": "float"},
+    },
+    "tags": ["optimiser"],
+    "conflicts": ["momentum"],
+}
+
+
+class Adam:
+    """`scale` turns the learner's rate (0.05, say) into Adam's (0.001)."""
+
+    def __init__(self, scale: float = 0.02, first: float = 0.9, second: float = 0.99) -> None:
+        self.scale, self.first, self.second = scale, first, second
+        self.steps = 0
+
+    def build(self, learner: Any) -> None:
+        self.mean = [torch.zeros_like(weight) for weight in learner.weights]
+        self.square = [torch.zeros_like(weight) for weight in learner.weights]
+
+    def gradients(self, learner: Any, batch: Any, grads: list[Tensor]) -> list[Tensor]:
+        self.steps += 1
+        torch._foreach_lerp_(self.mean, grads, 1.0 - self.first)
+        torch._foreach_mul_(self.square, self.second)
+        torch._foreach_addcmul_(self.square, grads, grads, 1.0 - self.second)
+        correction = (1.0 - self.second**self.steps) ** 0.5
+        size = list(torch._foreach_sqrt(self.square))
+        torch._foreach_add_(size, 1e-8)
+        steps = list(torch._foreach_div(self.mean, size))
+        torch._foreach_mul_(steps, self.scale * correction / (1.0 - self.first**self.steps))
+        return steps

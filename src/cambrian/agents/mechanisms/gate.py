@@ -1,0 +1,62 @@
+"""A gated readout: heads are trusted as they have predicted lately.
+
+Freund and Schapire 1997, "A Decision-Theoretic Generalization of On-Line Learning" (Hedge), with the
+log-loss of each head on new data before it learns them, and a fixed share of forgetting as in
+Herbster and Warmuth 1998, "Tracking the Best Expert".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CARD = {
+    "name": "gate",
+    "class": "Gate",
+    "title": "gated readout (Hedge)",
+    "paper": "Freund and Schapire 1997, doi:10.1006/jcss.1997.1504; Herbster and Warmuth 1998, "
+    "doi:10.1023/A:1007424614876",
+    "year": 1997,
+    "claim": "A mixture weighted by past losses does nearly as well as its best head on every "
+    "stream.",
+    "measured": "",
+    "hooks": ["build", "weigh", "combine"],
+    "knobs": {
+        "rate": {"default": 2.0, "range": [0.3, 10.0], "scale": "log", "type": "float"},
+        "horizon": {"default": 40, "range": [5, 400], "scale": "log", "type": "int"},
+        "share": {"default": 0.02, "range": [0.001, 0.2], "scale": "log", "type": "float"},
+    },
+    "tags": ["gate"],
+    "conflicts": [],
+}
+
+
+class Gate:
+    """Does nothing useful without a second head.
+
+    rate: the exponent of Hedge. horizon: batches over which losses are averaged.
+    share: the least weight of a head.
+    """
+
+    def __init__(self, rate: float = 2.0, horizon: int = 40, share: float = 0.02) -> None:
+        self.rate, self.horizon, self.share = rate, horizon, share
+
+    def build(self, learner: Any) -> None:
+        self.losses: Tensor | None = None
+
+    def weigh(self, learner: Any, votes: list[Tensor], y: Tensor) -> None:
+        now = torch.stack([-vote.gather(1, y[:, None]).clamp(min=-8.0).mean() for vote in votes])
+        if self.losses is None:
+            self.losses = now
+        self.losses = self.losses + (now - self.losses) / self.horizon
+
+    def combine(self, learner: Any, votes: list[Tensor]) -> Tensor:
+        if self.losses is None or len(votes) < 2:
+            return votes[0]
+        trust = (-self.rate * self.losses).softmax(0)
+        trust = (1.0 - self.share) * trust + self.share / len(votes)
+        chances = torch.stack([vote.exp() for vote in votes])
+        mixed = (trust[:, None, None] * chances).sum(0)
+        return mixed.clamp(min=1e-12).log()

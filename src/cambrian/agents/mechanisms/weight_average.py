@@ -1,0 +1,43 @@
+"""Predict with an exponential moving average of the weights.
+
+Polyak and Juditsky 1992; in continual learning Qiao et al. 2025, "Large Continual Instruction
+Assistant". The fixed coefficient is used: the dynamic one did not vary in our small runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CARD = {
+    "name": "weight_average",
+    "class": "WeightAverage",
+    "title": "weight averaging",
+    "paper": "Polyak and Juditsky 1992; Qiao et al. 2025, arXiv:2410.10868",
+    "year": 2025,
+    "claim": "Averaged weights forget less than the trained ones, and are less noisy.",
+    "measured": "split-mnist without memory 0.194 -> 0.382 at decay 0.99; on top of replay in "
+    "short runs it hurts (0.782 -> 0.687)",
+    "hooks": ["build", "after_step", "averaged"],
+    "knobs": {
+        "decay": {"default": 0.98, "range": [0.8, 0.998], "scale": "linear", "type": "float"},
+    },
+    "tags": ["consolidation", "optimiser"],
+    "conflicts": [],
+}
+
+
+class WeightAverage:
+    def __init__(self, decay: float = 0.98) -> None:
+        self.decay = decay
+
+    def build(self, learner: Any) -> None:
+        self.weights = [weight.detach().clone() for weight in learner.weights]
+
+    def after_step(self, learner: Any, batch: Any, loss: Tensor) -> None:
+        torch._foreach_lerp_(self.weights, [w.detach() for w in learner.weights], 1 - self.decay)
+
+    def averaged(self, learner: Any) -> list[Tensor]:
+        return self.weights

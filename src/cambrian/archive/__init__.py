@@ -1,0 +1,68 @@
+"""The archive: what is remembered.
+
+An archive is a directory: `archive.db` (SQLite, the truth, code included), `lineage.git/` (a
+projection for people and tools, see `cambrian.archive.lineage`) and `archive.lock`::
+
+    with Archive.open_or_create(path) as archive, archive.lock():
+        archive.agents.add_seed(agent_id, files, title)
+        ...
+
+`cambrian.archive.lineage` (GitPython) and `cambrian.archive.check` are imported by who needs
+them, so that this import stays cheap.
+"""
+
+from __future__ import annotations
+
+from cambrian.archive.database import Clock, Database, Durability
+from cambrian.archive.differences import unified_diff
+from cambrian.archive.records import (
+    Agent,
+    Answer,
+    Evaluation,
+    EvaluationRecord,
+    Event,
+    Gate,
+    ImproverCheck,
+    Job,
+    JobKind,
+    Kind,
+    Measurement,
+    Member,
+    Proposal,
+    ProposalState,
+    Rewriter,
+    Run,
+    RunState,
+    Spend,
+    Status,
+    Verdict,
+)
+from cambrian.archive.store import Archive
+
+__all__ = [
+    "Agent",
+    "Answer",
+    "Archive",
+    "Clock",
+    "Database",
+    "Durability",
+    "Evaluation",
+    "EvaluationRecord",
+    "Event",
+    "Gate",
+    "ImproverCheck",
+    "Job",
+    "JobKind",
+    "Kind",
+    "Measurement",
+    "Member",
+    "Proposal",
+    "ProposalState",
+    "Rewriter",
+    "Run",
+    "RunState",
+    "Spend",
+    "Status",
+    "Verdict",
+    "unified_diff",
+]

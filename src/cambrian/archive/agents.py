@@ -1,0 +1,243 @@
+"""Agents: what is known of each, the tree they form, and the view of it that selection draws from.
+
+An agent's row is made once. What changes later is its fate (a candidate is admitted or
+rejected, and only then gets its number) and, for a seed, its score.
+"""
+
+# ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from cambrian.archive.database import Database, Row
+from cambrian.archive.records import Agent, Member
+from cambrian.archive.sources import Sources
+from cambrian.errors import NotFound, Refused, UsageError
+
+# The parents come with the row, so that a list of agents is one query.
+COLUMNS = """
+a.id, a.number, a.status, a.kind, a.title, a.hypothesis, a.depth,
+(SELECT json_group_array(parent_id) FROM
+    (SELECT parent_id FROM parents WHERE child_id = a.id ORDER BY position)) AS parents,
+a.run_id, a.proposal_id, a.proposal_index, a.score, a.lower, a.upper, a.created_at, a.decided_at
+"""
+
+Order = Literal["number", "score", "lower", "recent"]
+_ORDERS: dict[str, str] = {
+    "number": "a.number IS NULL, a.number, a.proposal_index",
+    "score": "a.score DESC, a.number",
+    "lower": "a.lower DESC, a.number",
+    "recent": "a.created_at DESC, a.id",
+}
+
+# One row per member through a proposal; parents(parent_id) and agents(id) answer the count.
+_MEMBERS = """
+SELECT m.id AS agent_id, m.number, m.score, m.lower, m.depth,
+    (SELECT count(*) FROM parents p JOIN agents c ON c.id = p.child_id
+     WHERE p.parent_id = m.id AND c.status = 'admitted' AND c.proposal_index <= :through)
+        AS children
+FROM (
+    SELECT id, number, score, lower, depth FROM agents
+    WHERE status = 'seed' AND score IS NOT NULL
+    UNION ALL
+    SELECT id, number, score, lower, depth FROM agents
+    WHERE status = 'admitted' AND proposal_index <= :through
+) m
+ORDER BY m.number
+"""
+
+_CHAMPION = f"""
+SELECT {COLUMNS} FROM agents a
+WHERE a.status IN ('seed', 'admitted') AND a.lower IS NOT NULL
+ORDER BY a.lower DESC, a.number LIMIT 1
+"""
+
+_ANCESTORS = """
+WITH RECURSIVE up (id, distance) AS (
+    SELECT parent_id, 1 FROM parents WHERE child_id = :agent
+    UNION
+    SELECT p.parent_id, up.distance + 1 FROM up JOIN parents p ON p.child_id = up.id
+)
+SELECT id, min(distance) AS distance FROM up GROUP BY id ORDER BY distance, id
+"""
+
+_EVERYTHING = 2**62
+
+
+class Agents:
+    """The verbs on agents."""
+
+    def __init__(self, database: Database, sources: Sources) -> None:
+        self._database = database
+        self._sources = sources
+
+    def add_seed(self, agent_id: str, files: Mapping[str, str], title: str) -> Agent:
+        """Add a seed agent; the same seed again changes nothing and returns what is there.
+
+        Raises:
+            Refused: the same code is in the archive as something other than a seed.
+            InvalidAgent: files that cannot be stored (see `Sources.add`).
+        """
+        database = self._database
+        with database.transaction():
+            known = self.find(agent_id)
+            if known is not None and known.status != "seed":
+                raise Refused(
+                    f"expected new code for a seed, but {agent_id} is in the archive as "
+                    f"{known.status}; nothing was added"
+                )
+            if known is None:
+                number = self.next_number()
+                row = {"title": title, "number": number, "status": "seed", "kind": "seed"}
+                self.insert(agent_id, files, (), {**row, "decided_at": database.now()})
+                database.event("agent.seeded", agent_id=agent_id, number=number)
+        return self.get(agent_id)
+
+    def insert(
+        self,
+        agent_id: str,
+        files: Mapping[str, str],
+        parents: Sequence[str],
+        columns: Mapping[str, Any],
+    ) -> None:
+        """Insert an agent's row, its files and parents; for the verbs that make agents.
+
+        Raises:
+            UsageError: `agent_id` is not 64 lower-case hexadecimal digits.
+        """
+        if len(agent_id) != 64 or set(agent_id) - set("0123456789abcdef"):
+            raise UsageError(f"expected 64 lower-case hex digits as an id, came {agent_id!r}")
+        row = {"id": agent_id, "hypothesis": "", "created_at": self._database.now()}
+        self._database.insert("agents", {**row, "depth": self._depth(parents), **columns})
+        self._sources.add(agent_id, files)
+        self.set_parents(agent_id, parents)
+
+    def set_parents(self, agent_id: str, parents: Sequence[str]) -> None:
+        """Make these its parents, the primary one first, and its depth follow."""
+        self._database.execute("DELETE FROM parents WHERE child_id = ?", (agent_id,))
+        for position, parent_id in enumerate(parents):
+            self._database.insert(
+                "parents", {"child_id": agent_id, "parent_id": parent_id, "position": position}
+            )
+        self._database.execute(
+            "UPDATE agents SET depth = ? WHERE id = ?", (self._depth(parents), agent_id)
+        )
+
+    def _depth(self, parents: Sequence[str]) -> int:
+        return self.get(parents[0]).depth + 1 if parents else 0
+
+    def next_number(self) -> int:
+        """The number for the next agent whose fate is decided (from 1)."""
+        return int(self._database.value("SELECT ifnull(max(number), 0) + 1 FROM agents"))
+
+    def set_score(self, agent_id: str, score: float, lower: float, upper: float) -> Agent:
+        """Set a seed's mean normalised full score and its interval.
+
+        Raises:
+            Refused: the agent is no seed; a variant's score is set when it is decided.
+        """
+        with self._database.transaction():
+            agent = self.get(agent_id)
+            if agent.status != "seed":
+                raise Refused(f"expected a seed agent, but {agent_id} is {agent.status}")
+            self._database.execute(
+                "UPDATE agents SET score = ?, lower = ?, upper = ? WHERE id = ?",
+                (score, lower, upper, agent_id),
+            )
+            self._database.event(
+                "agent.scored", agent_id=agent_id, score=score, lower=lower, upper=upper
+            )
+        return self.get(agent_id)
+
+    def find(self, agent_id: str) -> Agent | None:
+        """The agent with this full id, or None."""
+        row = self._database.row(f"SELECT {COLUMNS} FROM agents a WHERE a.id = ?", (agent_id,))
+        return None if row is None else Agent.of(row)
+
+    def get(self, agent_id: str) -> Agent:
+        """The agent with this full id.
+
+        Raises:
+            NotFound: no such agent (`Archive.resolve` understands short names).
+        """
+        agent = self.find(agent_id)
+        if agent is None:
+            raise NotFound(f"expected the id of an agent in this archive, came {agent_id!r}")
+        return agent
+
+    def files(self, agent_id: str) -> dict[str, str]:
+        """Its source tree: text by path, in path order.
+
+        Raises:
+            NotFound: no such agent.
+        """
+        self.get(agent_id)
+        return self._sources.files(agent_id)
+
+    def parents(self, agent_id: str) -> list[Agent]:
+        """Its parents, the primary one first; none for a seed."""
+        return [self.get(parent_id) for parent_id in self.get(agent_id).parents]
+
+    def children(self, agent_id: str, *, members_only: bool = True) -> list[Agent]:
+        """Agents with this parent, by number, undecided ones last."""
+        only = "AND a.status = 'admitted'" if members_only else ""
+        rows = self._database.rows(
+            f"SELECT {COLUMNS} FROM parents p JOIN agents a ON a.id = p.child_id "
+            f"WHERE p.parent_id = ? {only} ORDER BY {_ORDERS['number']}",
+            (agent_id,),
+        )
+        return [Agent.of(row) for row in rows]
+
+    def ancestors(self, agent_id: str) -> dict[str, int]:
+        """Every ancestor over both parents and its distance (1 for a parent), nearest first."""
+        rows = self._database.rows(_ANCESTORS, {"agent": agent_id})
+        return {row["id"]: row["distance"] for row in rows}
+
+    def select(
+        self, *, everyone: bool = False, limit: int | None = None, order: Order = "number"
+    ) -> list[Agent]:
+        """Members, or `everyone`: candidates and rejected ones too. `limit` None or 0: no limit.
+
+        Raises:
+            UsageError: an unknown order.
+        """
+        if order not in _ORDERS:
+            raise UsageError(f"expected an order out of {sorted(_ORDERS)}, came {order!r}")
+        where = "" if everyone else "WHERE a.status IN ('seed', 'admitted')"
+        rows = self._database.rows(
+            f"SELECT {COLUMNS} FROM agents a {where} ORDER BY {_ORDERS[order]} LIMIT ?",
+            (limit or -1,),
+        )
+        return [Agent.of(row) for row in rows]
+
+    def after(self, number: int, limit: int) -> list[Agent]:
+        """The next `limit` members with a number above this one: to walk all of them in pages."""
+        rows = self._database.rows(
+            f"SELECT {COLUMNS} FROM agents a WHERE a.number > ? "
+            "AND a.status IN ('seed', 'admitted') ORDER BY a.number LIMIT ?",
+            (number, limit),
+        )
+        return [Agent.of(row) for row in rows]
+
+    def seeds(self) -> list[Agent]:
+        """The seed agents, by number."""
+        rows = self._database.rows(
+            f"SELECT {COLUMNS} FROM agents a WHERE a.status = 'seed' ORDER BY a.number"
+        )
+        return [Agent.of(row) for row in rows]
+
+    def members(self, through: int | None = None) -> list[Member]:
+        """The tree as decided through proposal `through` (None: as it is now), by number.
+
+        Seeds with a score, and agents admitted by proposals with an index up to `through`;
+        `children` counts only children admitted by then. The result depends on nothing that
+        was decided later, so a proposal sees the same whatever the number of workers.
+        """
+        limit = _EVERYTHING if through is None else through
+        return [Member(**row) for row in self._database.rows(_MEMBERS, {"through": limit})]
+
+    def champion(self) -> Agent | None:
+        """The member with the best lower bound (the lowest number of equals); None before any."""
+        row: Row | None = self._database.row(_CHAMPION)
+        return None if row is None else Agent.of(row)

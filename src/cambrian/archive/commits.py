@@ -1,0 +1,93 @@
+"""Which commit is which agent: a small SQLite file inside the lineage repository."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from cambrian.archive.git import GitError
+
+NAME = "cambrian.db"
+
+
+class Entry(NamedTuple):
+    """A member as it was committed."""
+
+    number: int
+    agent_id: str
+    commit: str
+
+
+class Commits:
+    """The map from agents to commits of one repository.
+
+    Raises:
+        sqlite3.Error: the file is damaged; the repository is to be rebuilt.
+    """
+
+    def __init__(self, repository: Path, *, read_only: bool = False) -> None:
+        mode = "ro" if read_only else "rwc"
+        location = f"{(repository / NAME).absolute().as_uri()}?mode={mode}"
+        self._connection = sqlite3.connect(location, uri=True, isolation_level=None)
+        if not read_only:
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS commits (number INTEGER PRIMARY KEY, "
+                "agent_id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL) STRICT"
+            )
+
+    @staticmethod
+    def exists(repository: Path) -> bool:
+        """Whether the repository has a map."""
+        return (repository / NAME).is_file()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def add(self, entries: Iterable[tuple[int, str, str]]) -> None:
+        """Add (number, agent, commit) rows, all or none."""
+        with self._connection:
+            self._connection.execute("BEGIN")
+            self._connection.executemany("INSERT INTO commits VALUES (?, ?, ?)", entries)
+
+    def get(self, agent_id: str) -> str | None:
+        """The commit of an agent."""
+        found = self._connection.execute(
+            "SELECT hash FROM commits WHERE agent_id = ?", (agent_id,)
+        ).fetchone()
+        return None if found is None else str(found[0])
+
+    def require(self, agent_id: str) -> str:
+        """The commit of an agent that must be there.
+
+        Raises:
+            GitError: it is not; the repository is to be rebuilt.
+        """
+        commit = self.get(agent_id)
+        if commit is None:
+            raise GitError(f"expected a commit for the parent {agent_id}, found none")
+        return commit
+
+    def newest(self) -> Entry | None:
+        """The entry with the largest number."""
+        found = self._connection.execute(
+            "SELECT number, agent_id, hash FROM commits ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+        return None if found is None else Entry(*found)
+
+    def __iter__(self) -> Iterator[Entry]:
+        rows = self._connection.execute(
+            "SELECT number, agent_id, hash FROM commits ORDER BY number"
+        )
+        return (Entry(*row) for row in rows)
+
+    def last_number(self) -> int:
+        """The largest number; 0 if there is none."""
+        newest = self.newest()
+        return 0 if newest is None else newest.number
+
+    def count(self) -> int:
+        """How many agents are in the map."""
+        return int(self._connection.execute("SELECT count(*) FROM commits").fetchone()[0])

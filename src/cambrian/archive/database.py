@@ -1,0 +1,252 @@
+"""One SQLite connection: its settings, its transactions, its clock and the append-only events.
+
+Every noun of the archive (`agents`, `proposals`, `jobs`, ...) shares one `Database`. Reads
+return whole lists, so no cursor stays open across a write; `stream` is for checks that walk
+everything. All methods may be called from several threads: one lock serialises them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from cambrian.errors import CambrianError, Refused, UsageError
+
+if TYPE_CHECKING:
+    import sqlite_utils
+
+Clock = Callable[[], float]
+Durability = Literal["normal", "full"]
+Parameters = tuple[Any, ...] | dict[str, Any]
+Row = dict[str, Any]
+
+BUSY_TIMEOUT_MS = 30_000
+
+# "Camb" in ASCII: tells our file from another program's database (PRAGMA application_id).
+APPLICATION_ID = 0x43616D62
+
+
+class Database:
+    """A connection with explicit transactions.
+
+    Args:
+        connection: opened with `isolation_level=None`, so that nothing commits by itself.
+        clock: seconds since the epoch.
+        read_only: refuse transactions with a clear message instead of SQLite's.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, clock: Clock, *, read_only: bool = False
+    ) -> None:
+        # sqlite-utils imports pandas where it is installed (a third of a second), so it is
+        # imported when an archive is opened and not with this module.
+        import sqlite_utils
+
+        self.connection = connection
+        # No plugins: an archive means the same whatever else is installed beside it.
+        self.utils: sqlite_utils.Database = sqlite_utils.Database(connection, execute_plugins=False)
+        self.now = clock
+        self.read_only = read_only
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; nested blocks are savepoints of the outermost one.
+
+        Raises:
+            Refused: the archive is open for reading only, or another process is writing to it.
+        """
+        with self._lock:
+            if self.read_only:
+                raise Refused(
+                    "the archive is open for reading only; open it for writing to change it"
+                )
+            if self._inside():
+                with self.utils.atomic():
+                    yield
+                return
+            self._begin()
+            try:
+                yield
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self._inside():
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def _inside(self) -> bool:
+        return self.connection.in_transaction
+
+    def _begin(self) -> None:
+        try:
+            # IMMEDIATE: wait for the write lock now, not in the middle of the work.
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            raise Refused(
+                f"expected to be the archive's only writer, but another process has been writing "
+                f"for {BUSY_TIMEOUT_MS // 1000} s; stop it and try again"
+            ) from error
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> int:
+        """Run one statement that returns no rows; the number of rows it changed."""
+        with self._lock:
+            return self.connection.execute(sql, _storable(parameters)).rowcount
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of a query, as dictionaries."""
+        with self._lock:
+            return list(self.utils.query(sql, parameters))
+
+    def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row of a query, or None."""
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+    def value(self, sql: str, parameters: Parameters = ()) -> Any:
+        """The first column of the first row, or None."""
+        with self._lock:
+            found = self.connection.execute(sql, parameters).fetchone()
+        return found[0] if found else None
+
+    def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
+        """Rows one at a time, for walks over everything; do not write while it is open."""
+        cursor = self.connection.execute(sql, parameters)
+        names = [column[0] for column in cursor.description]
+        for values in cursor:
+            yield dict(zip(names, values, strict=True))
+
+    def insert(self, table: str, row: Mapping[str, Any]) -> int:
+        """Insert one row inside an open transaction; its rowid."""
+        with self._lock:
+            rowid = self.utils.table(table).insert(_storable(row)).last_rowid
+        return int(rowid or 0)
+
+    def event(
+        self,
+        kind: str,
+        *,
+        run_id: int | None = None,
+        agent_id: str | None = None,
+        proposal_id: int | None = None,
+        job_id: int | None = None,
+        **data: Any,
+    ) -> None:
+        """Append an event; called inside the transaction of the transition that it tells of."""
+        self.insert(
+            "events",
+            {
+                "at": self.now(),
+                "kind": kind,
+                "run_id": run_id,
+                "agent_id": agent_id,
+                "proposal_id": proposal_id,
+                "job_id": job_id,
+                "data": encode(data),
+            },
+        )
+
+    def close(self) -> None:
+        """Close the connection; the last one to close folds the write-ahead log back."""
+        with self._lock:
+            self.connection.close()
+
+
+def _storable(parameters: Any) -> Any:
+    """The same values; in prose (a model wrote it), what UTF-8 cannot hold becomes "?"."""
+    if isinstance(parameters, Mapping):
+        return {name: _text(value) for name, value in parameters.items()}
+    return tuple(_text(value) for value in parameters)
+
+
+def _text(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+
+
+def encode(value: Any) -> str:
+    """JSON text with sorted keys, in ASCII: what a model writes may hold lone surrogates.
+
+    Raises:
+        UsageError: NaN, infinity or something JSON has no word for.
+    """
+    try:
+        return json.dumps(value, allow_nan=False, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"expected plain JSON with finite numbers, came {value!r}: {error}"
+        ) from error
+
+
+def decode(text: str | None) -> Any:
+    """The value of JSON text; None for a missing one."""
+    return None if text is None else json.loads(text)
+
+
+def connect(
+    path: Path, clock: Clock, *, read_only: bool = False, durability: Durability = "normal"
+) -> Database:
+    """Open the file, set it up, and refuse one that is not ours.
+
+    `durability` is what a power cut may cost: "normal" (the last transactions, never
+    consistency) or "full" (nothing). A killed process costs nothing in either.
+
+    Raises:
+        UsageError: the file is damaged or another program's, or `durability` is unknown.
+    """
+    if durability not in ("normal", "full"):
+        raise UsageError(f'expected durability "normal" or "full", came {durability!r}')
+    connection = _open(path, read_only)
+    try:
+        _recognise(connection, path)
+        connection.execute("PRAGMA foreign_keys = ON")
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {durability}")
+        return Database(connection, clock, read_only=read_only)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _open(path: Path, read_only: bool) -> sqlite3.Connection:
+    mode = "?mode=ro" if read_only else "?mode=rwc"
+    log = path.with_name(path.name + "-wal")
+    if read_only and not log.exists() and not os.access(path.parent, os.W_OK):
+        # A write-ahead log needs a file beside it even to read; on read-only media with
+        # nothing in the log, SQLite may take the file as it is.
+        mode += "&immutable=1"
+    try:
+        connection = sqlite3.connect(
+            path.resolve().as_uri() + mode,
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=BUSY_TIMEOUT_MS / 1000,
+        )
+    except sqlite3.Error as error:
+        raise CambrianError(f"cannot open {path}: {error}; check its permissions") from error
+    return connection
+
+
+def _recognise(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        mark = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise UsageError(
+            f"{path} cannot be read as an archive ({error}): expected a SQLite file that Cambrian "
+            f"wrote; restore it from a backup, or choose another archive"
+        ) from error
+    # A file without any table is one whose creation was cut off: it is completed.
+    if mark != APPLICATION_ID and tables:
+        raise UsageError(
+            f"{path} is another program's database (application id {mark:#x}, expected "
+            f"{APPLICATION_ID:#x}); choose another archive"
+        )

@@ -1,0 +1,163 @@
+"""Evaluations: each (agent, benchmark, version, stage, seed) counts exactly once.
+
+Sealed results live in tables of their own; every verb here takes `sealed` and never mixes the
+two. Broken attempts are kept, and counted apart.
+"""
+
+# ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from cambrian.archive.database import Database, Row, encode
+from cambrian.archive.records import Evaluation, EvaluationRecord
+from cambrian.archive.series import pack, unpack
+from cambrian.errors import NotFound, UsageError
+
+_SERIES_FIELDS = ("curves", "matrices")
+
+
+class Evaluations:
+    """The verbs on evaluations."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, record: EvaluationRecord, *, sealed: bool = False) -> bool:
+        """Store a measurement and its series in one transaction.
+
+        Returns:
+            False if that (agent, benchmark, version, stage, seed) was recorded before, in which
+            case nothing is stored. A broken attempt is always stored.
+
+        Raises:
+            NotFound: no such agent.
+            UsageError: a score without the verdict `scored` or the reverse, a number that is
+                not finite, or a series name used twice.
+        """
+        _check(record)
+        row = {name: value for name, value in vars(record).items() if name not in _SERIES_FIELDS}
+        row |= {
+            "metrics": encode(dict(record.metrics)),
+            "provenance": encode(dict(record.provenance)),
+        }
+        series = list(_series(record))
+        database = self._database
+        with database.transaction():
+            self._require_agent(record.agent_id)
+            if record.verdict != "broken" and self._counted(record, sealed):
+                return False
+            evaluation_id = database.insert(
+                _table("evaluations", sealed), {**row, "created_at": database.now()}
+            )
+            for one in series:
+                database.insert(_table("series", sealed), {"evaluation_id": evaluation_id, **one})
+            database.event(
+                "sealed.recorded" if sealed else "evaluation.recorded",
+                agent_id=record.agent_id,
+                evaluation=evaluation_id,
+                benchmark=record.benchmark,
+                stage=record.stage,
+                seed=record.seed,
+                verdict=record.verdict,
+            )
+        return True
+
+    def recorded(self, record: EvaluationRecord, *, sealed: bool = False) -> bool:
+        """Whether a result that counts is there already for this record's key."""
+        return self._counted(record, sealed)
+
+    def _counted(self, record: EvaluationRecord, sealed: bool) -> bool:
+        found = self._database.value(
+            f"SELECT 1 FROM {_table('evaluations', sealed)} WHERE agent_id = ? AND benchmark = ? "
+            "AND version = ? AND stage = ? AND seed = ? AND verdict <> 'broken'",
+            (record.agent_id, record.benchmark, record.version, record.stage, record.seed),
+        )
+        return found is not None
+
+    def _require_agent(self, agent_id: str) -> None:
+        if self._database.value("SELECT 1 FROM agents WHERE id = ?", (agent_id,)) is None:
+            raise NotFound(f"expected an evaluation of an agent in this archive, came {agent_id!r}")
+
+    def of(
+        self,
+        agent_id: str,
+        stage: str | None = None,
+        *,
+        sealed: bool = False,
+        include_broken: bool = False,
+    ) -> list[Evaluation]:
+        """An agent's evaluations, by stage, benchmark, version and seed (not by time, which
+        depends on the workers)."""
+        conditions = ["agent_id = :agent"]
+        conditions += [] if stage is None else ["stage = :stage"]
+        conditions += [] if include_broken else ["verdict <> 'broken'"]
+        rows = self._database.rows(
+            f"SELECT * FROM {_table('evaluations', sealed)} WHERE {' AND '.join(conditions)} "
+            "ORDER BY stage, benchmark, version, seed, id",
+            {"agent": agent_id, "stage": stage},
+        )
+        return [Evaluation.of(row) for row in rows]
+
+    def get(self, evaluation_id: int, *, sealed: bool = False) -> Evaluation:
+        """An evaluation by its id.
+
+        Raises:
+            NotFound: no such evaluation.
+        """
+        row = self._database.row(
+            f"SELECT * FROM {_table('evaluations', sealed)} WHERE id = ?", (evaluation_id,)
+        )
+        if row is None:
+            raise NotFound(f"expected the id of an evaluation, came {evaluation_id}")
+        return Evaluation.of(row)
+
+    def series(self, evaluation_id: int, *, sealed: bool = False) -> dict[str, np.ndarray]:
+        """Its curves and matrices by name, as they were recorded (dtype and shape).
+
+        Raises:
+            CambrianError: a blob is damaged.
+        """
+        rows = self._database.rows(
+            f"SELECT * FROM {_table('series', sealed)} WHERE evaluation_id = ? ORDER BY name",
+            (evaluation_id,),
+        )
+        return {row["name"]: unpack(row) for row in rows}
+
+    def sealed_agents(self) -> list[str]:
+        """Agents with at least one sealed result that counts, by number."""
+        rows = self._database.rows(
+            "SELECT id FROM agents WHERE id IN (SELECT agent_id FROM sealed_evaluations "
+            "WHERE verdict <> 'broken') ORDER BY number"
+        )
+        return [row["id"] for row in rows]
+
+
+def _table(name: str, sealed: bool) -> str:
+    return f"sealed_{name}" if sealed else name
+
+
+def _check(record: EvaluationRecord) -> None:
+    what = f"{record.benchmark} seed {record.seed} of {record.agent_id[:12]}"
+    if (record.verdict == "scored") != (record.score is not None):
+        raise UsageError(
+            f"{what}: expected a score exactly with the verdict scored, came "
+            f"{record.score!r} with {record.verdict}"
+        )
+    for name in ("score", "raw", "cpu_s", "wall_s"):
+        value = getattr(record, name)
+        if value is not None and not math.isfinite(value):
+            raise UsageError(f"{what}: expected a finite {name}, came {value!r}")
+    if both := set(record.curves) & set(record.matrices):
+        raise UsageError(f"{what}: expected a name once, came {sorted(both)} as curve and matrix")
+
+
+def _series(record: EvaluationRecord) -> Iterator[Row]:
+    kinds: dict[str, Mapping[str, Any]] = {"curve": record.curves, "matrix": record.matrices}
+    for kind, arrays in kinds.items():
+        for name, array in arrays.items():
+            yield {"name": name, "kind": kind, **pack(name, array)}

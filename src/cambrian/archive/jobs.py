@@ -1,0 +1,255 @@
+"""The durable job table: leases with heartbeats, so that no work is lost with its worker.
+
+::
+
+    queued ──lease──> leased ──complete──> done
+      ^                 ├──release──> queued, or parked at the cap of attempts
+      └──── expire ─────┘             (cancelled once its proposal is terminal)
+
+An attempt is counted when a job is leased, and given back when the daemon itself was killed:
+only work that broke by itself gets closer to being parked.
+"""
+
+# ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cambrian.archive.database import Database, encode
+from cambrian.archive.records import Job, JobKind
+from cambrian.errors import NotFound, UsageError
+
+PARK_AFTER = 5
+
+_SAME = """
+SELECT * FROM jobs
+WHERE kind = :kind AND ifnull(stage, '') = ifnull(:stage, '')
+  AND {owner}
+"""
+
+_TERMINAL_PROPOSAL = (
+    "proposal_id IN (SELECT id FROM proposals WHERE state NOT IN ('open', 'proposed', 'ready'))"
+)
+
+
+class Jobs:
+    """The verbs on jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def queue(
+        self,
+        kind: JobKind,
+        *,
+        run_id: int | None = None,
+        proposal_id: int | None = None,
+        agent_id: str | None = None,
+        stage: str | None = None,
+        payload: Any = None,
+        priority: int = 0,
+    ) -> Job:
+        """Queue a job once: the same (kind, proposal or else agent, stage) is returned as it is.
+
+        Raises:
+            UsageError: neither a proposal nor an agent is named.
+        """
+        if proposal_id is None and agent_id is None:
+            raise UsageError("expected a proposal_id or an agent_id for a job, came neither")
+        key = {"kind": kind, "stage": stage, "proposal_id": proposal_id, "agent_id": agent_id}
+        with self._database.transaction():
+            if (known := self._same(key)) is not None:
+                return known
+            job_id = self._database.insert(
+                "jobs",
+                {
+                    **key,
+                    "run_id": run_id,
+                    "payload": encode(payload),
+                    "priority": priority,
+                    "state": "queued",
+                    "created_at": self._database.now(),
+                },
+            )
+            job = self.get(job_id)
+            self._event("queued", job, job_kind=kind, stage=stage)
+        return job
+
+    def _same(self, key: dict[str, Any]) -> Job | None:
+        by_agent = "proposal_id IS NULL AND agent_id = :agent_id"
+        owner = by_agent if key["proposal_id"] is None else "proposal_id = :proposal_id"
+        row = self._database.row(_SAME.format(owner=owner), key)
+        return None if row is None else Job.of(row)
+
+    def lease(
+        self, owner: str, kinds: Sequence[JobKind], *, ttl: float, now: float | None = None
+    ) -> Job | None:
+        """Take the next queued job (lowest priority number, then oldest) for `ttl` seconds.
+
+        Counts the attempt. None if nothing of these kinds is waiting.
+        """
+        at = self._database.now() if now is None else now
+        with self._database.transaction():
+            # One look per kind: each is answered by the head of an index.
+            heads = [head for kind in kinds if (head := self._head(kind)) is not None]
+            if not heads:
+                return None
+            _, job_id = min(heads)
+            self._database.execute(
+                "UPDATE jobs SET state = 'leased', lease_owner = ?, lease_expires = ?, "
+                "heartbeat_at = ?, attempts = attempts + 1 WHERE id = ?",
+                (owner, at + ttl, at, job_id),
+            )
+            job = self.get(job_id)
+            self._event("leased", job, owner=owner, attempt=job.attempts)
+        return job
+
+    def _head(self, kind: str) -> tuple[int, int] | None:
+        row = self._database.row(
+            "SELECT priority, id FROM jobs WHERE state = 'queued' AND kind = ? "
+            "ORDER BY priority, id LIMIT 1",
+            (kind,),
+        )
+        return None if row is None else (row["priority"], row["id"])
+
+    def heartbeat(self, job_id: int, owner: str, ttl: float, *, now: float | None = None) -> bool:
+        """Extend a lease; False if it is no longer this owner's, who should then stop."""
+        at = self._database.now() if now is None else now
+        with self._database.transaction():
+            changed = self._database.execute(
+                "UPDATE jobs SET lease_expires = ?, heartbeat_at = ? "
+                "WHERE id = ? AND state = 'leased' AND lease_owner = ?",
+                (at + ttl, at, job_id, owner),
+            )
+        return changed == 1
+
+    def complete(self, job_id: int) -> bool:
+        """The work is done and recorded; False if the job had ended before.
+
+        A job whose lease expired meanwhile is completed all the same: its results are in.
+        """
+        with self._database.transaction():
+            job = self.get(job_id)
+            if job.state not in ("queued", "leased"):
+                return False
+            self._settle(job, "done", job.last_error)
+        return True
+
+    def release(self, job_id: int, error: str, *, park_after: int = PARK_AFTER) -> Job:
+        """Give up a lease because the work broke: queue it again, or park it at the cap.
+
+        A job that is not leased any more is returned as it is.
+        """
+        with self._database.transaction():
+            job = self.get(job_id)
+            if job.state == "leased":
+                self._give_back(job, error, park_after)
+        return self.get(job_id)
+
+    def release_all_leases(self) -> int:
+        """Queue every leased job again and give the attempt back: the daemon that held them is
+        gone. To be called at start, under the archive's lock. Returns how many there were."""
+        with self._database.transaction():
+            jobs = self._leased("")
+            for job in jobs:
+                self._database.execute(
+                    "UPDATE jobs SET attempts = max(attempts - 1, 0) WHERE id = ?", (job.id,)
+                )
+                self._give_back(job, "the daemon ended", None)
+        return len(jobs)
+
+    def expire(self, now: float | None = None, *, park_after: int = PARK_AFTER) -> int:
+        """Release every lease that ran out before `now`. Returns how many there were."""
+        at = self._database.now() if now is None else now
+        with self._database.transaction():
+            jobs = self._leased("AND lease_expires < ?", at)
+            for job in jobs:
+                self._give_back(job, f"no heartbeat from {job.lease_owner}", park_after)
+        return len(jobs)
+
+    def revive(self, job_id: int) -> bool:
+        """Queue a parked job again with no attempts counted; False if it is not parked."""
+        with self._database.transaction():
+            job = self.get(job_id)
+            if job.state != "parked" or self._is_over(job):
+                return False
+            self._database.execute(
+                "UPDATE jobs SET state = 'queued', attempts = 0, finished_at = NULL WHERE id = ?",
+                (job_id,),
+            )
+            self._event("revived", job)
+        return True
+
+    def cancel_queued(self, proposal_id: int) -> int:
+        """Cancel what waits for a proposal that has ended; called by the verbs that end one."""
+        rows = self._database.rows(
+            "SELECT * FROM jobs WHERE proposal_id = ? AND state = 'queued'", (proposal_id,)
+        )
+        for row in rows:
+            self._settle(Job.of(row), "cancelled", row["last_error"])
+        return len(rows)
+
+    def get(self, job_id: int) -> Job:
+        """A job by its id.
+
+        Raises:
+            NotFound: no such job.
+        """
+        row = self._database.row("SELECT * FROM jobs WHERE id = ?", (job_id,))
+        if row is None:
+            raise NotFound(f"expected the id of a job in this archive, came {job_id}")
+        return Job.of(row)
+
+    def of(self, *, proposal_id: int | None = None, agent_id: str | None = None) -> list[Job]:
+        """The jobs of a proposal, or of an agent without one (a seed), oldest first."""
+        by_agent = "proposal_id IS NULL AND agent_id = :agent"
+        where = by_agent if proposal_id is None else "proposal_id = :proposal"
+        rows = self._database.rows(
+            f"SELECT * FROM jobs WHERE {where} ORDER BY id",
+            {"proposal": proposal_id, "agent": agent_id},
+        )
+        return [Job.of(row) for row in rows]
+
+    def _leased(self, condition: str, *values: float) -> list[Job]:
+        rows = self._database.rows(
+            f"SELECT * FROM jobs WHERE state = 'leased' {condition} ORDER BY id", values
+        )
+        return [Job.of(row) for row in rows]
+
+    def _is_over(self, job: Job) -> bool:
+        found = self._database.value(
+            f"SELECT 1 FROM jobs WHERE id = ? AND {_TERMINAL_PROPOSAL}", (job.id,)
+        )
+        return found is not None
+
+    def _give_back(self, job: Job, error: str, park_after: int | None) -> None:
+        if self._is_over(job):
+            self._settle(job, "cancelled", error)
+        elif park_after is not None and job.attempts >= park_after:
+            self._settle(job, "parked", error)
+        else:
+            self._database.execute(
+                "UPDATE jobs SET state = 'queued', lease_owner = NULL, lease_expires = NULL, "
+                "last_error = ? WHERE id = ?",
+                (error, job.id),
+            )
+            self._event("released", job, error=error)
+
+    def _settle(self, job: Job, state: str, error: str | None) -> None:
+        self._database.execute(
+            "UPDATE jobs SET state = ?, lease_owner = NULL, lease_expires = NULL, "
+            "last_error = ?, finished_at = ? WHERE id = ?",
+            (state, error, self._database.now(), job.id),
+        )
+        self._event(state, job, error=error)
+
+    def _event(self, what: str, job: Job, **data: Any) -> None:
+        self._database.event(
+            f"job.{what}",
+            run_id=job.run_id,
+            agent_id=job.agent_id,
+            proposal_id=job.proposal_id,
+            job_id=job.id,
+            **data,
+        )

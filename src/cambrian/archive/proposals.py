@@ -1,0 +1,378 @@
+"""Proposals: numbered attempts at a child, from the draw of parents to the decision.
+
+::
+
+    open ──> proposed ──> ready ──> admitted | rejected                          (judged)
+      └────────┴────────────┴─────> duplicate | invalid | failed_smoke | parked  (closed)
+
+Proposal *k* is the *k*-th of the archive, and a smaller index wins: where two proposals arrive
+at the same code before either is decided, the code belongs to the smaller one, whichever worker
+was faster. Otherwise the tree would depend on the number of workers.
+"""
+
+# ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from cambrian.archive.agents import Agents
+from cambrian.archive.database import Database, encode
+from cambrian.archive.jobs import Jobs
+from cambrian.archive.records import UNJUDGED, Agent, Gate, Proposal, ProposalState, Rewriter
+from cambrian.errors import NotFound, Refused, UsageError
+
+
+class Proposals:
+    """The verbs on proposals."""
+
+    def __init__(self, database: Database, agents: Agents, jobs: Jobs) -> None:
+        self._database = database
+        self._agents = agents
+        self._jobs = jobs
+
+    def open(
+        self,
+        run_id: int,
+        idx: int,
+        seen_through: int,
+        parents: Sequence[str],
+        rewriter: Rewriter,
+    ) -> Proposal:
+        """Open proposal `idx`; if it is open already, what is recorded is returned unchanged.
+
+        Raises:
+            UsageError: `idx` leaves a gap, or there are no, equal or more than two parents.
+            Refused: a parent is no member of the tree.
+        """
+        database = self._database
+        with database.transaction():
+            if (known := self._find("idx", idx)) is not None:
+                return known
+            self._check_opening(idx, seen_through, parents)
+            row = {
+                "run_id": run_id,
+                "idx": idx,
+                "seen_through": seen_through,
+                "rewriter": rewriter,
+                "state": "open",
+                "parents": encode(list(parents)),
+                "created_at": database.now(),
+            }
+            proposal_id = database.insert("proposals", row)
+            database.event(
+                "proposal.opened",
+                run_id=run_id,
+                proposal_id=proposal_id,
+                idx=idx,
+                seen=seen_through,
+            )
+        return self.get(proposal_id)
+
+    def _check_opening(self, idx: int, seen_through: int, parents: Sequence[str]) -> None:
+        following = self._database.value("SELECT ifnull(max(idx), -1) + 1 FROM proposals")
+        if idx != following:
+            raise UsageError(f"expected the next index, {following}, came {idx}")
+        if not -1 <= seen_through < idx:
+            raise UsageError(f"expected to see through -1..{idx - 1}, came {seen_through}")
+        if not 1 <= len(parents) <= 2 or len(set(parents)) != len(parents):
+            raise UsageError(f"expected one parent or two different ones, came {list(parents)}")
+        for parent_id in parents:
+            status = self._agents.get(parent_id).status
+            if status not in ("seed", "admitted"):
+                raise Refused(f"expected a member as parent, but {parent_id} is {status}")
+
+    def record_variant(
+        self,
+        proposal_id: int,
+        agent_id: str,
+        files: Mapping[str, str],
+        *,
+        title: str,
+        hypothesis: str,
+        predicted_gain: float | None = None,
+        confidence: float | None = None,
+        edit: Any = None,
+        operation: Any = None,
+        stage: str,
+        payload: Any = None,
+        priority: int = 0,
+    ) -> Literal["proposed", "duplicate"]:
+        """Record what the rewriter made, and queue the evaluation of its first `stage`.
+
+        An agent that is new becomes a candidate with this proposal's parents. One that is known
+        makes this proposal a duplicate, with two exceptions in which the code passes to this
+        proposal with all evaluations it has: an undecided proposal with a larger index had it
+        (that one becomes the duplicate), or it was parked because our machine broke.
+
+        Recording the same variant again returns what was returned before.
+
+        Raises:
+            Refused: the proposal is terminal, or holds another variant.
+        """
+        database = self._database
+        with database.transaction():
+            proposal = self.get(proposal_id)
+            if proposal.agent_id == agent_id:
+                return "duplicate" if proposal.state == "duplicate" else "proposed"
+            self._require(proposal, "open")
+            texts = {
+                "title": title,
+                "hypothesis": hypothesis,
+                "predicted_gain": predicted_gain,
+                "confidence": confidence,
+                "edit": None if edit is None else encode(edit),
+                "operation": None if operation is None else encode(operation),
+            }
+            self._set(proposal_id, **texts)
+            if not self._claim(proposal, agent_id, files, title, hypothesis):
+                self._set(proposal_id, agent_id=agent_id)
+                self.close(proposal_id, "duplicate", f"the same code as {agent_id}")
+                return "duplicate"
+            self._set(proposal_id, agent_id=agent_id, state="proposed")
+            database.event(
+                "proposal.proposed",
+                run_id=proposal.run_id,
+                agent_id=agent_id,
+                proposal_id=proposal_id,
+            )
+            self._jobs.queue(
+                "evaluate",
+                run_id=proposal.run_id,
+                proposal_id=proposal_id,
+                agent_id=agent_id,
+                stage=stage,
+                payload=payload,
+                priority=priority,
+            )
+        return "proposed"
+
+    def _claim(
+        self, proposal: Proposal, agent_id: str, files: Mapping[str, str], title: str, why: str
+    ) -> bool:
+        """Make the code this proposal's candidate; False if it belongs to another."""
+        columns = {
+            "title": title,
+            "hypothesis": why,
+            "run_id": proposal.run_id,
+            "proposal_id": proposal.id,
+            "proposal_index": proposal.idx,
+        }
+        known = self._agents.find(agent_id)
+        if known is None:
+            self._agents.insert(
+                agent_id, files, proposal.parents, {**columns, "status": "candidate"}
+            )
+            return True
+        if not self._passes_on(known, proposal):
+            return False
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        self._database.execute(
+            f"UPDATE agents SET {assignments} WHERE id = ?", (*columns.values(), agent_id)
+        )
+        self._agents.set_parents(agent_id, proposal.parents)
+        return True
+
+    def _passes_on(self, known: Agent, proposal: Proposal) -> bool:
+        if known.status != "candidate" or known.proposal_id is None:
+            return False
+        owner = self.get(known.proposal_id)
+        if owner.state == "parked":
+            return True
+        if owner.terminal or owner.idx < proposal.idx:
+            return False
+        self.close(owner.id, "duplicate", f"the same code as that of proposal {proposal.idx}")
+        return True
+
+    def make_ready(self, proposal_id: int, outcome: Any) -> bool:
+        """Store what the decision needs; the scheduler decides in order of the index.
+
+        The first outcome stays, so that a worker that repeats itself after a kill changes
+        nothing. Returns False if the proposal was ready or terminal before.
+        """
+        with self._database.transaction():
+            proposal = self.get(proposal_id)
+            if proposal.state not in ("open", "proposed"):
+                return False
+            self._set(proposal_id, state="ready", outcome=encode(outcome))
+            self._database.event(
+                "proposal.ready",
+                run_id=proposal.run_id,
+                agent_id=proposal.agent_id,
+                proposal_id=proposal_id,
+            )
+        return True
+
+    def decide(
+        self,
+        proposal_id: int,
+        kind: Literal["improvement", "stepping_stone"] | None,
+        reason: str,
+        gates: Sequence[Gate],
+        *,
+        score: float | None = None,
+        lower: float | None = None,
+        upper: float | None = None,
+    ) -> Agent:
+        """Admit the candidate as one of two kinds, or reject it (`kind` None).
+
+        Args:
+            score: mean normalised score on the full stage; None where it did not get there.
+            lower, upper: its interval.
+
+        Raises:
+            Refused: it was decided before, or has no candidate.
+            UsageError: an admission without gates or without a score.
+        """
+        if kind is not None and not (gates and _finite(score) and _finite(lower)):
+            raise UsageError(
+                f"expected gates, a finite score and lower bound for an admission, came "
+                f"{len(gates)} gates, {score} and {lower}"
+            )
+        with self._database.transaction():
+            proposal = self.get(proposal_id)
+            self._require(proposal, "proposed", "ready")
+            if proposal.agent_id is None:
+                raise Refused(f"proposal {proposal.idx} has no candidate; close it instead")
+            state: ProposalState = "rejected" if kind is None else "admitted"
+            self._database.execute(
+                "UPDATE agents SET status = ?, kind = ?, number = ?, score = ?, lower = ?, "
+                "upper = ?, decided_at = ? WHERE id = ?",
+                (
+                    *(state, kind, self._agents.next_number(), score, lower, upper),
+                    *(self._database.now(), proposal.agent_id),
+                ),
+            )
+            self._end(proposal, state, reason, gates, kind=kind, score=score, lower=lower)
+        return self._agents.get(proposal.agent_id)
+
+    def close(
+        self, proposal_id: int, state: ProposalState, reason: str, gates: Sequence[Gate] = ()
+    ) -> Proposal:
+        """End a proposal without a judgement. Closing it again as the same changes nothing.
+
+        A candidate that failed the smoke stage becomes a rejected agent. One that is parked
+        stays a candidate: our machine broke, and that never counts against the agent.
+
+        Raises:
+            UsageError: `state` is not duplicate, invalid, failed_smoke or parked.
+            Refused: it was decided before.
+        """
+        if state not in UNJUDGED:
+            raise UsageError(f"expected one of {sorted(UNJUDGED)}, came {state!r}")
+        with self._database.transaction():
+            proposal = self.get(proposal_id)
+            if proposal.state == state:
+                return proposal
+            self._require(proposal, "open", "proposed", "ready")
+            if state == "failed_smoke" and proposal.agent_id is not None:
+                self._database.execute(
+                    "UPDATE agents SET status = 'rejected', number = ?, decided_at = ? "
+                    "WHERE id = ? AND proposal_id = ?",
+                    (
+                        *(self._agents.next_number(), self._database.now()),
+                        *(proposal.agent_id, proposal_id),
+                    ),
+                )
+            self._end(proposal, state, reason, gates)
+        return self.get(proposal_id)
+
+    def _end(
+        self,
+        proposal: Proposal,
+        state: ProposalState,
+        reason: str,
+        gates: Sequence[Gate],
+        **data: Any,
+    ) -> None:
+        database = self._database
+        self._set(proposal.id, state=state, reason=reason, decided_at=database.now())
+        for position, gate in enumerate(gates):
+            database.insert(
+                "gates",
+                {
+                    "proposal_id": proposal.id,
+                    "agent_id": proposal.agent_id,
+                    "position": position,
+                    **vars(gate),
+                },
+            )
+        self._jobs.cancel_queued(proposal.id)
+        database.event(
+            f"proposal.{state}",
+            run_id=proposal.run_id,
+            agent_id=proposal.agent_id,
+            proposal_id=proposal.id,
+            idx=proposal.idx,
+            reason=reason,
+            **data,
+        )
+
+    def get(self, proposal_id: int) -> Proposal:
+        """A proposal by its row id.
+
+        Raises:
+            NotFound: no such proposal.
+        """
+        found = self._find("id", proposal_id)
+        if found is None:
+            raise NotFound(f"expected the id of a proposal in this archive, came {proposal_id}")
+        return found
+
+    def at(self, idx: int) -> Proposal | None:
+        """Proposal number `idx`, or None if it has not been opened."""
+        return self._find("idx", idx)
+
+    def undecided(self) -> list[Proposal]:
+        """Proposals that are not terminal, by index."""
+        rows = self._database.rows(
+            "SELECT * FROM proposals WHERE state IN ('open', 'proposed', 'ready') ORDER BY idx"
+        )
+        return [Proposal.of(row) for row in rows]
+
+    def count_admitted(self, reason: str) -> int:
+        """How many were admitted for exactly this reason."""
+        found = self._database.value(
+            "SELECT count(*) FROM proposals WHERE state = 'admitted' AND reason = ?", (reason,)
+        )
+        return int(found)
+
+    def decided_through(self) -> int:
+        """The largest k such that proposals 0..k are all terminal; -1 if there is none."""
+        first = self._database.value(
+            "SELECT min(idx) FROM proposals WHERE state IN ('open', 'proposed', 'ready')"
+        )
+        if first is not None:
+            return int(first) - 1
+        # Indices have no gaps (`open` sees to that), so the last one tells.
+        return int(self._database.value("SELECT ifnull(max(idx), -1) FROM proposals"))
+
+    def select(self, *, run_id: int | None = None, limit: int | None = None) -> list[Proposal]:
+        """Proposals by index, of one run or of all; `limit` None or 0: no limit."""
+        where = "" if run_id is None else "WHERE run_id = :run"
+        rows = self._database.rows(
+            f"SELECT * FROM proposals {where} ORDER BY idx LIMIT :limit",
+            {"run": run_id, "limit": limit or -1},
+        )
+        return [Proposal.of(row) for row in rows]
+
+    def _find(self, column: str, value: int) -> Proposal | None:
+        row = self._database.row(f"SELECT * FROM proposals WHERE {column} = ?", (value,))
+        return None if row is None else Proposal.of(row)
+
+    def _set(self, proposal_id: int, **columns: Any) -> None:
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        self._database.execute(
+            f"UPDATE proposals SET {assignments} WHERE id = ?", (*columns.values(), proposal_id)
+        )
+
+    def _require(self, proposal: Proposal, *states: str) -> None:
+        if proposal.state not in states:
+            raise Refused(
+                f"proposal {proposal.idx} is {proposal.state}: expected {' or '.join(states)}"
+            )
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)

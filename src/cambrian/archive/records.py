@@ -1,0 +1,272 @@
+"""What the archive hands out and takes in: frozen dataclasses, one per noun.
+
+Times are seconds since the epoch; scores are normalised (0 the floor, 1 the ceiling of a
+benchmark); `lower` and `upper` bound the mean normalised score on the full stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from cambrian.archive.database import Row, decode
+
+RunState = Literal["running", "finished", "stopped", "abandoned"]
+Status = Literal["seed", "candidate", "admitted", "rejected"]
+Kind = Literal["seed", "improvement", "stepping_stone"]
+Rewriter = Literal["recombine", "model"]
+ProposalState = Literal[
+    "open",
+    "proposed",
+    "ready",
+    "admitted",
+    "rejected",
+    "duplicate",
+    "invalid",
+    "failed_smoke",
+    "parked",
+]
+Verdict = Literal["scored", "failed", "broken"]
+GateVerdict = Literal["pass", "fail", "info"]
+JobKind = Literal["propose", "evaluate", "seal"]
+JobState = Literal["queued", "leased", "done", "cancelled", "parked"]
+
+UNDECIDED: frozenset[str] = frozenset({"open", "proposed", "ready"})
+#: Terminal without a judgement: what `Proposals.close` may end a proposal with.
+UNJUDGED: frozenset[str] = frozenset({"duplicate", "invalid", "failed_smoke", "parked"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One stretch of evolution; `wall_s` adds up over its restarts."""
+
+    id: int
+    seed: int
+    settings: Mapping[str, Any]
+    state: RunState
+    target_proposals: int
+    first_proposal: int
+    started_at: float
+    ended_at: float | None
+    wall_s: float
+    version: str
+
+    @classmethod
+    def of(cls, row: Row) -> Run:
+        return cls(**{**row, "settings": decode(row["settings"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """An agent's record. `number` is None until its fate is decided; `parents` primary first."""
+
+    id: str
+    number: int | None
+    status: Status
+    kind: Kind | None
+    title: str
+    hypothesis: str
+    depth: int
+    parents: tuple[str, ...]
+    run_id: int | None
+    proposal_id: int | None
+    proposal_index: int | None
+    score: float | None
+    lower: float | None
+    upper: float | None
+    created_at: float
+    decided_at: float | None
+
+    @classmethod
+    def of(cls, row: Row) -> Agent:
+        return cls(**{**row, "parents": tuple(decode(row["parents"]))})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """What selection needs to know of a member of the tree, and no more."""
+
+    agent_id: str
+    number: int
+    score: float
+    lower: float | None
+    depth: int
+    children: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """Proposal `idx` (from 0, over all runs); it sees the archive as decided through
+    `seen_through` (-1: only the seeds)."""
+
+    id: int
+    run_id: int
+    idx: int
+    seen_through: int
+    rewriter: Rewriter
+    state: ProposalState
+    parents: tuple[str, ...]
+    agent_id: str | None
+    title: str | None
+    hypothesis: str | None
+    predicted_gain: float | None
+    confidence: float | None
+    edit: Any
+    operation: Any
+    outcome: Any
+    reason: str | None
+    created_at: float
+    decided_at: float | None
+
+    @classmethod
+    def of(cls, row: Row) -> Proposal:
+        plain = {name: decode(row[name]) for name in ("edit", "operation", "outcome")}
+        return cls(**{**row, **plain, "parents": tuple(decode(row["parents"]))})
+
+    @property
+    def terminal(self) -> bool:
+        return self.state not in UNDECIDED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """One step of a decision: the rule, what it was held against, and how it came out."""
+
+    gate: str
+    rule: str
+    verdict: GateVerdict
+    threshold: float | None = None
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One (agent, benchmark, version, stage, seed) and what came of it.
+
+    `score` is there exactly when the verdict is `scored`. Resources are None where the run
+    ended before they were measured.
+    """
+
+    agent_id: str
+    benchmark: str
+    version: str
+    stage: str
+    seed: int
+    verdict: Verdict
+    reason: str = ""
+    score: float | None = None
+    raw: float | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    flops: int | None = None
+    cpu_s: float | None = None
+    peak_bytes: int | None = None
+    state_bytes: int | None = None
+    wall_s: float | None = None
+    image_digest: str | None = None
+    device: str | None = None
+    backend: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRecord(Measurement):
+    """A measurement to be recorded, with its series: curves (steps,) or (steps, columns),
+    matrices (rows, columns). A name is used once over both."""
+
+    curves: Mapping[str, np.ndarray] = field(default_factory=dict)
+    matrices: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Measurement):
+    """A measurement as recorded; `Evaluations.series` has its curves and matrices."""
+
+    id: int
+    created_at: float
+
+    @classmethod
+    def of(cls, row: Row) -> Evaluation:
+        plain = {name: decode(row[name]) for name in ("metrics", "provenance")}
+        return cls(**{**row, **plain})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A piece of work in the durable table, held by `lease_owner` until `lease_expires`."""
+
+    id: int
+    kind: JobKind
+    run_id: int | None
+    proposal_id: int | None
+    agent_id: str | None
+    stage: str | None
+    payload: Any
+    priority: int
+    state: JobState
+    lease_owner: str | None
+    lease_expires: float | None
+    heartbeat_at: float | None
+    attempts: int
+    last_error: str | None
+    created_at: float
+    finished_at: float | None
+
+    @classmethod
+    def of(cls, row: Row) -> Job:
+        return cls(**{**row, "payload": decode(row["payload"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One line of the append-only log."""
+
+    seq: int
+    at: float
+    kind: str
+    run_id: int | None
+    agent_id: str | None
+    proposal_id: int | None
+    job_id: int | None
+    data: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, row: Row) -> Event:
+        return cls(**{**row, "data": decode(row["data"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A model's answer as recorded; `request_hash` tells whether the question is still the same."""
+
+    request_hash: str
+    proposal_id: int
+    position: int
+    model: str
+    text: str
+    created_at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spend:
+    """What was spent: model calls, tokens, US dollars."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    dollars: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImproverCheck:
+    """Whether an improver still produces a valid edit against a scripted model."""
+
+    improver_hash: str
+    valid: bool
+    detail: str
+    created_at: float

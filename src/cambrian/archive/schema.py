@@ -1,0 +1,98 @@
+"""The schema as a list of numbered migrations, each applied with its record in one transaction.
+
+A migration that was ever released is frozen: to change the schema, append one to `MIGRATIONS`
+and refresh `tests/archive/schema.sql`, which pins the result.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+
+from cambrian.archive import tables, views
+from cambrian.archive.database import APPLICATION_ID, Database
+from cambrian.errors import Refused
+
+Migration = Callable[[Database], None]
+
+
+def m001_tables(database: Database) -> None:
+    """Every table, its indexes and triggers; marks the file as ours."""
+    database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for script in tables.SCRIPTS:
+        for statement in statements(script):
+            database.execute(statement)
+
+
+def m002_views(database: Database) -> None:
+    """The views that are a public interface."""
+    for name, select in views.VIEWS.items():
+        database.utils.create_view(name, select.strip())
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_tables, m002_views)
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script, one by one.
+
+    `sqlite3.Connection.executescript` commits the open transaction first, and so could not be
+    part of one.
+    """
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending.strip()
+            pending = ""
+    if pending.strip():
+        raise ValueError(f"expected a complete SQL statement, came {pending.strip()!r}")
+
+
+def applied(database: Database) -> list[str]:
+    """Names of the migrations this archive has seen, in order; empty for a fresh file."""
+    if not database.value(
+        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"
+    ):
+        return []
+    return [str(row["name"]) for row in database.rows("SELECT name FROM migrations ORDER BY rowid")]
+
+
+def pending(
+    database: Database, migrations: Sequence[Migration] = MIGRATIONS
+) -> Sequence[Migration]:
+    """The migrations still to be applied.
+
+    Raises:
+        Refused: the archive has seen a migration that this version does not know.
+    """
+    seen = applied(database)
+    known = [migration.__name__ for migration in migrations]
+    if seen != known[: len(seen)]:
+        unknown = [name for name in seen if name not in known] or seen
+        raise Refused(
+            f"the archive was written by a newer Cambrian: expected migrations {known}, came "
+            f"{', '.join(unknown)}; upgrade Cambrian to open it"
+        )
+    return migrations[len(seen) :]
+
+
+def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring the schema up to date; each migration and its record are one transaction.
+
+    Raises:
+        Refused: the archive is newer than this version.
+    """
+    while waiting := pending(database, migrations):
+        with database.transaction():
+            # Another process may have migrated between the look and the lock.
+            if pending(database, migrations)[:1] != waiting[:1]:
+                continue
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS migrations "
+                "(name TEXT PRIMARY KEY, applied_at REAL NOT NULL) STRICT"
+            )
+            waiting[0](database)
+            database.insert(
+                "migrations", {"name": waiting[0].__name__, "applied_at": database.now()}
+            )

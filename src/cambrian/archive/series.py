@@ -1,0 +1,56 @@
+"""Curves and matrices as compressed blobs with their dtype and shape: arrays, never pickles."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Any
+
+import numpy as np
+
+from cambrian.archive.database import Row, decode, encode
+from cambrian.errors import CambrianError, UsageError
+
+_KINDS = "biuf"
+
+
+def pack(name: str, array: np.ndarray) -> dict[str, Any]:
+    """The columns `dtype`, `shape`, `data` for one array (little-endian, C order).
+
+    Raises:
+        UsageError: a dtype that is not boolean, integer or floating point.
+    """
+    values = np.asarray(array)
+    if values.dtype.kind not in _KINDS:
+        raise UsageError(
+            f"series {name!r}: expected booleans, integers or floats, came dtype {values.dtype}"
+        )
+    values = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    return {
+        "dtype": values.dtype.str,
+        "shape": encode(list(values.shape)),
+        "data": zlib.compress(values.tobytes(order="C")),
+    }
+
+
+def unpack(row: Row) -> np.ndarray:
+    """The array of a row with `name`, `dtype`, `shape` and `data`.
+
+    Raises:
+        CambrianError: the blob does not hold what its dtype and shape say.
+    """
+    dtype = np.dtype(row["dtype"])
+    shape = tuple(decode(row["shape"]))
+    expected = math.prod(shape) * dtype.itemsize
+    if dtype.kind not in _KINDS:
+        raise CambrianError(f"series {row['name']!r} is damaged: unexpected dtype {dtype}")
+    try:
+        # One byte more than expected is enough to see that there is too much.
+        data = zlib.decompressobj().decompress(row["data"], expected + 1)
+    except zlib.error as error:
+        raise CambrianError(f"series {row['name']!r} is damaged: {error}") from error
+    if len(data) != expected:
+        raise CambrianError(
+            f"series {row['name']!r} is damaged: expected {expected} bytes, came {len(data)}"
+        )
+    return np.frombuffer(data, dtype=dtype).reshape(shape).copy()

@@ -1,0 +1,227 @@
+"""The archive: a directory with `archive.db`, the projection `lineage.git/` and `archive.lock`."""
+
+# ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from cambrian.archive import ids, lock, schema
+from cambrian.archive.agents import Agents
+from cambrian.archive.database import Clock, Database, Durability, connect
+from cambrian.archive.evaluations import Evaluations
+from cambrian.archive.jobs import Jobs
+from cambrian.archive.ledger import Ledger
+from cambrian.archive.proposals import Proposals
+from cambrian.archive.records import Agent, Event, Gate, Member
+from cambrian.archive.runs import Runs
+from cambrian.archive.sources import Sources
+from cambrian.errors import CambrianError, NotFound, Refused, UsageError
+
+DATABASE = "archive.db"
+LOCK = "archive.lock"
+LINEAGE = "lineage.git"
+
+_COUNTED = {
+    "proposals": (
+        *("open", "proposed", "ready", "admitted", "rejected"),
+        *("duplicate", "invalid", "failed_smoke", "parked"),
+    ),
+    "evaluations": ("scored", "failed", "broken"),
+    "sealed_evaluations": ("scored", "failed", "broken"),
+}
+
+
+class Archive:
+    """Everything that is remembered, by noun; each verb is one transaction with its event.
+
+    Attributes:
+        runs, agents, proposals, evaluations, jobs, ledger: the verbs on each noun.
+        path: the archive's directory.
+    """
+
+    def __init__(self, path: Path, database: Database) -> None:
+        self.path = path
+        self.database = database
+        self.runs = Runs(database)
+        self.agents = Agents(database, Sources(database))
+        self.jobs = Jobs(database)
+        self.proposals = Proposals(database, self.agents, self.jobs)
+        self.evaluations = Evaluations(database)
+        self.ledger = Ledger(database)
+
+    @classmethod
+    def create(
+        cls,
+        path: Path | str,
+        *,
+        clock: Clock = time.time,
+        durability: Durability = "normal",
+    ) -> Self:
+        """Make an archive in a directory that is new or empty.
+
+        Raises:
+            Refused: there is an archive already.
+            UsageError: the directory holds something else, or the path is a file.
+        """
+        home = Path(path)
+        if (home / DATABASE).exists():
+            raise Refused(f"{home} is an archive already; open it, or choose another directory")
+        if home.exists() and not home.is_dir():
+            raise UsageError(f"expected a directory for the archive, but {home} is a file")
+        if home.is_dir() and (others := sorted(p.name for p in home.iterdir() if p.name != LOCK)):
+            raise UsageError(
+                f"expected a new or empty directory, but {home} holds {', '.join(others[:3])}; "
+                f"choose another"
+            )
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CambrianError(f"cannot make {home}: {error.strerror}") from error
+        return cls._open(home, clock, read_only=False, durability=durability)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        read_only: bool = False,
+        clock: Clock = time.time,
+        durability: Durability = "normal",
+    ) -> Self:
+        """Open an archive; for writing, its schema is brought up to date first.
+
+        Raises:
+            NotFound: no archive there.
+            UsageError: the file is damaged, or another program's.
+            Refused: it was written by a newer Cambrian, or is older and opened for reading only.
+        """
+        home = Path(path)
+        if not (home / DATABASE).is_file():
+            raise NotFound(
+                f"{home} is not a Cambrian archive: no {DATABASE}; `cambrian init` makes one"
+            )
+        return cls._open(home, clock, read_only=read_only, durability=durability)
+
+    @classmethod
+    def open_or_create(
+        cls,
+        path: Path | str,
+        *,
+        clock: Clock = time.time,
+        durability: Durability = "normal",
+    ) -> Self:
+        """Open the archive for writing, or make it where there is none. Raises as those two do."""
+        make = cls.open if (Path(path) / DATABASE).exists() else cls.create
+        return make(path, clock=clock, durability=durability)
+
+    @classmethod
+    def _open(cls, home: Path, clock: Clock, *, read_only: bool, durability: Durability) -> Self:
+        database = connect(home / DATABASE, clock, read_only=read_only, durability=durability)
+        try:
+            if not read_only:
+                schema.migrate(database)
+            elif schema.pending(database):
+                raise Refused(
+                    f"{home} was written by an older Cambrian; open it for writing once "
+                    f"(any `cambrian run`) to bring it up to date"
+                )
+        except BaseException:
+            database.close()
+            raise
+        return cls(home, database)
+
+    def close(self) -> None:
+        """Close the connection; closing again does nothing."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the archive's lock while a block runs; who writes for longer than a verb holds it.
+
+        Raises (on entering):
+            Refused: another process holds it; the message names it.
+        """
+        return lock.hold(self.path / LOCK)
+
+    def lock_holder(self) -> int | None:
+        """The process id of the lock's holder (0 if unreadable); None if nobody holds it."""
+        return lock.holder(self.path / LOCK)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Several verbs as one: all of them, or none. The verbs inside are savepoints."""
+        return self.database.transaction()
+
+    def resolve(self, reference: str) -> str:
+        """The full id behind a prefix, `#12`, `@best`, `ID^`, `ID~3`; see `ids`."""
+        return ids.resolve(self.database, self.agents, reference)
+
+    def members(self, through: int | None = None) -> list[Member]:
+        """The tree as decided through a proposal; see `Agents.members`."""
+        return self.agents.members(through)
+
+    def champion(self) -> Agent | None:
+        """The member with the best lower bound; see `Agents.champion`."""
+        return self.agents.champion()
+
+    def gates(self, *, agent_id: str | None = None, proposal_id: int | None = None) -> list[Gate]:
+        """The gates of an agent or of a proposal, in the order they were passed.
+
+        Raises:
+            UsageError: not exactly one of the two is given.
+        """
+        if (agent_id is None) == (proposal_id is None):
+            raise UsageError("expected either an agent_id or a proposal_id")
+        column = "proposal_id" if agent_id is None else "agent_id"
+        rows = self.database.rows(
+            "SELECT gate, rule, verdict, threshold, value, lower, upper, detail FROM gates "
+            f"WHERE {column} = ? ORDER BY proposal_id, position",
+            (proposal_id if agent_id is None else agent_id,),
+        )
+        return [Gate(**row) for row in rows]
+
+    def events(self, after: int = 0, limit: int = 1000) -> list[Event]:
+        """Events with a sequence number above `after`, oldest first."""
+        rows = self.database.rows(
+            "SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+        )
+        return [Event.of(row) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How many there are, at the same cost for any size (triggers keep the tallies).
+
+        Keys: every proposal state; `judged` (admitted + rejected); `proposals`; `agents`,
+        `seeds`, `members`, `candidates`; and `evaluations_VERDICT`, `sealed_evaluations_VERDICT`.
+        """
+        tallies = {row["name"]: row["n"] for row in self.database.rows("SELECT * FROM tallies")}
+        proposals = {s: tallies.get(f"proposals.{s}", 0) for s in _COUNTED["proposals"]}
+        statuses = ("seed", "candidate", "admitted", "rejected")
+        agents = {status: tallies.get(f"agents.{status}", 0) for status in statuses}
+        verdicts = {
+            f"{table}_{verdict}": tallies.get(f"{table}.{verdict}", 0)
+            for table in ("evaluations", "sealed_evaluations")
+            for verdict in _COUNTED[table]
+        }
+        return {
+            **proposals,
+            "judged": proposals["admitted"] + proposals["rejected"],
+            "proposals": sum(proposals.values()),
+            "agents": sum(agents.values()),
+            "seeds": agents["seed"],
+            "members": agents["seed"] + agents["admitted"],
+            "candidates": agents["candidate"],
+            **verdicts,
+        }

@@ -1,0 +1,205 @@
+"""What makes a variant a member: gates, each with its rule, threshold, value and verdict.
+
+Admission is of one of two kinds. *Improvement*: better than its parent, paired over seeds, at a
+stated confidence. *Stepping stone*: above the floor, and either not worse than its parent beyond
+a margin, or behaviourally new beyond seed noise, within a quota.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cambrian.archive import Gate
+from cambrian.evaluators.statistics import paired_difference
+from cambrian.evolution.results import SEARCH_SEEDS, Results
+
+Kind = Literal["improvement", "stepping_stone"]
+
+NEW = "behaves in a new way"
+"""The reason of those admitted for novelty alone; the quota counts them by it."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The thresholds of admission.
+
+    Attributes:
+        screen_margin: how far below its parent a variant may be on the screen's one seed.
+        confidence: of the two-sided paired interval whose lower bound must be above 0 for an
+            improvement (0.90 two-sided is 95 % one-sided).
+        margin: how much worse than its parent a stepping stone may be.
+        novelty: mean distance to the nearest members, in units of seed noise.
+        neighbours: how many nearest members that is a mean over.
+        quota: at most this share of the admitted may be there for novelty alone.
+        noise_floor: the least standard deviation over seeds that counts as noise.
+    """
+
+    screen_margin: float = 0.15
+    confidence: float = 0.90
+    margin: float = 0.05
+    novelty: float = 3.0
+    neighbours: int = 3
+    quota: float = 0.25
+    noise_floor: float = 0.02
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Admitted as `kind`, or rejected (None), with every gate that was looked at."""
+
+    kind: Kind | None
+    reason: str
+    gates: tuple[Gate, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a decision may know of the archive: decided before, in proposal order.
+
+    Attributes:
+        members: results of every member (seeds included).
+        admitted: how many proposals were admitted, `novel` of them for novelty alone.
+    """
+
+    members: Sequence[Results]
+    admitted: int
+    novel: int
+
+
+def verdict(passed: bool) -> Literal["pass", "fail"]:
+    return "pass" if passed else "fail"
+
+
+def screen(
+    child: Results, parent: Results, benchmarks: Sequence[str], seed: int, rules: Rules
+) -> Gate:
+    """Early rejection after one seed: only what is clearly worse than its parent goes."""
+    mine, its = (r.per_seed(benchmarks, [seed])[0] for r in (child, parent))
+    return Gate(
+        gate="screen",
+        rule="mean score on the screen's seed, minus the parent's on the same, is at least the "
+        "threshold",
+        verdict=verdict(mine - its >= -rules.screen_margin),
+        threshold=-rules.screen_margin,
+        value=mine - its,
+        detail=f"child {mine:.3f}, parent {its:.3f}",
+    )
+
+
+def decide(
+    child: Results,
+    parent: Results,
+    benchmarks: Sequence[str],
+    standing: Standing,
+    rules: Rules,
+) -> Decision:
+    """Judge a variant that has been through the full stage. Every gate is looked at and kept."""
+    better = improvement(child, parent, benchmarks, rules)
+    floor = above_floor(child, benchmarks)
+    level = not_worse(child, parent, benchmarks, rules)
+    new = novelty(child, standing.members, benchmarks, rules)
+    room = quota(standing, rules)
+    gates = (better, floor, level, new, room)
+    if better.verdict == "pass":
+        return Decision("improvement", "better than its parent", gates)
+    if floor.verdict == "fail":
+        return Decision(None, "not above the floor", gates)
+    if level.verdict == "pass":
+        return Decision("stepping_stone", "not worse than its parent beyond the margin", gates)
+    if new.verdict == "pass" and room.verdict == "pass":
+        return Decision("stepping_stone", NEW, gates)
+    if new.verdict == "pass":
+        return Decision(None, "new, but the quota for novelty is full", gates)
+    return Decision(None, "neither better, nor level with its parent, nor new", gates)
+
+
+def improvement(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
+    """Paired over the seeds of screen and full stage (common random numbers)."""
+    seeds = SEARCH_SEEDS
+    difference = paired_difference(
+        child.per_seed(benchmarks, seeds), parent.per_seed(benchmarks, seeds), rules.confidence
+    )
+    return Gate(
+        gate="improvement",
+        rule=f"lower bound of the paired difference to the parent ({rules.confidence:.0%} two-sided "
+        f"t interval over {len(seeds)} seeds) is above the threshold",
+        verdict=verdict(difference.lower > 0),
+        threshold=0.0,
+        value=difference.mean,
+        lower=difference.lower,
+        upper=difference.upper,
+    )
+
+
+def above_floor(child: Results, benchmarks: Sequence[str]) -> Gate:
+    estimate = child.estimate(benchmarks, SEARCH_SEEDS)
+    return Gate(
+        gate="floor",
+        rule="mean normalised score is above the threshold",
+        verdict=verdict(estimate.mean > 0),
+        threshold=0.0,
+        value=estimate.mean,
+        lower=estimate.lower,
+        upper=estimate.upper,
+    )
+
+
+def not_worse(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
+    """Non-inferiority: the lower bound of the paired difference stays above −margin."""
+    seeds = SEARCH_SEEDS
+    difference = paired_difference(
+        child.per_seed(benchmarks, seeds), parent.per_seed(benchmarks, seeds), rules.confidence
+    )
+    return Gate(
+        gate="not_worse",
+        rule="lower bound of the paired difference to the parent is above the threshold",
+        verdict=verdict(difference.lower > -rules.margin),
+        threshold=-rules.margin,
+        value=difference.mean,
+        lower=difference.lower,
+        upper=difference.upper,
+    )
+
+
+def novelty(
+    child: Results, members: Sequence[Results], benchmarks: Sequence[str], rules: Rules
+) -> Gate:
+    """Mean distance to the nearest members (Lehman & Stanley 2011), in units of seed noise.
+
+    The distance of two agents is the root mean square, over the entries of their behaviours'
+    means over seeds, of the difference divided by the noise: the standard deviation over seeds
+    of the child, at least `noise_floor`.
+    """
+    mine = child.behaviour(benchmarks, SEARCH_SEEDS)
+    noise = np.maximum(mine.std(axis=0, ddof=1), rules.noise_floor)
+    others = np.array([m.behaviour(benchmarks, SEARCH_SEEDS).mean(axis=0) for m in members])
+    if len(others) == 0:
+        return Gate(gate="novelty", rule="nothing to compare with", verdict="pass")
+    distances = np.sqrt((((others - mine.mean(axis=0)) / noise) ** 2).mean(axis=1))
+    nearest = float(np.sort(distances)[: rules.neighbours].mean())
+    return Gate(
+        gate="novelty",
+        rule=f"mean distance to the {rules.neighbours} nearest members, in units of seed noise, is "
+        "above the threshold",
+        verdict=verdict(nearest > rules.novelty),
+        threshold=rules.novelty,
+        value=nearest,
+    )
+
+
+def quota(standing: Standing, rules: Rules) -> Gate:
+    """Whether one more may be admitted for novelty alone; the first always may."""
+    share = (standing.novel + 1) / (standing.admitted + 1)
+    allowed = standing.novel == 0 or share <= rules.quota
+    return Gate(
+        gate="quota",
+        rule="share of members admitted for novelty alone, this one included, is at most the "
+        "threshold (the first always may)",
+        verdict=verdict(allowed),
+        threshold=rules.quota,
+        value=share,
+    )

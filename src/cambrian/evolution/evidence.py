@@ -1,0 +1,108 @@
+"""What an improver is shown: code, scores with intervals, failures, what was tried. Never a
+sealed score, and nothing that was decided later than its proposal may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cambrian.agents.mechanisms import catalogue
+from cambrian.archive import Archive, Member, Proposal
+from cambrian.evaluators.benchmarks import benchmark
+from cambrian.evaluators.calibration import ALLOWANCE, calibration
+from cambrian.evaluators.statistics import mean_interval
+from cambrian.evolution.records import results_of
+from cambrian.evolution.results import SEARCH_SEEDS
+
+CARDS_SHOWN = 6
+HISTORY_SHOWN = 20
+
+RULES = f"""\
+learner.py must define a class Learner(spec, *, seed, device) with observe(x, y, task=None) and
+predict(x, task=None) -> (B, outputs), and may define task_boundary(). Only the standard library,
+numpy, torch and cambrian.agents.contract can be imported, and modules of the agent itself as
+parts.NAME. At most 64 files and 128 KiB of text, no literal over 4 KiB. A learner may spend at
+most {ALLOWANCE} times the floating point operations and bytes of state of experience replay
+(spec.flops, spec.memory_bytes). The streams permute labels by seed; nothing tells them apart."""
+
+
+def evidence(archive: Archive, proposal: Proposal, benchmarks: Sequence[str]) -> dict[str, Any]:
+    """The evidence for rewriting a proposal's first parent, as a JSON object."""
+    parent = proposal.parents[0]
+    members = archive.members(proposal.seen_through)
+    champion = max(members, key=lambda m: (_bound(m), -m.number)).agent_id
+    agent = archive.agents.get(parent)
+    shown = {"parent": parent, "champion": champion}
+    if agent.parents:
+        shown["grandparent"] = agent.parents[0]
+    return {
+        "code": dict(archive.agents.files(parent)),
+        "scores": {name: _scores(archive, who, benchmarks) for name, who in shown.items()},
+        "benchmarks": {name: _benchmark(name) for name in benchmarks},
+        "failures": _failures(archive, parent),
+        "history": _history(archive, parent, proposal.seen_through),
+        "cards": [_card(m) for m in list(catalogue().values())[:CARDS_SHOWN]],
+        "rules": RULES,
+    }
+
+
+def _bound(member: Member) -> float:
+    return member.lower if member.lower is not None else float("-inf")
+
+
+def _scores(archive: Archive, agent_id: str, benchmarks: Sequence[str]) -> dict[str, Any]:
+    """Per benchmark the normalised score with its interval and the metrics' means."""
+    results = results_of(archive, agent_id)
+    found: dict[str, Any] = {}
+    for name in benchmarks:
+        estimate = mean_interval([results.score(name, seed) for seed in SEARCH_SEEDS])
+        found[name] = {
+            "score": round(estimate.mean, 4),
+            "lower": round(estimate.lower, 4),
+            "upper": round(estimate.upper, 4),
+            "metrics": results.mean_metrics(name, SEARCH_SEEDS),
+        }
+    return found
+
+
+def _benchmark(name: str) -> dict[str, Any]:
+    bench = benchmark(name)
+    measure = calibration(bench)
+    return {
+        "task": bench.card.task,
+        "floor": measure.floor,
+        "ceiling": measure.ceiling,
+        "flops_allowed": ALLOWANCE * measure.flops,
+        "state_bytes_allowed": ALLOWANCE * measure.state_bytes,
+    }
+
+
+def _failures(archive: Archive, agent_id: str) -> list[dict[str, str]]:
+    """How the parent's rejected children failed to run."""
+    found = []
+    for child in archive.agents.children(agent_id, members_only=False)[-HISTORY_SHOWN:]:
+        for row in archive.evaluations.of(child.id):
+            if row.verdict == "failed":
+                found.append({"title": child.title, "reason": row.reason[:1500]})
+    return found[-5:]
+
+
+def _history(archive: Archive, agent_id: str, seen_through: int) -> list[dict[str, Any]]:
+    """What was tried on the parent, with its outcome, as decided through `seen_through`."""
+    history = []
+    for child in archive.agents.children(agent_id, members_only=False):
+        if child.proposal_index is None or child.proposal_index > seen_through:
+            continue
+        history.append(
+            {
+                "title": child.title,
+                "hypothesis": child.hypothesis[:500],
+                "outcome": child.kind or child.status,
+                "score": child.score,
+            }
+        )
+    return history[-HISTORY_SHOWN:]
+
+
+def _card(mechanism: Any) -> dict[str, Any]:
+    return {**mechanism.card, "name": mechanism.name}

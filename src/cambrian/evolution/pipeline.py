@@ -1,0 +1,190 @@
+"""A variant's way through the stages: smoke → screen → full → ready to be decided.
+
+`advance` looks at what is recorded and does the one next thing. It may be called at any time, any
+number of times: after a job, and after a restart for everything undecided, so that a kill between
+two steps loses nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from cambrian.archive import Archive, Evaluation, Gate, Proposal
+from cambrian.evaluators.benchmarks import STAGES
+from cambrian.evolution import admission
+from cambrian.evolution.admission import Rules, Standing
+from cambrian.evolution.records import missing, results_of, units
+from cambrian.evolution.results import SEARCH_SEEDS, Results
+
+STAGES_OF_SEEDS = ("screen", "full")
+STAGES_OF_VARIANTS = ("smoke", "screen", "full")
+IMPROVER_FILE = "improver.py"
+
+
+class Pipeline:
+    """The rules by which a proposal moves on, over one archive."""
+
+    def __init__(self, archive: Archive, benchmarks: Sequence[str], rules: Rules) -> None:
+        self.archive = archive
+        self.benchmarks = tuple(benchmarks)
+        self.rules = rules
+        self._members: dict[str, Results] = {}
+
+    # -- seeds -------------------------------------------------------------------------
+
+    def queue_seed(self, agent_id: str, run_id: int) -> bool:
+        """Queue what a seed agent still lacks, or score it if nothing; False once it is scored."""
+        for stage in STAGES_OF_SEEDS:
+            if missing(self.archive, agent_id, units(stage, self.benchmarks)):
+                self.archive.jobs.queue(
+                    "evaluate", run_id=run_id, agent_id=agent_id, stage=stage, priority=-1
+                )
+                return True
+        estimate = results_of(self.archive, agent_id).estimate(self.benchmarks, SEARCH_SEEDS)
+        self.archive.agents.set_score(
+            agent_id, score=estimate.mean, lower=estimate.lower, upper=estimate.upper
+        )
+        return False
+
+    # -- variants ----------------------------------------------------------------------
+
+    def advance(self, proposal: Proposal) -> None:
+        """Queue the next stage of a proposed variant, or make it ready to be decided."""
+        if proposal.state != "proposed" or proposal.agent_id is None:
+            return
+        for stage in STAGES_OF_VARIANTS:
+            rows = self.archive.evaluations.of(proposal.agent_id, stage)
+            failed = [row for row in rows if row.verdict == "failed"]
+            if failed:
+                self._failed(proposal, stage, failed[0])
+                return
+            if missing(self.archive, proposal.agent_id, units(stage, self.benchmarks)):
+                self._queue(proposal, stage)
+                return
+            if stage == "screen" and not self._passes_screen(proposal):
+                return
+        self.archive.proposals.make_ready(proposal.id, {"end": "judge"})
+
+    def park(self, proposal: Proposal, error: str) -> None:
+        """Our machine broke too often on this variant; it does not count against it."""
+        outcome = {"end": "parked", "reason": f"the sandbox broke repeatedly: {error}"}
+        self.archive.proposals.make_ready(proposal.id, outcome)
+
+    def unchecked_improver(self, proposal: Proposal) -> str | None:
+        """The hash of a variant's improver if nobody knows yet whether it works."""
+        name = improver_hash(self.archive.agents.files(str(proposal.agent_id)))
+        return None if self.archive.ledger.improver_check(name) else name
+
+    def _queue(self, proposal: Proposal, stage: str) -> None:
+        self.archive.jobs.queue(
+            "evaluate",
+            run_id=proposal.run_id,
+            proposal_id=proposal.id,
+            agent_id=proposal.agent_id,
+            stage=stage,
+            priority=proposal.idx,
+        )
+
+    def _failed(self, proposal: Proposal, stage: str, row: Evaluation) -> None:
+        gate = Gate(
+            gate=stage,
+            rule="the learner runs without failing",
+            verdict="fail",
+            detail=f"{row.benchmark}, seed {row.seed}: {row.reason}"[:2000],
+        )
+        end = "failed_smoke" if stage == "smoke" else "reject"
+        reason = f"failed on {row.benchmark} in the {stage} stage"
+        self.archive.proposals.make_ready(
+            proposal.id, {"end": end, "reason": reason, "gates": [asdict(gate)]}
+        )
+
+    def _passes_screen(self, proposal: Proposal) -> bool:
+        """Apply the screen's gates; a variant that fails one is ready to be rejected.
+
+        Its improver is tried only if the code has not been before.
+        """
+        gates = [self._screen(proposal)]
+        if gates[0].verdict == "pass":
+            if self.unchecked_improver(proposal):
+                self._queue(proposal, "improver")
+                return False
+            gates.append(self.improver_gate(proposal))
+        if all(gate.verdict == "pass" for gate in gates):
+            return True
+        reason = next(gate for gate in gates if gate.verdict == "fail").gate
+        outcome = {
+            "end": "reject",
+            "reason": f"rejected early: {reason}",
+            "gates": [asdict(gate) for gate in gates],
+        }
+        self.archive.proposals.make_ready(proposal.id, outcome)
+        return False
+
+    def _screen(self, proposal: Proposal) -> Gate:
+        child = results_of(self.archive, str(proposal.agent_id))
+        parent = self.results(proposal.parents[0])
+        return admission.screen(child, parent, self.benchmarks, STAGES["screen"][0], self.rules)
+
+    def improver_gate(self, proposal: Proposal) -> Gate:
+        """Whether the variant's improver still produces a valid edit against a scripted model."""
+        name = improver_hash(self.archive.agents.files(str(proposal.agent_id)))
+        check = self.archive.ledger.improver_check(name)
+        return Gate(
+            gate="improver",
+            rule="the improver produces a valid edit against a scripted model",
+            verdict=admission.verdict(check is not None and check.valid),
+            detail=check.detail if check else "not checked",
+        )
+
+    # -- decisions ---------------------------------------------------------------------
+
+    def decide(self, proposal: Proposal) -> None:
+        """Commit a ready proposal's decision; everything decided before it is known now."""
+        outcome: Mapping[str, Any] = proposal.outcome
+        gates = [Gate(**gate) for gate in outcome.get("gates", ())]
+        reason = str(outcome.get("reason", ""))
+        end = outcome["end"]
+        if end == "judge":
+            self._judge(proposal)
+        elif end == "reject":
+            self.archive.proposals.decide(proposal.id, None, reason, gates)
+        else:
+            self.archive.proposals.close(proposal.id, end, reason, gates)
+
+    def _judge(self, proposal: Proposal) -> None:
+        child = results_of(self.archive, str(proposal.agent_id))
+        decision = admission.decide(
+            child, self.results(proposal.parents[0]), self.benchmarks, self._standing(), self.rules
+        )
+        estimate = child.estimate(self.benchmarks, SEARCH_SEEDS)
+        before = [self._screen(proposal), self.improver_gate(proposal)]
+        self.archive.proposals.decide(
+            proposal.id,
+            decision.kind,
+            decision.reason,
+            [*before, *decision.gates],
+            score=estimate.mean,
+            lower=estimate.lower,
+            upper=estimate.upper,
+        )
+
+    def _standing(self) -> Standing:
+        members = self.archive.members()
+        novel = self.archive.proposals.count_admitted(admission.NEW)
+        return Standing(
+            [self.results(m.agent_id) for m in members], self.archive.counts()["admitted"], novel
+        )
+
+    def results(self, agent_id: str) -> Results:
+        """A member's results; they never change once it is a member, so they are kept."""
+        if agent_id not in self._members:
+            self._members[agent_id] = results_of(self.archive, agent_id)
+        return self._members[agent_id]
+
+
+def improver_hash(files: Mapping[str, str]) -> str:
+    """sha256 of an agent's improver."""
+    return hashlib.sha256(files.get(IMPROVER_FILE, "").encode()).hexdigest()

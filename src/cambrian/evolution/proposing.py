@@ -1,0 +1,183 @@
+"""Making variants: who the parents are, what is made of them, and recording it.
+
+Everything here is a function of (seed, k) and of the archive as proposal k sees it, so that a
+proposal that was interrupted is made again exactly as it would have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import anyio
+import numpy as np
+
+from cambrian.agents.edits import Edit, EditError
+from cambrian.agents.improvers.probe import probe_answer, probe_evidence
+from cambrian.agents.tree import SourceTree
+from cambrian.archive import Archive, Proposal
+from cambrian.errors import InvalidAgent
+from cambrian.evolution.broker import Broker, Model, OpenAIModel
+from cambrian.evolution.evidence import evidence
+from cambrian.evolution.pipeline import improver_hash
+from cambrian.evolution.rewriting import NoVariant, Variant, by_model, by_recombination
+from cambrian.evolution.selection import Candidate, select, strategy
+from cambrian.evolution.settings import Settings
+from cambrian.evolution.workers import AskRefused, ImproverFailed, Worker
+
+TRIES = 5
+LONGEST_CHAIN = 5
+"""The control's random proposals are 1 to this many recombinations in a row."""
+
+Outcome = Variant | NoVariant
+
+
+class Proposer:
+    """Makes and records the variants of a run."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        run_id: int,
+        settings: Settings,
+        logs: Path,
+        model: Model | None = None,
+    ) -> None:
+        self.archive = archive
+        self.run_id = run_id
+        self.settings = settings
+        self._logs = logs
+        self._model = model
+        self._idle: list[Worker] = []
+        self._slots = anyio.Semaphore(settings.workers)
+
+    # -- parents -----------------------------------------------------------------------
+
+    def parents(self, index: int, seen_through: int) -> list[str]:
+        """Two members (one where there is only one, or for a model), the better one first."""
+        members = self.archive.members(seen_through)
+        if self.settings.random_control:
+            members = [m for m in members if m.depth == 0]
+        candidates = [Candidate(m.agent_id, m.score, m.children) for m in members]
+        rng = np.random.default_rng([self.settings.seed, index])
+        count = 1 if self.settings.rewriter == "model" else 2
+        chosen = select(candidates, strategy(self.settings.selection), count, rng)
+        return chosen[:1] if self.settings.rewriter == "model" else chosen
+
+    def _steps(self, index: int) -> int:
+        if not self.settings.random_control:
+            return 1
+        rng = np.random.default_rng([self.settings.seed, index, 1])
+        return int(rng.integers(1, LONGEST_CHAIN + 1))
+
+    # -- variants ----------------------------------------------------------------------
+
+    async def prepare(self, proposal: Proposal) -> Outcome:
+        """What takes time and may be done in any order."""
+        try:
+            if proposal.rewriter == "model":
+                async with self._slots:
+                    return await self._by_model(proposal)
+            return await self._by_recombination(proposal, 0)
+        except NoVariant as reason:
+            return reason
+
+    async def record(self, proposal: Proposal, outcome: Outcome) -> None:
+        """Store a prepared variant; with recombination, another is made while it is a duplicate."""
+        for attempt in range(1, TRIES):
+            if proposal.rewriter == "model" or isinstance(outcome, NoVariant):
+                break
+            if self.archive.agents.find(outcome.tree.identity) is None:
+                break
+            try:
+                outcome = await self._by_recombination(proposal, attempt)
+            except NoVariant as reason:
+                outcome = reason
+        if isinstance(outcome, NoVariant):
+            invalid = {"end": "invalid", "reason": str(outcome)[:2000]}
+            self.archive.proposals.make_ready(proposal.id, invalid)
+            return
+        edit = outcome.edit
+        self.archive.proposals.record_variant(
+            proposal.id,
+            outcome.tree.identity,
+            outcome.tree,
+            title=edit.title,
+            hypothesis=edit.hypothesis,
+            predicted_gain=edit.predicted_gain,
+            confidence=edit.confidence,
+            edit=edit.to_json(),
+            operation=outcome.operation,
+            stage="smoke",
+            priority=proposal.idx,
+        )
+
+    async def _by_recombination(self, proposal: Proposal, attempt: int) -> Variant:
+        trees = [self._tree(agent_id) for agent_id in proposal.parents]
+        seed = f"{self.settings.seed}/{proposal.idx}/{attempt}"
+        return await by_recombination(trees, seed, self._steps(proposal.idx))
+
+    async def _by_model(self, proposal: Proposal) -> Variant:
+        parent = self._tree(proposal.parents[0])
+        model = self._model = self._model or OpenAIModel(self.settings.model)
+        broker = Broker(
+            self.archive,
+            model,
+            run_id=self.run_id,
+            proposal_id=proposal.id,
+            tokens=self.settings.tokens,
+        )
+        shown = evidence(self.archive, proposal, self.settings.benchmarks)
+        async with self._worker() as worker:
+
+            async def improve(given: Mapping[str, Any]) -> dict[str, Any]:
+                return await worker.improve(parent, given, broker.ask)
+
+            return await by_model(parent, shown, improve)
+
+    async def check_improver(self, worker: Worker, files: Mapping[str, str]) -> None:
+        """Find out whether an improver still makes a valid edit of what a scripted model says."""
+
+        async def scripted(messages: list[dict[str, str]]) -> str:
+            return probe_answer()
+
+        try:
+            edit = Edit.from_json(await worker.improve(files, probe_evidence(), scripted))
+            valid, detail = bool(edit.files or edit.blocks), "it made an edit"
+        except (EditError, InvalidAgent, ImproverFailed, AskRefused) as error:
+            valid, detail = False, str(error)[:2000]
+        self.archive.ledger.record_improver_check(improver_hash(files), valid, detail)
+
+    def _tree(self, agent_id: str) -> SourceTree:
+        return SourceTree(self.archive.agents.files(agent_id))
+
+    # -- workers for improvers ---------------------------------------------------------
+
+    @asynccontextmanager
+    async def _worker(self) -> AsyncIterator[Worker]:
+        log = self._logs / "improvers.log"
+        worker = self._idle.pop() if self._idle else Worker(self.settings.sandbox, log)
+        try:
+            yield worker
+        except BaseException:
+            await worker.close(now=True)
+            raise
+        else:
+            self._idle.append(worker)
+
+    async def __aenter__(self) -> Proposer:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in self._idle:
+            await worker.close()
+        self._idle.clear()

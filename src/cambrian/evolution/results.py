@@ -1,0 +1,79 @@
+"""An agent's evaluations as a table over benchmarks and seeds, and the figures made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cambrian.evaluators.benchmarks import STAGES
+from cambrian.evaluators.statistics import Estimate, mean_interval
+
+SEARCH_SEEDS = STAGES["screen"] + STAGES["full"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One scored evaluation: normalised score, metrics, floating point operations."""
+
+    benchmark: str
+    seed: int
+    score: float
+    metrics: Mapping[str, float]
+    flops: int
+
+
+class Results:
+    """The scored results of one agent, one per (benchmark, seed)."""
+
+    def __init__(self, results: Iterable[Result]) -> None:
+        self._table = {(r.benchmark, r.seed): r for r in results}
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def seeds(self, benchmarks: Sequence[str]) -> list[int]:
+        """The seeds that every one of the benchmarks was run with, in order."""
+        seeds = {seed for _, seed in self._table}
+        return sorted(s for s in seeds if all((b, s) in self._table for b in benchmarks))
+
+    def score(self, benchmark: str, seed: int) -> float:
+        return self._table[benchmark, seed].score
+
+    def per_seed(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> list[float]:
+        """For each seed, the mean score over the benchmarks.
+
+        Raises:
+            KeyError: one of them was not run.
+        """
+        return [float(np.mean([self.score(b, s) for b in benchmarks])) for s in seeds]
+
+    def estimate(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> Estimate:
+        """Mean over benchmarks and seeds, with an interval over seeds."""
+        return mean_interval(self.per_seed(benchmarks, seeds))
+
+    def behaviour(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
+        """What the agent does, per seed: (seeds, 3 per benchmark + 1).
+
+        Per benchmark the normalised score, min-ACC and forgetting; then log10 of all FLOPs.
+        """
+        return np.array([self._behaviour(benchmarks, seed) for seed in seeds])
+
+    def _behaviour(self, benchmarks: Sequence[str], seed: int) -> list[float]:
+        row: list[float] = []
+        flops = 0
+        for benchmark in benchmarks:
+            result = self._table[benchmark, seed]
+            flops += result.flops
+            row += [
+                result.score,
+                float(result.metrics.get("min_accuracy", 0.0)),
+                float(result.metrics.get("forgetting", 0.0)),
+            ]
+        return [*row, float(np.log10(max(flops, 1)))]
+
+    def mean_metrics(self, benchmark: str, seeds: Sequence[int]) -> dict[str, float]:
+        """The mean of each metric over seeds."""
+        rows = [self._table[benchmark, seed].metrics for seed in seeds]
+        return {name: round(float(np.mean([r[name] for r in rows])), 4) for name in rows[0]}

@@ -1,0 +1,93 @@
+"""Where edits come from: `recombine` (libcst, no model) and `model` (the agent's own improver).
+
+Both give a `Variant`: a source tree that differs from its parents and passes every check, with
+the edit that made it. What cannot be made is a `NoVariant` with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+
+from cambrian.agents.edits import Edit, EditError, apply
+from cambrian.agents.recombine import recombine_in_subprocess
+from cambrian.agents.tree import SourceTree
+from cambrian.errors import InvalidAgent, SandboxBroken
+from cambrian.evolution.workers import AskRefused, ImproverFailed
+
+RECOMBINE_TIMEOUT_S = 30.0
+
+Improve = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+"""Runs the parent's improver on evidence; gives its unchecked edit."""
+
+
+class NoVariant(Exception):
+    """No valid variant came of a proposal; the message says why."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A proposed child before it is judged."""
+
+    tree: SourceTree
+    edit: Edit
+    operation: Mapping[str, Any] | None = None
+
+
+async def by_recombination(parents: Sequence[SourceTree], seed: str, steps: int = 1) -> Variant:
+    """`steps` random recombinations in a row, in a resource-limited subprocess each.
+
+    Raises:
+        NoVariant: the code has no structure that could be recombined.
+    """
+    trees, operations = list(parents), []
+    made: Variant | None = None
+    for step in range(steps):
+        try:
+            proposal = await anyio.to_thread.run_sync(_recombine, trees, f"{seed}/{step}")
+            tree = apply(trees[0], proposal.edit)
+        except (EditError, InvalidAgent) as error:
+            raise NoVariant(f"recombination failed: {error}") from None
+        operations.append(dict(proposal.operation))
+        made = Variant(tree, proposal.edit, operations[0] if steps == 1 else {"chain": operations})
+        trees = [tree]
+    if made is None:
+        raise ValueError(f"expected at least one step, got {steps}")
+    return made
+
+
+def _recombine(trees: Sequence[SourceTree], seed: str) -> Any:
+    return recombine_in_subprocess(trees, seed, timeout_s=RECOMBINE_TIMEOUT_S)
+
+
+async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Improve) -> Variant:
+    """Let the parent's improver ask a model; one more try with the error if it does not apply.
+
+    Raises:
+        NoVariant: no valid edit in two tries, the improver failed, or nobody would answer.
+        SandboxBroken: ours; to be tried again.
+    """
+    problem = ""
+    for _ in range(2):
+        shown = {**evidence, "error": problem} if problem else evidence
+        try:
+            given = await improve(shown)
+            edit = Edit.from_json(given)
+            tree = apply(parent, edit)
+        except (EditError, InvalidAgent) as error:
+            problem = str(error)
+        except ImproverFailed as error:
+            raise NoVariant(f"the improver failed: {error}") from None
+        except AskRefused as error:
+            raise NoVariant(str(error)) from None
+        else:
+            if tree.identity != parent.identity:
+                return Variant(tree, edit)
+            problem = "the edit changes nothing"
+    raise NoVariant(f"the edit was invalid twice; last: {problem}")
+
+
+__all__ = ["NoVariant", "SandboxBroken", "Variant", "by_model", "by_recombination"]

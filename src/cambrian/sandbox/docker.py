@@ -1,0 +1,312 @@
+"""Docker: a container per session, with nothing in it that a learner does not need.
+
+The container is removed by the engine when its process 1 ends, and process 1 ends when the
+session's control socket closes: a session whose owner was killed leaves nothing behind. Whether the
+kernel killed it for want of memory is read from its control group while that is there, and from the
+engine's event log afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cambrian.errors import NotFound, SandboxBroken, Unreachable
+from cambrian.sandbox import owner, seccomp
+from cambrian.sandbox.cgroups import OomKills, Usage
+from cambrian.sandbox.limits import Limits
+from cambrian.sandbox.process import ENVIRONMENT, USER, ZYGOTE
+
+if TYPE_CHECKING:
+    from docker import APIClient  # type: ignore[attr-defined,unused-ignore]
+
+LABEL = "cambrian"
+OWNER_LABEL = "cambrian.owner"
+ANSWER_S = 20
+DIED_S = 3.0
+"""Seconds to wait for the engine to log the end of a container that is gone."""
+
+FOLLOWS = {"MemoryLimit": "memory", "PidsLimit": "processes", "CpuCfsQuota": "processor time"}
+
+
+def connect() -> APIClient:
+    """A client of the engine that `DOCKER_HOST` names, or the usual one.
+
+    Raises:
+        Unreachable: no engine answers.
+    """
+    import docker
+    import docker.errors
+
+    try:
+        return docker.APIClient(version="auto", timeout=ANSWER_S, **docker.utils.kwargs_from_env())
+    except (docker.errors.DockerException, OSError) as error:
+        where = os.environ.get("DOCKER_HOST", "its usual socket")
+        raise Unreachable(
+            f"expected a Docker engine to answer at {where}; got: {error}. Start it, set "
+            "DOCKER_HOST to where it listens, or use `--sandbox bubblewrap`"
+        ) from None
+
+
+@contextlib.contextmanager
+def engine() -> Iterator[APIClient]:
+    """A client for the length of a block."""
+    with contextlib.closing(connect()) as client:
+        yield client
+
+
+class DockerProcess:
+    """A running container. Its client is its own: the SDK's clients are not for several threads."""
+
+    def __init__(self, client: APIClient, container: str) -> None:
+        self._client = client
+        self._container = container
+        self._began = int(time.time()) - 1
+        self._usage = Usage(None, None)
+        self._kills: OomKills | None = None
+        self._last = ""
+        self._closed = False
+
+    def start(self) -> None:
+        """Raises what the SDK raises."""
+        self._client.start(self._container)
+        pid = int(self._client.inspect_container(self._container)["State"]["Pid"])
+        if pid:
+            self._usage = Usage.of(pid)
+
+    def kill(self) -> None:
+        if self._closed:
+            return
+        with _quiet():
+            self._last = self.log()
+        # No grace: `kill` alone, and removing also where removing by the engine has not begun.
+        with _quiet():
+            self._client.kill(self._container, "SIGKILL")
+        with _quiet():
+            self._client.remove_container(self._container, force=True, v=True)
+        with _quiet():
+            self._wait_until_gone()
+        self._closed = True
+        self._client.close()
+
+    def _wait_until_gone(self) -> None:
+        """The engine removes it in the background; wait, so that a closed session is closed."""
+        for _ in range(200):
+            self._client.inspect_container(self._container)  # NotFound ends the wait
+            time.sleep(0.02)
+
+    def alive(self) -> bool:
+        try:
+            return bool(self._client.inspect_container(self._container)["State"]["Running"])
+        except _broken():
+            return False
+
+    def oom_kills(self) -> OomKills | None:
+        counted = self._usage.oom_kills()
+        if counted is None and not self._closed:
+            counted = self._logged_kills()
+        if counted is not None:
+            self._kills = counted
+        return self._kills
+
+    def _logged_kills(self) -> OomKills | None:
+        """From the engine's event log: what it saw before it saw the container end."""
+        deadline = time.monotonic() + DIED_S
+        while True:
+            try:
+                happened = self._events()
+                running = not happened.count("die") and self.alive()
+            except _broken():
+                return None
+            if running or "die" in happened or time.monotonic() > deadline:
+                return OomKills(happened.count("oom"), 0)
+            time.sleep(0.05)
+
+    def _events(self) -> list[str]:
+        stream = self._client.events(
+            since=self._began,
+            until=int(time.time()) + 1,
+            filters={"container": self._container, "event": ["oom", "die"]},
+            decode=True,
+        )
+        with contextlib.closing(stream):
+            return [str(event.get("Action", event.get("status"))) for event in stream]
+
+    def cpu_s(self) -> float | None:
+        counted = self._usage.cpu_s()
+        if counted is not None or self._closed:
+            return counted
+        try:
+            stats = self._client.stats(self._container, stream=False, one_shot=True)
+            return int(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
+        except (*_broken(), KeyError, ValueError):
+            return None
+
+    def log(self) -> str:
+        if self._closed:
+            return self._last
+        try:
+            said: bytes = self._client.logs(self._container, tail=100)
+        except _broken():
+            return self._last
+        return said[-8000:].decode("utf-8", "replace")
+
+
+class DockerBackend:
+    """Containers of the local engine.
+
+    Args:
+        image: name or digest of the sandbox image; None: the one built from this source.
+        runtime: as in `docker run --runtime` (say, "runsc"); None: the engine's default.
+
+    Raises:
+        Unreachable: no engine answers.
+        NotFound: there is no such image.
+    """
+
+    name = "docker"
+
+    def __init__(self, image: str | None = None, runtime: str | None = None) -> None:
+        self.runtime = runtime
+        name = image or _built()
+        with engine() as client:
+            self.image = _digest(client, name)
+            self._info: dict[str, Any] = client.info()
+            self._version: dict[str, Any] = client.version()
+
+    @cached_property
+    def missing(self) -> tuple[str, ...]:
+        """What this engine cannot bound."""
+        return tuple(what for key, what in FOLLOWS.items() if not self._info.get(key))
+
+    @property
+    def isolation(self) -> str:
+        return "reduced" if self.missing else "full"
+
+    def launch(self, share: Path, limits: Limits) -> DockerProcess:
+        try:
+            client = connect()
+        except Unreachable as error:
+            raise SandboxBroken(str(error)) from None
+        try:
+            made = client.create_container_from_config(self._settings(client, share, limits))
+            process = DockerProcess(client, made["Id"])
+        except _broken() as error:
+            client.close()
+            raise SandboxBroken(f"the engine made no container: {error}") from None
+        try:
+            process.start()
+        except _broken() as error:
+            process.kill()
+            raise SandboxBroken(f"the engine could not start a container: {error}") from None
+        return process
+
+    def _settings(self, client: APIClient, share: Path, limits: Limits) -> dict[str, Any]:
+        """All of the container's settings, in the engine's own words."""
+        from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
+
+        gpus = [limits.gpu] if limits.gpu else []
+        scratch = f"size={limits.scratch_bytes},nr_inodes=4096,noexec,nosuid,nodev,mode=0700"
+        host = client.create_host_config(
+            auto_remove=True,
+            network_mode="none",
+            ipc_mode="none",
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges:true", seccomp.docker_option()],
+            mem_limit=limits.memory_bytes,
+            memswap_limit=limits.memory_bytes,
+            pids_limit=limits.processes,
+            nano_cpus=int(limits.cpus * 1e9),
+            ulimits=[
+                Ulimit(name="nofile", soft=limits.open_files, hard=limits.open_files),
+                Ulimit(name="fsize", soft=limits.file_bytes, hard=limits.file_bytes),
+                Ulimit(name="core", soft=0, hard=0),
+            ],
+            tmpfs={"/tmp": f"{scratch},uid={USER},gid={USER}"},  # noqa: S108 - inside
+            mounts=[Mount("/session", str(share), type="bind", read_only=True)],
+            log_config=LogConfig(
+                type="local", config={"max-size": "1m", "max-file": "1", "compress": "false"}
+            ),
+            device_requests=[DeviceRequest(device_ids=gpus, capabilities=[["gpu"]])] if gpus else None,
+            runtime=self.runtime,
+        )
+        settings: dict[str, Any] = client.create_container_config(
+            image=self.image,
+            entrypoint=["python3", "-s", "-P", "-m", ZYGOTE],
+            command=["/session", "/tmp"],  # noqa: S108 - inside
+            user=f"{USER}:{USER}",
+            working_dir="/",
+            environment=dict(ENVIRONMENT),
+            labels={LABEL: "1", OWNER_LABEL: str(owner.me())},
+            hostname="sandbox",
+            stdin_open=False,
+            tty=False,
+            host_config=host,
+        )
+        return settings
+
+    def provenance(self) -> Mapping[str, str]:
+        return {
+            "backend": self.name,
+            "isolation": self.isolation,
+            "image": self.image,
+            "engine": str(self._version.get("Version", "")),
+            "runtime": self.runtime or str(self._info.get("DefaultRuntime", "")),
+        }
+
+    def reap(self) -> int:
+        """Remove the containers and folders of dead owners; never what lacks our label."""
+        removed = owner.reap_folders()
+        with engine() as client:
+            for found in client.containers(all=True, filters={"label": OWNER_LABEL}):
+                of = owner.Owner.parse(found["Labels"].get(OWNER_LABEL, ""))
+                if of is None or not of.dead():
+                    continue
+                with _quiet():
+                    client.remove_container(found["Id"], force=True, v=True)
+                    removed += 1
+        return removed
+
+
+def _built() -> str:
+    from cambrian.sandbox import image
+
+    found = image.show()
+    if found is None:
+        raise NotFound(
+            "expected the sandbox image; it is not built. Build it with "
+            "`python -m cambrian.sandbox.image build`"
+        )
+    return found.id
+
+
+def _digest(client: APIClient, name: str) -> str:
+    import docker.errors
+
+    try:
+        return str(client.inspect_image(name)["Id"])
+    except docker.errors.NotFound:
+        raise NotFound(
+            f"expected an image {name}; the engine has none. Build it with "
+            "`python -m cambrian.sandbox.image build`"
+        ) from None
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What the SDK raises when the engine refuses or is gone."""
+    import docker.errors
+
+    return (docker.errors.DockerException, OSError)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Go on whatever the engine says: it is being cleaned up after, or is gone."""
+    with contextlib.suppress(*_broken()):
+        yield
