@@ -39,10 +39,9 @@ test: plan-test $(VENV)/.installed-dev ## set up what is missing, then run the t
 	$(PY) -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff (lint and format), mypy --strict, import-linter
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(PY) -m mypy
-	$(VENV)/bin/lint-imports
+	@code=0; for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports"; do \
+		echo "== $$check"; $(VENV)/bin/$$check || code=1; \
+	done; exit $$code
 
 types: $(VENV)/.installed-dev ## mypy --strict alone
 	$(PY) -m mypy

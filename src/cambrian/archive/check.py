@@ -90,15 +90,27 @@ def check(archive: Archive, *, identity: Identity | None = None) -> list[Problem
     Returns:
         The problems, or an empty list.
     """
+    problems: list[Problem] = []
     try:
-        problems = list(_storage(archive))
-        if not problems:
-            # Rows of a damaged file would only repeat the same news.
-            problems += [*_rules(archive), *_leases(archive), *_code(archive, identity)]
-            problems += [Problem("lineage", text) for text in Lineage(archive).verify()]
+        for problem in _everything(archive, identity):
+            problems.append(problem)
     except (sqlite3.DatabaseError, CambrianError) as error:
-        return [Problem("unreadable", str(error))]
+        # The rest cannot be looked at; what was found so far stands.
+        problems.append(Problem("unreadable", str(error)))
     return problems
+
+
+def _everything(archive: Archive, identity: Identity | None) -> Iterator[Problem]:
+    sound = True
+    for problem in _storage(archive):
+        sound = False
+        yield problem
+    if sound:
+        # Rows of a damaged file would only repeat the same news.
+        yield from _rules(archive)
+        yield from _leases(archive)
+        yield from _code(archive, identity)
+        yield from (Problem("lineage", text) for text in Lineage(archive).verify())
 
 
 def _storage(archive: Archive) -> Iterator[Problem]:

@@ -132,6 +132,7 @@ class Database:
     def event(
         self,
         kind: str,
+        /,
         *,
         run_id: int | None = None,
         agent_id: str | None = None,

@@ -65,7 +65,9 @@ class Git:
         except git.GitCommandError as error:
             if error.status == 127:
                 raise CambrianError("the lineage needs git; install it") from error
-            raise GitError(f"git {arguments[0]} failed: {error.stderr.strip()}") from error
+            # fsck tells what is wrong on standard output.
+            words = " ".join(f"{error.stderr} {error.stdout}".split())
+            raise GitError(f"git {arguments[0]} failed: {words}") from error
         return str(output)
 
     def refs(self) -> dict[str, str]:

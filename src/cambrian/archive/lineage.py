@@ -158,8 +158,13 @@ class Lineage:
     def _point(self, git: Git, commits: Commits) -> None:
         champion = self._archive.champion()
         commit = commits.get(champion.id) if champion else None
-        if commit and git.refs().get(CHAMPION) != commit:
-            git.update_refs([f"update {CHAMPION} {commit}"])
+        refs = git.refs()
+        lines = [f"update {CHAMPION} {commit}"] if commit and refs.get(CHAMPION) != commit else []
+        if IMPORT_REF in refs:
+            # A git that outlived its killed parent wrote it; nothing needs it.
+            lines.append(f"delete {IMPORT_REF}")
+        if lines:
+            git.update_refs(lines)
 
 
 def leaf_ref(agent_id: str) -> str:

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
 from __future__ import annotations
 
+import sqlite3
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -129,6 +130,11 @@ class Archive:
                     f"{home} was written by an older Cambrian; open it for writing once "
                     f"(any `cambrian run`) to bring it up to date"
                 )
+        except sqlite3.DatabaseError as error:
+            database.close()
+            raise UsageError(
+                f"{home / DATABASE} is damaged ({error}); restore it from a backup"
+            ) from error
         except BaseException:
             database.close()
             raise

@@ -68,10 +68,12 @@ CREATE TABLE agent_files (
     PRIMARY KEY (agent_id, path)
 ) STRICT, WITHOUT ROWID;
 
+-- The key's columns come first: SQLite 3.40's integrity_check sees NULLs in such a table
+-- (WITHOUT ROWID, STRICT) where another column stands between them.
 CREATE TABLE parents (
     child_id TEXT NOT NULL REFERENCES agents (id),
-    parent_id TEXT NOT NULL REFERENCES agents (id),
     position INTEGER NOT NULL,
+    parent_id TEXT NOT NULL REFERENCES agents (id),
     PRIMARY KEY (child_id, position),
     UNIQUE (child_id, parent_id)
 ) STRICT, WITHOUT ROWID;
@@ -95,9 +97,9 @@ CREATE TABLE proposals (
     hypothesis TEXT,
     predicted_gain REAL,
     confidence REAL,
-    edit TEXT CHECK (json_valid(edit)),
-    operation TEXT CHECK (json_valid(operation)),
-    outcome TEXT CHECK (json_valid(outcome)),
+    edit TEXT CHECK (edit IS NULL OR json_valid(edit)),
+    operation TEXT CHECK (operation IS NULL OR json_valid(operation)),
+    outcome TEXT CHECK (outcome IS NULL OR json_valid(outcome)),
     reason TEXT,
     created_at REAL NOT NULL,
     decided_at REAL

@@ -11,6 +11,7 @@ counts wall time. All of them write through the archive of this one thread.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from cambrian.evolution.pipeline import Pipeline
 from cambrian.evolution.proposing import Proposer
 from cambrian.evolution.records import missing, to_record, units
 from cambrian.evolution.settings import LAG, Settings
-from cambrian.evolution.workers import Worker
+from cambrian.evolution.workers import Hire, Worker
 
 LEASE_S = 60.0
 BEAT_S = 5.0
@@ -47,7 +48,13 @@ class Loop:
     """
 
     def __init__(
-        self, archive: Archive, run: Run, settings: Settings, tell: Listener, logs: Path
+        self,
+        archive: Archive,
+        run: Run,
+        settings: Settings,
+        tell: Listener,
+        logs: Path,
+        hire: Hire | None = None,
     ) -> None:
         self.archive = archive
         self.run_id = run.id
@@ -56,7 +63,8 @@ class Loop:
         self.tell = tell
         self.stop: Stop = ""
         self.pipeline = Pipeline(archive, settings.benchmarks, settings.rules)
-        self.proposer = Proposer(archive, run.id, settings, logs)
+        self._hire = hire or functools.partial(Worker, settings.sandbox)
+        self.proposer = Proposer(archive, run.id, settings, logs, self._hire)
         self._logs = logs
         self._spent_s = run.wall_s
         self._began = time.monotonic()
@@ -142,7 +150,8 @@ class Loop:
     def _unsealed(self) -> bool:
         """Queue sealed runs of the seeds and the champion; whether any is still to be done."""
         champion = self.archive.champion()
-        agents = [seed.id for seed in self.archive.agents.seeds()]
+        seeds = self.archive.agents.seeds()
+        agents = [] if self.settings.random_control else [seed.id for seed in seeds]
         if champion is not None and champion.id not in agents:
             agents.append(champion.id)
         wanted = units("sealed", sealed_names(self.settings.benchmarks))
@@ -234,7 +243,7 @@ class Loop:
 
     async def _work(self, number: int) -> None:
         owner = f"worker-{number}"
-        async with Worker(self.settings.sandbox, self._logs / f"{owner}.log") as worker:
+        async with self._hire(self._logs / f"{owner}.log") as worker:
             while not self._done():
                 job = self.archive.jobs.lease(owner, ["evaluate", "seal"], ttl=LEASE_S)
                 if job is None:

@@ -27,7 +27,7 @@ from cambrian.evolution.pipeline import improver_hash
 from cambrian.evolution.rewriting import NoVariant, Variant, by_model, by_recombination
 from cambrian.evolution.selection import Candidate, select, strategy
 from cambrian.evolution.settings import Settings
-from cambrian.evolution.workers import AskRefused, ImproverFailed, Worker
+from cambrian.evolution.workers import AskRefused, Hire, ImproverFailed, Worker
 
 TRIES = 5
 LONGEST_CHAIN = 5
@@ -45,12 +45,14 @@ class Proposer:
         run_id: int,
         settings: Settings,
         logs: Path,
+        hire: Hire,
         model: Model | None = None,
     ) -> None:
         self.archive = archive
         self.run_id = run_id
         self.settings = settings
         self._logs = logs
+        self._hire = hire
         self._model = model
         self._idle: list[Worker] = []
         self._slots = anyio.Semaphore(settings.workers)
@@ -159,8 +161,7 @@ class Proposer:
 
     @asynccontextmanager
     async def _worker(self) -> AsyncIterator[Worker]:
-        log = self._logs / "improvers.log"
-        worker = self._idle.pop() if self._idle else Worker(self.settings.sandbox, log)
+        worker = self._idle.pop() if self._idle else self._hire(self._logs / "improvers.log")
         try:
             yield worker
         except BaseException:

@@ -24,6 +24,8 @@ MAX_LINE = 64 << 20
 GRACE_S = 20.0
 
 Ask = Callable[[list[dict[str, str]]], Awaitable[str]]
+Hire = Callable[[Path], "Worker"]
+"""Makes a worker that logs to a file."""
 
 
 class ImproverFailed(Exception):

@@ -1,7 +1,7 @@
 """Control groups: reading what a sandbox used, and bounding one, on version 1 and version 2.
 
 A `Usage` reads the counters of the group that a process is in. A `Group` is one that we made (as
-root, for bubblewrap), with its bounds, below `cambrian/` in each hierarchy; its name tells its owner.
+root, for bubblewrap), with its bounds, below `cambrian/` in each hierarchy; its name says whose.
 """
 
 from __future__ import annotations

@@ -203,9 +203,7 @@ class Channel:
         more: bool = False,
     ) -> None:
         try:
-            self.door.send(
-                kind, self._sequence, meta, array, deadline=self._deadline(), more=more
-            )
+            self.door.send(kind, self._sequence, meta, array, deadline=self._deadline(), more=more)
         except DeadlinePassed:
             raise LearnerFailed("timeout", "the learner did not take its input in time") from None
 
@@ -253,7 +251,7 @@ def _write(path: Path, arrays: Mapping[str, Array]) -> dict[str, tuple[str, list
             file.write(b"\0" * (-file.tell() % ALIGNMENT))
             whole = np.ascontiguousarray(array)
             layout[name] = (whole.dtype.str, list(whole.shape), file.tell())
-            file.write(memoryview(whole).cast("B"))
+            file.write(whole.data)
     part.chmod(0o644)
     part.rename(path)
     return layout

@@ -33,6 +33,15 @@ DIED_S = 3.0
 
 FOLLOWS = {"MemoryLimit": "memory", "PidsLimit": "processes", "CpuCfsQuota": "processor time"}
 
+# The engine's own lists, and two places more: /sys (the control groups' counters are readable
+# there, and outlive a job) and /dev/mqueue (writable, and outlives a job).
+MASKED = (
+    *("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys"),
+    *("/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list"),
+    *("/proc/timer_stats", "/sys", "/dev/mqueue"),
+)
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
 
 def connect() -> APIClient:
     """A client of the engine that `DOCKER_HOST` names, or the usual one.
@@ -143,9 +152,10 @@ class DockerProcess:
             return counted
         try:
             stats = self._client.stats(self._container, stream=False, one_shot=True)
-            return int(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
-        except (*_broken(), KeyError, ValueError):
+        except _broken():
             return None
+        used = stats.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage")
+        return None if used is None else int(used) / 1e9
 
     def log(self) -> str:
         if self._closed:
@@ -210,7 +220,7 @@ class DockerBackend:
         """All of the container's settings, in the engine's own words."""
         from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
-        gpus = [limits.gpu] if limits.gpu else []
+        gpu = DeviceRequest(device_ids=[limits.gpu], capabilities=[["gpu"]])
         scratch = f"size={limits.scratch_bytes},nr_inodes=4096,noexec,nosuid,nodev,mode=0700"
         host = client.create_host_config(
             auto_remove=True,
@@ -233,9 +243,10 @@ class DockerBackend:
             log_config=LogConfig(
                 type="local", config={"max-size": "1m", "max-file": "1", "compress": "false"}
             ),
-            device_requests=[DeviceRequest(device_ids=gpus, capabilities=[["gpu"]])] if gpus else None,
+            device_requests=[gpu] if limits.gpu else None,
             runtime=self.runtime,
         )
+        host |= {"MaskedPaths": list(MASKED), "ReadonlyPaths": list(READ_ONLY)}
         settings: dict[str, Any] = client.create_container_config(
             image=self.image,
             entrypoint=["python3", "-s", "-P", "-m", ZYGOTE],

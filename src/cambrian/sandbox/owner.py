@@ -1,7 +1,7 @@
 """Who a container, a cgroup or a folder belongs to, and whether that process still lives.
 
 A process id alone is used again by the kernel; with the start time, the boot and the process
-namespace it names one process for ever, so a reaper can tell a dead owner's things from a live one's.
+namespace it names one process for ever, so a reaper can tell the things of the dead.
 """
 
 from __future__ import annotations

@@ -52,8 +52,11 @@ class Backend(Protocol):
         isolation: "full", "reduced" (something cannot be bounded here) or "none".
     """
 
-    name: str
-    isolation: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def isolation(self) -> str: ...
 
     def launch(self, share: Path, limits: Limits) -> SandboxProcess:
         """Start a zygote that sees `share` (read-only) as its session folder.

@@ -29,7 +29,7 @@ CARD = {
     "knobs": {
         "speed": {"default": 0.5, "range": [0.2, 0.9], "scale": "linear", "type": "float"},
         "trust": {"default": 0.5, "range": [0.2, 0.8], "scale": "linear", "type": "float"},
-        "margin": {"default": 0.3, "range": [0.0, 0.6], "scale": "linear", "type": "float"},
+        "margin": {"default": 0.1, "range": [0.0, 0.4], "scale": "linear", "type": "float"},
     },
     "tags": ["drift"],
     "conflicts": [],
@@ -44,7 +44,7 @@ class LabelMap:
     margin: how much likelier than their own name the other's must be for both classes.
     """
 
-    def __init__(self, speed: float = 0.5, trust: float = 0.5, margin: float = 0.3) -> None:
+    def __init__(self, speed: float = 0.5, trust: float = 0.5, margin: float = 0.1) -> None:
         self.speed, self.trust, self.margin = speed, trust, margin
 
     def build(self, learner: Any) -> None:

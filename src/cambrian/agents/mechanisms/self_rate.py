@@ -17,7 +17,7 @@ CARD = {
     "name": "self_rate",
     "class": "SelfRate",
     "title": "self-regulated learning rate",
-    "paper": "Man, Damasio and Neven 2022, arXiv:2205.08645",
+    "paper": "Man et al. 2022, arXiv:2205.08645",
     "year": 2022,
     "claim": "A learner whose own rate depends on its labels adapts faster where labels drift.",
     "measured": "label drift, 50 swaps an epoch: constant rate 0.170 -> 0.444; random regulation "

@@ -46,6 +46,10 @@ class BlurryDigits:
 
     def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
         rng = generator(self.name, stage, seed)
+        return run_tasks(channel, self.tasks(stage, rng), COURSE)
+
+    def tasks(self, stage: str, rng: np.random.Generator) -> list[Task]:
+        """The one task, answers included: trusted side only."""
         images = data.digits()
         naming = rng.permutation(CLASSES)
         rows = blurred(images.train.y, _samples(stage), rng)
@@ -58,7 +62,7 @@ class BlurryDigits:
             naming[test.y],
             len(test.y),
         )
-        return run_tasks(channel, [task], COURSE)
+        return [task]
 
 
 def blurred(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

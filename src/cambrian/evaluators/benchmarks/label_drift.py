@@ -41,6 +41,9 @@ class LabelDrift:
         "swaps per 4,000 samples, six epochs (own reproduction).",
     )
 
+    def __init__(self, swap_every: int = SWAP_EVERY) -> None:
+        self.swap_every = swap_every
+
     def stream(self, stage: str) -> Stream:
         return Stream(
             "classification",
@@ -55,7 +58,7 @@ class LabelDrift:
         images = data.mnist_5k()
         x, digit = _pool(images, stage)
         rows = rng.integers(0, len(digit), _samples(stage))
-        labels = drifting_labels(digit[rows], rng)
+        labels = drifting_labels(digit[rows], rng, self.swap_every)
         right = np.empty(len(rows) // BATCH, dtype=np.float32)
         scores = channel.predict(x[rows[:BATCH]])
         for step in range(len(right)):

@@ -2,7 +2,7 @@
 
 A frame is a fixed header, a small JSON object, and at most one raw tensor::
 
-    magic "CBR1" | type u8 | dtype u8 | ndim u8 | 0 | sequence u32 | meta u32 | payload u64 | 4 × dim u32
+    magic "CBR1" | type u8 | dtype u8 | ndim u8 | 0 | sequence u32 | meta u32 | payload u64 | dims
 
 The set of types and dtypes is closed, every size is bounded and checked before anything is
 allocated, and nothing is ever unpickled. An answer carries its request's sequence number.
@@ -173,7 +173,7 @@ class FrameSocket:
         if dtype is not None:
             array = np.empty(shape, dtype)
             if payload:
-                self._fill(memoryview(array).cast("B"), deadline)
+                self._fill(array.data.cast("B"), deadline)
         return Frame(kind, sequence, meta, array)
 
     def _meta(self, size: int, deadline: float | None) -> dict[str, Any]:
@@ -219,12 +219,10 @@ def encode(
     if code is None or not 1 <= array.ndim <= MAX_DIMS or array.nbytes > MAX_PAYLOAD:
         raise ValueError(f"no frame carries {array.dtype} of shape {array.shape}")
     dims = list(array.shape) + [0] * (MAX_DIMS - array.ndim)
-    header = HEADER.pack(
-        MAGIC, kind, code, array.ndim, 0, sequence, len(text), array.nbytes, *dims
-    )
+    header = HEADER.pack(MAGIC, kind, code, array.ndim, 0, sequence, len(text), array.nbytes, *dims)
     parts = [memoryview(header + text)]
     if array.nbytes:
-        parts.append(memoryview(array).cast("B"))
+        parts.append(array.data.cast("B"))
     return parts
 
 

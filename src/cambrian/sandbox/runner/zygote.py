@@ -11,6 +11,7 @@ It never touches CUDA, and never starts a thread, before a fork.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -21,6 +22,7 @@ import socket
 import stat
 import sys
 import time
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +45,7 @@ PR_SET_NO_NEW_PRIVS = 38
 OUTPUT_KEPT = 16_384
 OUTPUT_LIMIT = 64 << 20
 CONTROL = Expect(frozenset({Kind.JOB, Kind.END}))
+PIPE_READS = 64
 LEAVING = 0.5  # seconds a learner has to go by itself once its channel is closed
 
 
@@ -122,34 +125,48 @@ class Zygote:
         }
 
     def _become(self, door: socket.socket, output: int, mode: str) -> None:
-        """In the child: give up the zygote's descriptors, then run the job; never returns."""
+        """In the child: give up what is the zygote's, then run the job; never returns."""
         status = 1
         try:
-            self.control.close()
-            if not self.alone:
-                os.setsid()
-                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-            _die_first()
-            for descriptor in (1, 2):
-                os.dup2(output, descriptor)
-            os.close(output)
-            folder = self.scratch / "job"
-            folder.mkdir()
-            os.chdir(folder)
+            self._detach(door.fileno(), output)
             MODES[mode](self.session).serve(FrameSocket(door))
             status = 0
         except SystemExit as leaving:
             status = leaving.code if isinstance(leaving.code, int) else 1
+        except BaseException:  # noqa: BLE001 - the end of the process: the job's last words
+            traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status & 0xFF)
+            try:
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:  # whatever the learner has put in their place
+                os._exit(status & 0xFF)
+
+    def _detach(self, door: int, output: int) -> None:
+        """Keep three standard streams and the door, and nothing else that the zygote holds."""
+        libc = ctypes.CDLL(None)
+        os.setsid()
+        if not self.alone:
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else /proc/self is not its own
+        _die_first()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for descriptor in (1, 2):
+            os.dup2(output, descriptor)
+        os.closerange(3, door)
+        os.closerange(door + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        folder = self.scratch / "job"
+        folder.mkdir()
+        os.chdir(folder)
 
     def _watch(
         self, child: int, reader: int, output: Output
     ) -> tuple[int, resource.struct_rusage, str]:
-        """Drain the job's output until its process ends, is ended, or prints without end."""
+        """Drain the job's output until its process ends, is ended, or prints without end.
+
+        Raises:
+            ChannelClosed: the other side is gone; so must be everything here.
+        """
         ended, kill_at, open_pipe = "by itself", None, True
         exited = os.pidfd_open(child)
         try:
@@ -165,15 +182,17 @@ class Zygote:
                 if self.control.fileno() in ready:
                     self.control.receive(CONTROL, deadline=time.monotonic() + 5)
                     ended, kill_at = "on request", time.monotonic() + LEAVING
-                if output.total > OUTPUT_LIMIT:
-                    ended, kill_at = "for its output", 0.0
+                if output.total > OUTPUT_LIMIT and ended != "for its output":
+                    ended, kill_at = "for its output", time.monotonic()
                 if kill_at is not None and time.monotonic() >= kill_at:
                     self._kill(child)
                     kill_at = time.monotonic() + 1.0
         finally:
             os.close(exited)
         self._kill(child)
-        while open_pipe and select.select([reader], [], [], 0)[0]:
+        for _ in range(PIPE_READS):  # what is left in the pipe; nobody writes to it any more
+            if not (open_pipe and select.select([reader], [], [], 0)[0]):
+                break
             open_pipe = output.take(reader)
         _, status, usage = os.wait4(child, 0)
         return status, usage, ended
@@ -198,16 +217,17 @@ class Zygote:
         """Whether processes other than this one and the (unreaped) job are left."""
         if not self.alone:
             return False
-        left = {int(name) for name in os.listdir("/proc") if name.isdigit()} - {1, child}
+        left = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()} - {
+            1,
+            child,
+        }
         for pid in left:
-            try:
+            with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                pass
         return bool(left)
 
     def _clean(self) -> bool:
-        """Empty every writable place and reap what was orphaned; False if that failed."""
+        """Reap what was orphaned and empty every writable place; False if that failed."""
         try:
             while self.alone:
                 pid, _ = os.waitpid(-1, os.WNOHANG)
@@ -215,9 +235,12 @@ class Zygote:
                     return False  # a process outlived the killing
         except ChildProcessError:
             pass
-        for entry in self.scratch.iterdir():
-            _remove(entry)
-        return not any(self.scratch.iterdir())
+        try:
+            for entry in self.scratch.iterdir():
+                _remove(entry)
+            return not any(self.scratch.iterdir())
+        except (OSError, RecursionError, ValueError):
+            return False  # a tree made to be hard to remove: the session goes, and it with it
 
 
 def _remove(entry: Path) -> None:

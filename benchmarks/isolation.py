@@ -1,0 +1,242 @@
+"""What isolation costs: the same learner and stream in one plain process and in a session.
+
+    python benchmarks/isolation.py [--quick] [--json FILE] [--sandbox auto|docker|bubblewrap]
+
+Two jobs of about five seconds with the `replay` seed agent: digit-sums (spans, probes) and
+label-drift (one round trip per step). The plain process drives the learner by direct calls,
+unmetered; a second plain process gives the A/A spread. Runs alternate; times are of the job, from
+creating the learner to the last prediction, in processes that have torch imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cambrian.agents.seeds import load_seed
+from cambrian.evaluators.benchmarks import digit_sums, label_drift
+from cambrian.evaluators.benchmarks.base import Benchmark, Outcome, generator, learner_seed
+from cambrian.evaluators.benchmarks.digit_sums import DigitSums
+from cambrian.evaluators.benchmarks.label_drift import LabelDrift
+from cambrian.evaluators.benchmarks.tasks import run_tasks
+from cambrian.sandbox.channel import Stream
+
+TARGET = 1.10
+JOB_S = 5.0
+UNBOUNDED = {"flops": 1 << 60, "memory_bytes": 1 << 40}
+
+
+class LongDigitSums(DigitSums):
+    """digit-sums gone through several times, so that a job lasts about five seconds."""
+
+    times: ClassVar[int] = 3
+
+    def run(self, channel: Any, stage: str, seed: int) -> Outcome:
+        rng = generator(self.name, stage, seed)
+        tasks = [
+            dataclasses.replace(task, order=np.tile(task.order, self.times))
+            for task in self.tasks(stage, rng)
+        ]
+        return run_tasks(channel, tasks, digit_sums.COURSE)
+
+
+JOBS: dict[str, Benchmark] = {"spans": LongDigitSums(), "prequential": LabelDrift()}
+
+
+class DirectChannel:
+    """The calls of a channel, made on the learner itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: dict[str, dict[str, Any]] = {}
+
+    def start(self, stream: Stream, seed: int, device: str = "cpu") -> None:
+        from cambrian.agents.contract import TaskSpec
+        from cambrian.sandbox.runner.job import load_module
+
+        module = load_module(self.folder, "learner")
+        spec = TaskSpec(**dataclasses.asdict(stream))
+        self.learner = module.Learner(spec, seed=seed, device=device)
+
+    def publish(self, name: str, arrays: Mapping[str, Any]) -> None:
+        import torch
+
+        self.files[name] = {key: torch.from_numpy(value) for key, value in arrays.items()}
+
+    def span(
+        self, name: str, start: int, stop: int, batch: int, *, probe: str, probe_every: int
+    ) -> Iterator[Any]:
+        x, y, order = (self.files[name][key] for key in ("x", "y", "order"))
+        starts = range(start, stop, batch)
+        for number, first in enumerate(starts, start=1):
+            rows = order[first : min(first + batch, stop)]
+            self.learner.observe(x[rows], y[rows])
+            if number % probe_every == 0 or number == len(starts):
+                yield self.predict_file(probe)
+
+    def predict_file(self, name: str) -> Any:
+        return self.learner.predict(self.files[name]["x"]).numpy()
+
+    def predict(self, x: Any) -> Any:
+        import torch
+
+        self.last = torch.from_numpy(x)
+        return self.learner.predict(self.last).numpy()
+
+    def reveal_and_predict(self, y: Any, x: Any) -> Any:
+        import torch
+
+        self.learner.observe(self.last, torch.from_numpy(y))
+        return self.predict(x)
+
+    def boundary(self) -> None:
+        self.learner.task_boundary()
+
+
+def lengthened(job: str, factor: int) -> Benchmark:
+    """The job, `factor` times its usual length."""
+    LongDigitSums.times = factor
+    label_drift.SAMPLES = 5000 * factor
+    return JOBS[job]
+
+
+def plain_process() -> None:
+    """Serve jobs named on standard input; answer with seconds and the raw score."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)  # its lazy imports
+    with tempfile.TemporaryDirectory() as folder:
+        load_seed("replay").write_to(Path(folder))
+        for line in sys.stdin:
+            name, factor = line.split()
+            bench = lengthened(name, int(factor))
+            stream = dataclasses.replace(bench.stream("full"), **UNBOUNDED)
+            channel: Any = DirectChannel(Path(folder))
+            began = time.perf_counter()
+            channel.start(stream, learner_seed(bench.name, "full", 1))
+            raw = bench.run(channel, "full", 1).raw
+            print(time.perf_counter() - began, raw, flush=True)
+
+
+class Plain:
+    """A plain process, from outside."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--plain"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+
+    def run(self, job: str, factor: int) -> tuple[float, float]:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(f"{job} {factor}\n")
+        self.process.stdin.flush()
+        seconds, raw = self.process.stdout.readline().split()
+        return float(seconds), float(raw)
+
+    def close(self) -> None:
+        self.process.communicate()
+
+
+def in_session(session: Any, job: str, factor: int) -> tuple[float, float]:
+    bench = lengthened(job, factor)
+    stream = dataclasses.replace(bench.stream("full"), **UNBOUNDED)
+    began = time.perf_counter()
+    with session.job() as channel:
+        channel.start(stream, learner_seed(bench.name, "full", 1))
+        raw = bench.run(channel, "full", 1).raw
+        channel.finish()
+    return time.perf_counter() - began, raw
+
+
+def measure(job: str, session: Any, one: Plain, two: Plain, rounds: int, factor: int) -> dict:
+    times: dict[str, list[float]] = {"plain": [], "plain again": [], "session": []}
+    raws = set()
+    for _ in range(rounds):
+        for name, run in (
+            ("plain", lambda: one.run(job, factor)),
+            ("session", lambda: in_session(session, job, factor)),
+            ("plain again", lambda: two.run(job, factor)),
+        ):
+            seconds, raw = run()
+            times[name].append(seconds)
+            raws.add(raw)
+    median = {name: statistics.median(values) for name, values in times.items()}
+    pairs = zip(times["plain"], times["plain again"], strict=True)
+    spread = [abs(b / a - 1) for a, b in pairs]
+    return {
+        "job": job,
+        "seconds": median,
+        "ratio": median["session"] / median["plain"],
+        "a_a_ratio": median["plain again"] / median["plain"],
+        "a_a_spread": max(spread),
+        "same_score": len(raws) == 1,
+        "rounds": rounds,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one short round, no verdict on noise")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--sandbox", default="auto")
+    parser.add_argument("--plain", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.plain:
+        plain_process()
+        return 0
+    from cambrian.sandbox.backends import choose
+    from cambrian.sandbox.limits import Limits
+    from cambrian.sandbox.session import Session
+
+    backend = choose(given.sandbox, announce=lambda text: print(text, file=sys.stderr))
+    one, two = Plain(), Plain()
+    results = []
+    with Session(backend, Limits(job_s=600, request_s=300)) as session:
+        session.install(load_seed("replay"))
+        for job in JOBS:
+            one.run(job, 1), two.run(job, 1), in_session(session, job, 1)
+            factor = 1 if given.quick else max(1, round(JOB_S / one.run(job, 1)[0]))
+            results.append(measure(job, session, one, two, 3 if given.quick else 7, factor))
+    one.close(), two.close()
+    if given.json:
+        given.json.write_text(json.dumps(results, indent=2) + "\n")
+    return report(results, backend.name)
+
+
+def report(results: list[dict], backend: str) -> int:
+    missed = False
+    print(f"\nsession in {backend}, plain process beside it; medians\n")
+    heads = f"{'job':12} {'plain s':>8} {'session s':>9} {'A/A':>6} {'A/A spread':>10}"
+    print(f"{heads} {'figure':>7} target")
+    for row in results:
+        met = row["ratio"] <= TARGET and row["same_score"]
+        missed |= not met
+        seconds = row["seconds"]
+        print(
+            f"{row['job']:12} {seconds['plain']:8.2f} {seconds['session']:9.2f} "
+            f"{row['a_a_ratio']:6.3f} {row['a_a_spread']:10.1%} {row['ratio']:7.3f} "
+            f"<= {TARGET:.2f} {'met' if met else 'missed'}"
+            + ("" if row["same_score"] else " (scores differ)")
+        )
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

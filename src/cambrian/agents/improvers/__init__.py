@@ -1,0 +1,1 @@
+"""Improvers: how an agent rewrites itself. `default.py` is what an agent has that brings none."""

@@ -1,0 +1,106 @@
+"""Rewriting without a model: graft, remove, swap, tune and cross over mechanisms, by editing code.
+
+It is the embedded default and the honest baseline that a foundation model has to beat. Code is read
+and changed with libcst and never imported. The same parents and the same chance give the same edit.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cambrian.agents.catalogue import catalogue as default_catalogue
+from cambrian.agents.edits import MAX_HYPOTHESIS, MAX_TITLE, Edit, EditError, apply
+from cambrian.agents.recombine import operations
+from cambrian.agents.recombine.agent import Agent
+from cambrian.agents.recombine.operations import Catalogue, Change
+from cambrian.agents.seeds import load_seed
+from cambrian.agents.tree import SourceTree
+from cambrian.errors import InvalidAgent
+
+ATTEMPTS = 40
+
+COMPOSED = {"graft": 0.36, "tune": 0.34, "swap": 0.1, "remove": 0.08, "crossover": 0.12}
+FLAT = {"transplant": 0.7, "tune": 0.3}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An edit of the first parent, and the operation that made it, for the record."""
+
+    edit: Edit
+    operation: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"edit": self.edit.to_json(), "operation": self.operation}
+
+
+def recombine(
+    parents: Sequence[SourceTree], catalogue: Catalogue | None, rng: random.Random
+) -> Proposal:
+    """A random edit of the first parent that applies, passes every check and differs from all.
+
+    Args:
+        parents: one or two trees; a second one makes a crossover possible.
+        catalogue: the mechanisms to draw from; None for those that ship with Cambrian.
+        rng: the only source of chance.
+
+    Raises:
+        EditError: the first parent has no structure that is known here.
+    """
+    if not parents:
+        raise EditError("recombine: expected at least one parent; got none")
+    mechanisms = default_catalogue() if catalogue is None else catalogue
+    agent = Agent.of(parents[0])
+    known = {parent.fingerprint for parent in parents}
+    failure = ""
+    for _ in range(ATTEMPTS):
+        try:
+            change = _change(agent, parents[1:], mechanisms, rng)
+            edit = _edit(change, parents[0])
+            if apply(parents[0], edit).fingerprint not in known:
+                return Proposal(edit, change.operation)
+            failure = f"{change.title}: a parent is the same already"
+        except (EditError, InvalidAgent) as error:
+            failure = str(error)
+    raise EditError(f"recombine: no edit came of {ATTEMPTS} attempts; the last: {failure}")
+
+
+def _change(
+    agent: Agent, others: Sequence[SourceTree], catalogue: Catalogue, rng: random.Random
+) -> Change:
+    weights = COMPOSED if agent.code.is_composed else FLAT
+    kind = rng.choices(list(weights), list(weights.values()))[0]
+    if kind == "crossover":
+        if not others:
+            raise EditError("crossover: expected a second parent")
+        return operations.crossover(agent, Agent.of(rng.choice(others)), catalogue, rng)
+    if kind == "transplant":
+        skeleton = Agent.of(load_seed("composed"))
+        return operations.transplant(agent, skeleton, catalogue, rng)
+    simple = {
+        "graft": operations.graft,
+        "tune": operations.tune,
+        "swap": operations.swap,
+        "remove": operations.remove,
+    }
+    return simple[kind](agent, catalogue, rng)
+
+
+def _edit(change: Change, parent: SourceTree) -> Edit:
+    return Edit(
+        title=_cut(change.title, MAX_TITLE),
+        hypothesis=_cut(change.hypothesis, MAX_HYPOTHESIS),
+        predicted_gain=change.predicted_gain,
+        confidence=change.confidence,
+        files=change.agent.changes(parent),
+    )
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+__all__ = ["Proposal", "recombine"]

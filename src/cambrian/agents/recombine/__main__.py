@@ -1,0 +1,41 @@
+"""`python -m cambrian.agents.recombine`: parents and a seed as JSON in, a proposal as JSON out.
+
+Parents are code that nobody trusts. They are only parsed, in this process, which limits itself first:
+a parser that runs away is stopped by the kernel.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import sys
+
+from cambrian.agents.recombine import recombine
+from cambrian.agents.tree import SourceTree
+from cambrian.errors import UsageError
+
+CPU_SECONDS = 15
+ADDRESS_SPACE = 1 << 30
+MAX_INPUT = 4 << 20
+
+
+def main() -> int:
+    """Exit code 0 with a proposal, 2 with {"error": ...} where the parents are at fault."""
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        request = json.loads(sys.stdin.buffer.read(MAX_INPUT))
+        parents = [SourceTree(files) for files in request["parents"]]
+        answer = recombine(parents, None, random.Random(request["seed"])).to_json()  # noqa: S311
+        code = 0
+    except (UsageError, RecursionError, MemoryError) as error:
+        answer, code = {"error": str(error) or type(error).__name__}, UsageError.exit_code
+    sys.stdout.write(json.dumps(answer))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Recombination in a process of its own, limited in time, memory and files.
+
+Threat model: parents may be code made to stall or crash a parser. Covered: endless parsing, memory,
+deep recursion, crashes of the interpreter. Not needed: nothing of the parents is ever run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cambrian
+from cambrian.agents.edits import Edit, EditError
+from cambrian.agents.recombine import Proposal
+from cambrian.agents.tree import SourceTree
+
+MAX_OUTPUT = 4 << 20
+
+
+def recombine_in_subprocess(
+    parents: Sequence[SourceTree], seed: str | int, *, timeout_s: float = 20.0
+) -> Proposal:
+    """`recombine(parents, None, random.Random(seed))`, in a limited subprocess.
+
+    Raises:
+        EditError: the parents cannot be recombined, or the process failed or took too long.
+    """
+    request = json.dumps({"parents": [dict(parent) for parent in parents], "seed": seed})
+    process = subprocess.Popen(
+        [sys.executable, "-s", "-P", "-m", "cambrian.agents.recombine"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PYTHONPATH": _import_root(), "PYTHONHASHSEED": "0"},
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        output, errors = process.communicate(request.encode(), timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        raise EditError(f"recombine: expected an answer within {timeout_s} s; got none") from None
+    finally:
+        _end(process)
+    return _read(process.returncode, output, errors)
+
+
+def _import_root() -> str:
+    """The folder that holds this very copy of the package."""
+    return str(Path(cambrian.__file__).resolve().parent.parent)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill the whole group (nothing of it may outlive the call) and reap it."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    with process:
+        pass
+
+
+def _read(code: int, output: bytes, errors: bytes) -> Proposal:
+    answer = _parsed(output)
+    if code == 0 and answer is not None and "edit" in answer:
+        return Proposal(Edit.from_json(answer["edit"]), dict(answer["operation"]))
+    if answer is not None and "error" in answer:
+        raise EditError(str(answer["error"])[:2000])
+    last = errors.decode(errors="replace").strip().splitlines()[-1:] or ["nothing on stderr"]
+    raise EditError(f"recombine: the process ended with {code}: {last[0][:500]}")
+
+
+def _parsed(output: bytes) -> dict[str, Any] | None:
+    if len(output) > MAX_OUTPUT:
+        return None
+    try:
+        answer = json.loads(output)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None

@@ -1,0 +1,151 @@
+"""`cambrian`: the commands, and the one place where errors become exit codes.
+
+::
+
+    0  fine            3  no such archive, agent, ...
+    1  failed          4  an engine or an endpoint does not answer
+    2  wrong usage     5  refused
+                       130  stopped by Ctrl-C
+
+Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+import cambrian
+from cambrian.cli.agent import agent
+from cambrian.cli.bench import bench
+from cambrian.cli.db import db
+from cambrian.cli.doctor import doctor
+from cambrian.cli.image import image
+from cambrian.cli.output import note
+from cambrian.cli.plot import plot
+from cambrian.cli.run import init, run
+from cambrian.cli.shared import TRACEBACKS, Shared, default_archive, examples
+from cambrian.cli.status import status
+from cambrian.cli.tree import tree
+from cambrian.errors import CambrianError
+
+INTERRUPTED = 128 + 2  # as a shell reports SIGINT
+PIPE_CLOSED = 128 + 13  # as a shell reports SIGPIPE
+
+
+class Root(click.Group):
+    """The commands in the order of a first visit; errors as one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:
+            _drop_stdout()
+            ctx.exit(PIPE_CLOSED)
+        except KeyboardInterrupt:
+            note("cambrian: interrupted")
+            ctx.exit(INTERRUPTED)
+        except Exception as error:  # noqa: BLE001 - the process boundary
+            ctx.exit(_report(ctx, error))
+
+
+def _report(ctx: click.Context, error: Exception) -> int:
+    """Say what went wrong; the exit code."""
+    shared = ctx.find_object(Shared)
+    if shared is not None and shared.verbose >= TRACEBACKS:
+        note("".join(traceback.format_exception(error)))
+    if isinstance(error, CambrianError):
+        note("cambrian: " + str(error).strip().replace("\n", "\n  "))
+        return error.exit_code
+    if isinstance(error, OSError):
+        _drop_stdout()
+        note(f"cambrian: {error}")
+    elif isinstance(error, sqlite3.Error):
+        note(f"cambrian: the archive cannot be read: {error}; `cambrian db check` looks closer")
+    else:
+        said = " ".join(str(error).split())[:300]
+        note(
+            f"cambrian: unexpected {type(error).__name__}: {said}. This is a defect in Cambrian: "
+            "the same command with -vv shows where; nothing recorded is lost"
+        )
+    return 1
+
+
+def _drop_stdout() -> None:
+    """Nobody reads standard output any more: do not complain about it again on the way out."""
+    try:
+        target = sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, target)
+    os.close(nowhere)
+
+
+@click.group(
+    cls=Root,
+    context_settings={
+        "auto_envvar_prefix": "CAMBRIAN",
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+    },
+    epilog=examples(
+        "cambrian doctor",
+        "cambrian run --proposals 40 --workers 2",
+        "cambrian tree",
+        "cambrian agent why @best",
+    ),
+)
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path),
+    envvar="CAMBRIAN_ARCHIVE",
+    show_envvar=True,
+    show_default="in the user's data directory",
+    default=default_archive,
+    help="Directory of the archive.",
+)
+@click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    allow_from_autoenv=False,
+    help="Say more; -vv shows tracebacks.",
+)
+@click.version_option(cambrian.__version__, prog_name="cambrian", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, archive: Path, verbose: int) -> None:
+    """An open-ended archive of self-improving learning algorithms.
+
+    Agents are named by a unique prefix of their id (4 digits or more), by #NUMBER, @best (the
+    champion) or @root (the first seed agent); ID^ is a parent, ID^2 the second one, ID~3 three
+    steps up.
+
+    Data goes to standard output, everything else to standard error. Exit codes: 0 fine, 1 failed,
+    2 wrong usage, 3 not found, 4 not reachable, 5 refused, 130 stopped by Ctrl-C.
+    """
+    ctx.obj = Shared(archive, verbose)
+
+
+for command in (init, doctor, run, status, tree, agent, plot, bench, db, image):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The entry point `cambrian`."""
+    cli(prog_name="cambrian")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""What every command has in common: the archive, how much is said, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import platformdirs
+
+if TYPE_CHECKING:
+    from cambrian.archive import Archive
+
+CONTROL = "control"
+"""The control's archive, inside the archive's directory (as `cambrian.daemon.supervisor` has it)."""
+
+TRACEBACKS = 2
+"""How many -v it takes to see them."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass
+class Shared:
+    """The global options of one call."""
+
+    archive: Path
+    verbose: int = 0
+
+    @contextmanager
+    def reading(self) -> Iterator[Archive]:
+        """The archive, for reading only.
+
+        Raises:
+            NotFound: there is none. UsageError, Refused: see `Archive.open`.
+        """
+        from cambrian.archive import Archive
+
+        with Archive.open(self.archive, read_only=True) as archive:
+            yield archive
+
+
+def default_archive() -> Path:
+    """`archive` in the user's data directory."""
+    return Path(platformdirs.user_data_dir("cambrian")) / "archive"
+
+
+@contextmanager
+def reading_control(archive: Path) -> Iterator[Archive | None]:
+    """The control's archive, for reading only; None where no control was run."""
+    from cambrian.archive import Archive
+
+    if not (archive / CONTROL / "archive.db").is_file():
+        yield None
+        return
+    with Archive.open(archive / CONTROL, read_only=True) as control:
+        yield control
+
+
+def _set_archive(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+    shared = context.find_object(Shared)
+    if value is not None and shared is not None:
+        shared.archive = value
+
+
+def _add_verbose(context: click.Context, _: click.Parameter, value: int) -> None:
+    shared = context.find_object(Shared)
+    if shared is not None:
+        shared.verbose += value
+
+
+def common(command: Command) -> Command:
+    """The global options again, so that they are also understood after a command's name."""
+    archive = click.option(
+        "--archive",
+        type=click.Path(path_type=Path),
+        callback=_set_archive,
+        expose_value=False,
+        allow_from_autoenv=False,
+        hidden=True,
+    )
+    verbose = click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        callback=_add_verbose,
+        expose_value=False,
+        allow_from_autoenv=False,
+        hidden=True,
+    )
+    return archive(verbose(command))
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object instead of text."
+)
+
+sandbox_option = click.option(
+    "--sandbox",
+    type=click.Choice(["auto", "docker", "bubblewrap", "none"]),
+    default="auto",
+    show_default=True,
+    help="Where untrusted code runs; none is no sandbox at all, and is never chosen by auto.",
+)
+
+
+def examples(*commands: str) -> str:
+    """An epilog with examples that click does not wrap."""
+    head = "Example:" if len(commands) == 1 else "Examples:"
+    return "\b\n" + "\n".join([head, *(f"  {command}" for command in commands)])

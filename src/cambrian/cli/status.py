@@ -1,0 +1,216 @@
+"""`cambrian status`: where a run stands, its champion, and what the sealed streams say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cambrian.cli.output import heading, say, show_fields, show_json, show_table
+from cambrian.cli.shared import Shared, common, examples, json_option, reading_control
+from cambrian.cli.text import difference, duration, interval, line, number, quantity, short
+
+if TYPE_CHECKING:
+    from cambrian.archive import Agent, Archive
+
+_STATES = ("judged", "admitted", "rejected", "duplicate", "invalid", "failed_smoke", "parked")
+
+
+@click.command(epilog=examples("cambrian status", "cambrian status --json"))
+@json_option
+@common
+@click.pass_obj
+def status(shared: Shared, as_json: bool) -> None:
+    """Show where the run stands: counts, champion, sealed scores, spend.
+
+    Scores are normalised: 0 is a benchmark's floor, 1 its ceiling; intervals are 95 %.
+    """
+    with shared.reading() as archive, reading_control(shared.archive) as control:
+        found = summarise(archive, control)
+    if as_json:
+        show_json(found)
+    else:
+        show_status(found)
+
+
+def summarise(archive: Archive, control: Archive | None) -> dict[str, Any]:
+    """Everything `status` shows, as JSON."""
+    counts = archive.counts()
+    sealed, beside = _sealed(archive, control)
+    return {
+        "archive": str(archive.path),
+        **{state: counts[state] for state in _STATES},
+        "proposals": counts["proposals"],
+        "agents": counts["agents"],
+        "members": counts["members"],
+        "evaluations": counts["evaluations_scored"] + counts["evaluations_failed"],
+        "evaluations_broken": counts["evaluations_broken"],
+        "sealed_evaluations": counts["sealed_evaluations_scored"],
+        "wall_s": _wall_s(archive),
+        **_run(archive),
+        "running": archive.lock_holder(),
+        "champion": _champion(archive.champion()),
+        "sealed": sealed,
+        "control": beside,
+        "spend": vars(archive.ledger.total()),
+    }
+
+
+def _run(archive: Archive) -> dict[str, Any]:
+    """The last run: one that nobody carries on although it never ended was killed."""
+    run = archive.runs.last()
+    if run is None:
+        return {"state": None, "run": None}
+    killed = run.state == "running" and archive.lock_holder() is None
+    settings = dict(run.settings)
+    return {
+        "state": "interrupted" if killed else run.state,
+        "run": {
+            "id": run.id,
+            "seed": run.seed,
+            "first_proposal": run.first_proposal,
+            "version": run.version,
+            "settings": settings,
+        },
+    }
+
+
+def _wall_s(archive: Archive) -> float:
+    """Seconds of all runs together."""
+    return float(archive.database.value("SELECT ifnull(sum(wall_s), 0.0) FROM runs"))
+
+
+def _champion(agent: Agent | None) -> dict[str, Any] | None:
+    if agent is None:
+        return None
+    names = ("id", "title", "number", "kind", "depth", "score", "lower", "upper")
+    return {name: getattr(agent, name) for name in names}
+
+
+def _sealed(
+    archive: Archive, control: Archive | None
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The sealed table, and the control beside it."""
+    beside = None if control is None else _control_counts(control)
+    if not archive.evaluations.sealed_agents():
+        return {"streams": None, "agents": [], "champion": None}, beside
+    # Imported late: the intervals need SciPy, which takes more than a second to import.
+    from cambrian.evolution.report import control_report, sealed_report
+
+    report = sealed_report(archive)
+    if control is not None and beside is not None:
+        beside |= {"sealed": control_report(report, control).to_json()}
+    return report.to_json(), beside
+
+
+def _control_counts(control: Archive) -> dict[str, Any]:
+    counts = control.counts()
+    return {
+        **{state: counts[state] for state in _STATES},
+        "wall_s": _wall_s(control),
+        "state": _run(control)["state"],
+        "champion": _champion(control.champion()),
+        "sealed": {},
+    }
+
+
+def show_status(found: dict[str, Any]) -> None:
+    """The same for people."""
+    _show_counts(found)
+    _show_champion(found["champion"])
+    show_sealed(found["sealed"])
+    show_control(found["control"])
+
+
+def _show_counts(found: dict[str, Any]) -> None:
+    parts = [f"{found[state]} {state.replace('_', ' ')}" for state in _STATES if found[state]]
+    spend = found["spend"]
+    tokens = spend["prompt_tokens"] + spend["completion_tokens"]
+    broken = found["evaluations_broken"]
+    running = found["running"]
+    show_fields(
+        {
+            "archive": found["archive"],
+            "run": _state(found),
+            "process": None if running is None else running or "unknown",
+            "proposals": f"{found['proposals']}: {', '.join(parts) or 'none judged yet'}",
+            "agents": f"{found['agents']}, {found['members']} of them in the tree",
+            "evaluations": f"{found['evaluations']}"
+            + (f" ({broken} more broke and were repeated)" if broken else ""),
+            "time": duration(found["wall_s"]),
+            "model": f"{spend['calls']} calls, {quantity(tokens)} tokens, ${spend['dollars']:.2f}"
+            if spend["calls"]
+            else None,
+        }
+    )
+
+
+def _state(found: dict[str, Any]) -> str:
+    if found["run"] is None:
+        return "none yet; `cambrian run` starts one"
+    how = {"interrupted": " (killed; the same command goes on)", "stopped": " (may be resumed)"}
+    return f"{found['run']['id']}, {found['state']}{how.get(found['state'], '')}"
+
+
+def _show_champion(champion: dict[str, Any] | None) -> None:
+    heading("Champion")
+    if champion is None:
+        say("none yet: no agent has been scored")
+        return
+    score = interval(champion["score"], champion["lower"], champion["upper"])
+    say(f"#{champion['number']} {short(champion['id'])}  {score}  {line(champion['title'])}")
+
+
+def show_sealed(sealed: dict[str, Any]) -> None:
+    """The sealed table, and the champion against the best seed agent."""
+    heading("Sealed streams (mean [lower, upper], 95 %)")
+    if not sealed["agents"]:
+        say("not run yet: they come at the end of a run")
+        return
+    streams = sealed["streams"]
+    headers = ["agent", "seeds", "all", *streams["search"], *(f"{n} *" for n in streams["unseen"])]
+    show_table(headers, [_sealed_row(row, streams) for row in sealed["agents"]])
+    if streams["unseen"]:
+        say("* a stream that no search saw")
+    for row in sealed["agents"]:
+        for failure in row["failures"]:
+            say(f"#{row['number']} failed: {line(failure)[:200]}")
+    champion = sealed["champion"]
+    if champion and champion["difference"]:
+        against = next(r for r in sealed["agents"] if r["id"] == champion["paired_against"])
+        name = f"the best seed agent, #{against['number']} {line(against['title'])}"
+        say(f"champion minus {name}: {_difference(champion['difference'])}")
+
+
+def _sealed_row(row: dict[str, Any], streams: dict[str, Any]) -> list[str]:
+    names = [*streams["search"], *streams["unseen"]]
+    means = [row["per_benchmark"].get(name) for name in names]
+    return [
+        f"#{row['number']} {short(row['id'])} {line(row['title'])[:40]}",
+        str(len(row["seeds"])),
+        interval(row["mean"], row["lower"], row["upper"]),
+        *(number(mean["mean"]) if mean else "-" for mean in means),
+    ]
+
+
+def show_control(control: dict[str, Any] | None) -> None:
+    """The same budget without an archive, if it was run."""
+    if control is None:
+        return
+    heading("Control: random recombinations of seed agents, no archive")
+    champion = control["champion"]
+    found = interval(champion["score"], champion["lower"], champion["upper"]) if champion else "-"
+    say(f"{control['judged']} judged in {duration(control['wall_s'])}; its best: {found}")
+    sealed = control["sealed"]
+    if sealed:
+        say(f"its best on sealed streams: {interval(*_bounds(sealed))}")
+    if sealed and sealed["difference"]:
+        say(f"champion minus the control's: {_difference(sealed['difference'])}")
+
+
+def _difference(found: dict[str, Any]) -> str:
+    return f"{difference(*_bounds(found))}, paired over {found['seeds']} seeds"
+
+
+def _bounds(found: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
+    return found["mean"], found["lower"], found["upper"]

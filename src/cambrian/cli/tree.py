@@ -1,0 +1,121 @@
+"""`cambrian tree`: the archive as it grew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cambrian.cli.drawing import draw
+from cambrian.cli.output import note, say, show_list
+from cambrian.cli.shared import Shared, common, examples, json_option
+from cambrian.cli.text import interval, line, short
+
+if TYPE_CHECKING:
+    from cambrian.archive import Agent, Archive
+
+Below = Callable[["Agent"], Sequence["Agent"]]
+
+
+@click.command(
+    epilog=examples("cambrian tree", "cambrian tree @best~2 --depth 3", "cambrian tree --all")
+)
+@click.argument("root", required=False)
+@click.option("--all", "everyone", is_flag=True, help="Rejected and undecided agents too.")
+@click.option(
+    "--depth", type=click.IntRange(min=0), help="How many levels below the roots. [default: all]"
+)
+@json_option
+@common
+@click.pass_obj
+def tree(
+    shared: Shared, root: str | None, everyone: bool, depth: int | None, as_json: bool
+) -> None:
+    """Draw the tree of agents, or the clade of ROOT.
+
+    A line is number, id, kind, score [lower, upper] and title; * marks the champion, x a second
+    parent.
+    """
+    with shared.reading() as archive:
+        roots, below = _forest(archive, root, everyone)
+        if as_json:
+            _as_json(roots, below, depth)
+        else:
+            for row in lines(archive, roots, below, depth):
+                say(row)
+        if not roots:
+            note("the archive is empty: `cambrian run` adds the seed agents")
+
+
+def _forest(archive: Archive, root: str | None, everyone: bool) -> tuple[list[Agent], Below]:
+    """Where to start, and how to go on: one query for the whole tree, one per agent for a clade."""
+    if root is None:
+        return whole(archive, everyone=everyone)
+    start = archive.agents.get(archive.resolve(root))
+
+    def below(agent: Agent) -> list[Agent]:
+        children = archive.agents.children(agent.id, members_only=not everyone)
+        return [child for child in children if child.parents[0] == agent.id]
+
+    return [start], below
+
+
+def whole(archive: Archive, *, everyone: bool = False) -> tuple[list[Agent], Below]:
+    """The seeds, and the children of each agent by its primary parent."""
+    agents = archive.agents.select(everyone=everyone)
+    children: dict[str, list[Agent]] = {}
+    for agent in agents:
+        if agent.parents:
+            children.setdefault(agent.parents[0], []).append(agent)
+    roots = [agent for agent in agents if not agent.parents]
+    return roots, lambda agent: children.get(agent.id, [])
+
+
+def lines(
+    archive: Archive, roots: Sequence[Agent], below: Below, depth: int | None = None
+) -> list[str]:
+    """The drawing, one agent a line."""
+    champion = archive.champion()
+    best = champion.id if champion else ""
+    drawn = []
+    for row in draw(roots, below, depth):
+        drawn.append(row.branch + label(archive, row.node, champion=row.node.id == best))
+        if row.hidden:
+            drawn[-1] += f"  (+{row.hidden} below)"
+    return drawn
+
+
+def label(archive: Archive, agent: Agent, *, champion: bool = False) -> str:
+    """An agent in one line."""
+    number = "?" if agent.number is None else str(agent.number)
+    parts = [
+        f"#{number}{'*' if champion else ''}",
+        short(agent.id),
+        (agent.kind or agent.status).replace("_", " "),
+        interval(agent.score, agent.lower, agent.upper),
+        line(agent.title),
+        *(f"x #{archive.agents.get(other).number}" for other in agent.parents[1:]),
+    ]
+    return "  ".join(parts)
+
+
+def _as_json(roots: Sequence[Agent], below: Below, depth: int | None) -> None:
+    drawn = list(draw(roots, below, depth))
+    items: list[dict[str, Any]] = [
+        {
+            "id": row.node.id,
+            "number": row.node.number,
+            "status": row.node.status,
+            "kind": row.node.kind,
+            "level": row.level,
+            "depth": row.node.depth,
+            "parents": list(row.node.parents),
+            "score": row.node.score,
+            "lower": row.node.lower,
+            "upper": row.node.upper,
+            "title": row.node.title,
+        }
+        for row in drawn
+    ]
+    show_list(items, truncated=any(row.hidden for row in drawn))

@@ -1,0 +1,192 @@
+"""From settings to a finished run: the lock, the seeds, resuming, signals, the control.
+
+The first SIGINT or SIGTERM drains (what is being carried out is finished and recorded), the
+second drops it; after either, and after kill -9, the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import anyio.abc
+
+from cambrian.agents.seeds import load_seed, seed_names
+from cambrian.archive import Archive, EvaluationRecord, Run
+from cambrian.errors import Refused, UsageError
+from cambrian.evaluators.benchmarks import benchmark, search_names
+from cambrian.evaluators.calibration import calibration
+from cambrian.evolution.loop import Loop
+from cambrian.evolution.settings import Settings, differences
+from cambrian.sandbox.backends import choose
+
+CONTROL = "control"
+ENDLESS = 2**31 - 1
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run was left: finished, or stopped so that the same command goes on with it."""
+
+    state: Literal["finished", "stopped"]
+    run_id: int
+
+
+def init(path: Path) -> None:
+    """Make an archive and put the seed agents into it.
+
+    Raises:
+        Refused: there is one already. UsageError: the directory holds something else.
+    """
+    with Archive.create(path) as archive, archive.lock():
+        prepare(archive)
+
+
+def prepare(archive: Archive) -> None:
+    """Add the seed agents that are not there yet."""
+    for name in seed_names():
+        tree = load_seed(name)
+        archive.agents.add_seed(tree.identity, tree, name)
+
+
+def run(
+    path: Path,
+    settings: Settings,
+    tell: Tell,
+    *,
+    control: bool = False,
+    abandon: bool = False,
+) -> Ending:
+    """Run evolution in the archive at `path` (made if it is not there) until its end.
+
+    Args:
+        control: then spend the same budget of judged variants on random recombinations of the
+            seed agents without an archive, in `path/control`.
+        abandon: give an unfinished run with other settings up, instead of refusing.
+
+    Raises:
+        Refused: another process holds the archive, or an unfinished run has other settings.
+        UsageError: settings that make no sense, or that the archive's agents were not judged by.
+        SandboxBroken: nothing could be evaluated; the run may be resumed.
+    """
+    settings = _ready(settings, tell)
+    with Archive.open_or_create(path) as archive, archive.lock():
+        prepare(archive)
+        _same_benchmarks(archive, settings.benchmarks)
+        ending = _run(archive, settings, tell, abandon=abandon)
+        judged = archive.counts()["judged"]
+        if control and ending.state == "finished" and judged:
+            tell(f"control: {judged} random recombinations of the seed agents, no archive")
+            return _control(archive, settings, tell, judged, ending)
+    return ending
+
+
+def _ready(settings: Settings, tell: Tell) -> Settings:
+    """Check benchmarks and sandbox before anything is touched; clean up after the dead."""
+    names = tuple(search_names(settings.benchmarks or None))
+    for name in names:
+        calibration(benchmark(name))
+    backend = choose(settings.sandbox, announce=tell)
+    reaped = backend.reap()
+    if reaped:
+        tell(f"removed {reaped} sandboxes that an earlier run left behind")
+    return dataclasses.replace(settings, benchmarks=names, sandbox=backend.name)
+
+
+def _same_benchmarks(archive: Archive, names: Sequence[str]) -> None:
+    last = archive.runs.last()
+    if last is None:
+        return
+    before = list(last.settings.get("benchmarks", names))
+    if sorted(before) != sorted(names):
+        raise UsageError(
+            f"this archive's agents were judged by {', '.join(before)}, not by "
+            f"{', '.join(names)}: give the same --benchmarks, or another archive"
+        )
+
+
+def _run(archive: Archive, settings: Settings, tell: Tell, *, abandon: bool = False) -> Ending:
+    row = _start_or_resume(archive, settings, abandon)
+    loop = Loop(archive, row, settings, tell, archive.path / "logs")
+    state: Literal["finished", "stopped"] = "stopped"
+    try:
+        state = anyio.run(_with_signals, loop, tell)
+    finally:
+        archive.runs.end(row.id, state)
+    return Ending(state, row.id)
+
+
+def _start_or_resume(archive: Archive, settings: Settings, abandon: bool) -> Run:
+    target = ENDLESS if settings.proposals is None else settings.proposals
+    unfinished = archive.runs.current()
+    if unfinished is None:
+        return archive.runs.start(settings.seed, settings.to_json(), target)
+    changed = differences(unfinished.settings, settings)
+    if not changed:
+        return archive.runs.resume(unfinished.id, target)
+    if not abandon:
+        raise Refused(
+            f"run {unfinished.id} of this archive is unfinished and had other settings "
+            f"({'; '.join(changed)}): repeat its command to go on, or add --abandon to give it up"
+        )
+    archive.runs.end(unfinished.id, "abandoned")
+    return archive.runs.start(settings.seed, settings.to_json(), target)
+
+
+async def _with_signals(loop: Loop, tell: Tell) -> Literal["finished", "stopped"]:
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(_watch_signals, loop, tell)
+        state = await loop.run()
+        tasks.cancel_scope.cancel()
+    return state
+
+
+async def _watch_signals(
+    loop: Loop, tell: Tell, *, task_status: anyio.abc.TaskStatus[None]
+) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            if loop.stop:
+                tell("stopping now; nothing recorded is lost")
+                loop.stop = "now"
+            else:
+                tell("finishing what is being evaluated, then stopping (once more: stop now)")
+                loop.stop = "drain"
+            loop.notify()
+
+
+def _control(
+    archive: Archive, settings: Settings, tell: Tell, judged: int, before: Ending
+) -> Ending:
+    """The same budget without an archive: random chains of recombinations of seed agents."""
+    settings = dataclasses.replace(
+        settings,
+        random_control=True,
+        selection="uniform",
+        rewriter="recombine",
+        proposals=None,
+        judged=judged,
+        hours=None,
+    )
+    with Archive.open_or_create(archive.path / CONTROL) as control, control.lock():
+        prepare(control)
+        _copy_seed_results(archive, control)
+        ending = _run(control, settings, tell, abandon=True)
+    return before if ending.state == "finished" else ending
+
+
+def _copy_seed_results(archive: Archive, control: Archive) -> None:
+    """The seeds are the same code on the same streams: what is known of them need not be paid
+    for again."""
+    for seed in archive.agents.seeds():
+        for row in archive.evaluations.of(seed.id):
+            given = {k: v for k, v in vars(row).items() if k not in ("id", "created_at")}
+            control.evaluations.record(EvaluationRecord(**given))

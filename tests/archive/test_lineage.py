@@ -1,0 +1,313 @@
+"""The git lineage: a projection that tells the tree, and survives whatever happens to it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cambrian.archive import Archive
+from cambrian.archive import lineage as lineage_module
+from cambrian.archive.commits import Commits
+from cambrian.archive.lineage import Lineage
+from cambrian.errors import CambrianError
+
+if TYPE_CHECKING:
+    from tests.archive.conftest import Garden, Identity
+
+ODD = {
+    "learner.py": "naïve = 'Ωmega 🧬'\r\nx = 1\r\n",
+    "NOTES.md": "no newline at the end",
+    "parts/__init__.py": "",
+    "parts/a b.py": "a\u2028b\x0cc\x85d\x00e\ttab\n\n\n",
+}
+
+
+def git(archive: Archive, *arguments: str) -> str:
+    command = ["git", f"--git-dir={archive.path / 'lineage.git'}", *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout.decode()
+
+
+def _loose_refs(archive: Archive) -> list[Path]:
+    return [path for path in (archive.path / "lineage.git/refs").rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def tree(garden: Garden) -> dict[str, str]:
+    """one ── child ── cross (the champion), two ── cross, two ── leaf; one was rejected."""
+    one, two = garden.seed("one", 0.2), garden.seed("two", 0.3)
+    child = garden.grow("child", one, score=0.4)
+    cross = garden.grow("cross", child, two, score=0.9)
+    leaf = garden.grow("leaf", two, score=0.35, stone=True)
+    garden.reject(garden.propose("rejected", one))
+    return {"one": one, "two": two, "child": child, "cross": cross, "leaf": leaf}
+
+
+def test_git_log_is_the_tree(garden: Garden, tree: dict[str, str]) -> None:
+    archive = garden.archive
+    lineage = Lineage(archive)
+    assert lineage.update() == 5
+    assert lineage.update() == 0
+    assert lineage.verify() == []
+    log = git(archive, "log", "--all", "--format=%H|%P|%s|%an|%(trailers:key=Agent,valueonly)")
+    commits = {name: lineage.commit(agent_id) or "" for name, agent_id in tree.items()}
+    parents = {line.split("|")[0]: line.split("|")[1] for line in log.splitlines() if line}
+    assert parents == {
+        commits["one"]: "",
+        commits["two"]: "",
+        commits["child"]: commits["one"],
+        commits["cross"]: f"{commits['child']} {commits['two']}",
+        commits["leaf"]: commits["two"],
+    }
+    assert git(archive, "rev-parse", "HEAD", "champion").split() == [commits["cross"]] * 2
+    assert git(archive, "rev-parse", "main").strip() == commits["leaf"]
+    assert git(archive, "for-each-ref", "--format=%(refname)", "refs/agents").split() == sorted(
+        f"refs/agents/{tree[name][:12]}" for name in ("cross", "leaf")
+    )
+    assert "rejected" not in log
+
+
+def test_a_commit_tells_what_the_agent_is(garden: Garden, tree: dict[str, str]) -> None:
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    shown = git(garden.archive, "log", "-1", "--format=%an <%ae> %ct%n%B", "champion")
+    agent = garden.archive.agents.get(tree["cross"])
+    assert agent.decided_at is not None
+    assert shown.rstrip() == (
+        f"Cambrian <cambrian@localhost> {int(agent.decided_at)}\n"
+        f"cross\n\nbecause cross\n\n"
+        f"Agent: {agent.id}\nNumber: 4\nKind: improvement\nScore: 0.900000"
+    )
+
+
+def test_odd_text_reaches_git_byte_for_byte(garden: Garden, code_id: Identity) -> None:
+    archive = garden.archive
+    archive.agents.add_seed(code_id(ODD), ODD, 'odd "title"\nsecond line\x00')
+    lineage = Lineage(archive)
+    lineage.update()
+    commit = lineage.commit(code_id(ODD))
+    names = git(archive, "ls-tree", "-r", "-z", "--name-only", f"{commit}").split("\0")[:-1]
+    assert {name: git(archive, "show", f"{commit}:{name}") for name in names} == ODD
+    assert (
+        git(archive, "log", "-1", "--format=%s", f"{commit}").strip() == 'odd "title" second line'
+    )
+    assert lineage.verify() == []
+
+
+def test_a_file_that_a_child_dropped_is_gone_and_git_diff_shows_the_rewrite(
+    garden: Garden, code_id: Identity
+) -> None:
+    archive = garden.archive
+    before = {"learner.py": "a\nb\n", "parts/old.py": "old\n"}
+    archive.agents.add_seed(code_id(before), before, "seed")
+    archive.agents.set_score(code_id(before), 0.1, 0.0, 0.2)
+    proposal = garden.open(code_id(before))
+    after = {"learner.py": "a\nc\n"}
+    garden.vary(proposal, "rewrite", after)
+    garden.admit(archive.proposals.get(proposal.id))
+    lineage = Lineage(archive)
+    lineage.update()
+    diff = git(archive, "diff", "--name-status", "champion^", "champion")
+    assert diff.split() == ["M", "learner.py", "D", "parts/old.py"]
+    assert lineage.verify() == []
+
+
+def test_growth_is_appended_in_batches_and_equals_a_rebuild(
+    garden: Garden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lineage_module, "BATCH", 3)
+    archive, lineage = garden.archive, Lineage(garden.archive)
+    agents = [garden.seed("root")]
+    for step in range(8):
+        agents.append(garden.grow(f"agent {step}", agents[step // 2], score=0.1 * step))
+        if step % 3 == 0:
+            assert lineage.update() > 0
+            assert _loose_refs(archive) == []
+    lineage.update()
+    assert lineage.verify() == []
+    refs = git(archive, "show-ref")
+    assert lineage.rebuild() == 9
+    assert git(archive, "show-ref") == refs
+    assert _loose_refs(archive) == []
+    assert lineage.verify() == []
+    assert sorted(p.name for p in archive.path.glob("lineage.git*")) == ["lineage.git"]
+
+
+def test_a_seed_scored_after_its_commit_keeps_its_commit(garden: Garden) -> None:
+    lineage = Lineage(garden.archive)
+    seed = garden.seed("seed", score=None)
+    lineage.update()
+    commit = lineage.commit(seed)
+    garden.archive.agents.set_score(seed, 0.5, 0.4, 0.6)
+    assert lineage.update() == 0
+    assert lineage.commit(seed) == commit
+    assert git(garden.archive, "rev-parse", "champion").strip() == commit
+    assert lineage.verify() == []
+
+
+def _remove(home: Path) -> None:
+    shutil.rmtree(home / "lineage.git")
+
+
+def _forget_the_map(home: Path) -> None:
+    (home / "lineage.git/cambrian.db").unlink()
+
+
+def _damage_the_map(home: Path) -> None:
+    (home / "lineage.git/cambrian.db").write_bytes(b"junk" * 1000)
+
+
+def _lose_objects(home: Path) -> None:
+    shutil.rmtree(home / "lineage.git/objects")
+    (home / "lineage.git/objects").mkdir()
+
+
+def _move_main(home: Path) -> None:
+    repository = f"--git-dir={home / 'lineage.git'}"
+    subprocess.run(["git", repository, "update-ref", "refs/heads/main", "main^"], check=True)
+
+
+def _lose_head(home: Path) -> None:
+    (home / "lineage.git/HEAD").unlink()
+
+
+def _be_a_file(home: Path) -> None:
+    _remove(home)
+    (home / "lineage.git").write_text("?")
+
+
+DAMAGES = [
+    *(_remove, _forget_the_map, _damage_the_map, _lose_objects, _move_main),
+    *(_lose_head, _be_a_file),
+]
+
+
+def test_a_ref_left_by_a_killed_import_is_cleared_away(
+    garden: Garden, tree: dict[str, str]
+) -> None:
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    git(garden.archive, "update-ref", "refs/cambrian/import", "main")
+    assert lineage.verify() != []
+    lineage.update()
+    assert lineage.verify() == []
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_repository_is_seen_and_repaired(
+    garden: Garden, tree: dict[str, str], damage: Callable[[Path], None]
+) -> None:
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    refs = git(garden.archive, "show-ref")
+    damage(garden.archive.path)
+    assert lineage.verify() != []
+    garden.grow("later", tree["leaf"], score=0.1)
+    lineage.update()
+    assert lineage.verify() == []
+    assert tree["cross"][:12] in git(garden.archive, "show-ref")
+    assert git(garden.archive, "show-ref") != refs
+
+
+def test_a_missing_blob_is_seen_and_a_rebuild_repairs_it(
+    garden: Garden, tree: dict[str, str]
+) -> None:
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    blob = git(garden.archive, "rev-parse", f"{lineage.commit(tree['one'])}:learner.py").strip()
+    (lineage.path / "objects" / blob[:2] / blob[2:]).unlink()
+    assert "missing blob" in " ".join(lineage.verify())
+    lineage.rebuild()
+    assert lineage.verify() == []
+
+
+def test_a_lineage_ahead_of_the_database_is_repaired(garden: Garden, tree: dict[str, str]) -> None:
+    """A power cut may cost the database its last transactions, and git nothing."""
+    archive = garden.archive
+    archive.close()
+    backup = archive.path / "earlier.db"
+    shutil.copy(archive.path / "archive.db", backup)
+    with Archive.open(archive.path) as opened:
+        later = type(garden)(opened)
+        later._run = opened.runs.current()
+        lost = later.grow("lost", tree["leaf"], score=0.99)
+        Lineage(opened).update()
+        assert lost[:12] in git(opened, "show-ref")
+    shutil.copy(backup, archive.path / "archive.db")
+    with Archive.open(archive.path) as opened:
+        lineage = Lineage(opened)
+        assert lineage.verify() != []
+        assert lineage.update() == 5
+        assert lineage.verify() == []
+        assert lost[:12] not in git(opened, "show-ref")
+
+
+def test_work_cut_off_between_git_and_the_map_is_done_again(
+    garden: Garden, tree: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    garden.grow("after", tree["leaf"], score=0.95)
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Commits, "add", cut_off)
+        lineage.update()
+    lineage.update()
+    assert lineage.verify() == []
+
+
+def test_the_users_git_settings_change_nothing(
+    garden: Garden, tree: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    plain = git(garden.archive, "show-ref")
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "reference-transaction").write_text("#!/bin/sh\nexit 1\n")
+    (hooks / "reference-transaction").chmod(0o755)
+    config = tmp_path / "gitconfig"
+    config.write_text(
+        f"[core]\n\thooksPath = {hooks}\n\tautocrlf = true\n[commit]\n\tgpgsign = true\n"
+        f"[init]\n\tdefaultObjectFormat = sha256\n\ttemplateDir = {tmp_path}\n"
+    )
+    with monkeypatch.context() as patch:
+        patch.setenv("GIT_CONFIG_GLOBAL", str(config))
+        for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY", "GIT_INDEX_FILE"):
+            patch.setenv(name, str(tmp_path / "elsewhere"))
+        patch.setenv("GIT_AUTHOR_NAME", "Somebody Else")
+        patch.setenv("GIT_DEFAULT_HASH", "sha256")
+        assert lineage.rebuild() == 5
+        assert lineage.verify() == []
+    assert git(garden.archive, "show-ref") == plain
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_an_archive_without_agents_needs_no_repository(archive: Archive) -> None:
+    lineage = Lineage(archive)
+    assert lineage.verify() == []
+    assert lineage.commit("a" * 64) is None
+    assert lineage.update() == 0
+    assert lineage.update() == 0
+    assert lineage.verify() == []
+
+
+def test_without_git_the_message_says_so(
+    garden: Garden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    garden.seed()
+    Lineage(garden.archive).update()
+    (tmp_path / "bin").mkdir()
+    env = shutil.which("env")
+    assert env is not None
+    (tmp_path / "bin" / "env").symlink_to(env)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(CambrianError, match="install"):
+        Lineage(garden.archive).rebuild()

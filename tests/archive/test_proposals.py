@@ -1,0 +1,278 @@
+"""Proposals: every step once, in any order of workers, with its event and gates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cambrian.archive import Archive, Gate
+from cambrian.errors import NotFound, Refused, UsageError
+
+if TYPE_CHECKING:
+    from tests.archive.conftest import Garden, Identity
+
+
+def test_opening_the_same_index_again_returns_what_is_there(garden: Garden) -> None:
+    seed = garden.seed()
+    proposal = garden.open(seed)
+    again = garden.archive.proposals.open(garden.run.id, 0, -1, ["f" * 64], "model")
+    assert again == proposal
+    assert garden.archive.proposals.at(0) == proposal
+    assert garden.archive.proposals.at(1) is None
+
+
+def test_a_proposal_needs_the_next_index_and_parents_that_are_members(garden: Garden) -> None:
+    seed, run = garden.seed(), garden.run.id
+    rejected = garden.reject(garden.propose("rejected", seed)).id
+    proposals = garden.archive.proposals
+    with pytest.raises(UsageError, match="next index, 1, came 5"):
+        proposals.open(run, 5, 0, [seed], "recombine")
+    with pytest.raises(UsageError, match=r"see through -1\.\.0"):
+        proposals.open(run, 1, 1, [seed], "recombine")
+    for wrong in ([], [seed, seed], [seed, rejected, seed]):
+        with pytest.raises(UsageError, match="one parent or two"):
+            proposals.open(run, 1, 0, wrong, "recombine")
+    with pytest.raises(Refused, match="is rejected"):
+        proposals.open(run, 1, 0, [rejected], "recombine")
+    with pytest.raises(NotFound):
+        proposals.open(run, 1, 0, ["0" * 64], "recombine")
+
+
+def test_a_variant_becomes_a_candidate_with_parents_and_a_job(garden: Garden) -> None:
+    archive = garden.archive
+    one, two = garden.seed("one"), garden.seed("two")
+    proposal = garden.propose("cross", one, two)
+    assert (proposal.state, proposal.operation, proposal.confidence) == (
+        "proposed",
+        {"op": "tune"},
+        0.5,
+    )
+    assert proposal.agent_id is not None
+    agent = archive.agents.get(proposal.agent_id)
+    assert (agent.status, agent.number, agent.depth) == ("candidate", None, 1)
+    assert agent.parents == (one, two)
+    assert agent.hypothesis == "because cross"
+    [job] = archive.jobs.of(proposal_id=proposal.id)
+    assert (job.kind, job.stage, job.agent_id, job.state) == (
+        "evaluate",
+        "smoke",
+        agent.id,
+        "queued",
+    )
+
+
+def test_recording_the_same_variant_again_changes_nothing(garden: Garden) -> None:
+    proposal = garden.open(garden.seed())
+    assert garden.vary(proposal, "x") == "proposed"
+    events = garden.archive.events()
+    assert garden.vary(proposal, "x") == "proposed"
+    assert garden.archive.events() == events
+    with pytest.raises(Refused, match="is proposed: expected open"):
+        garden.vary(proposal, "y")
+
+
+def test_known_code_is_a_duplicate_and_nothing_else_is_stored(garden: Garden) -> None:
+    seed = garden.seed("seed")
+    garden.reject(garden.propose("tried", seed))
+    for known in ("seed", "tried"):
+        proposal = garden.open(seed)
+        assert garden.vary(proposal, known) == "duplicate"
+        assert garden.vary(proposal, known) == "duplicate"
+        closed = garden.archive.proposals.get(proposal.id)
+        assert (closed.state, closed.terminal) == ("duplicate", True)
+        assert garden.archive.jobs.of(proposal_id=proposal.id) == []
+    assert garden.archive.counts()["agents"] == 2
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_smaller_index_has_the_code_whichever_worker_was_faster(
+    garden: Garden, code_id: Identity, first: int
+) -> None:
+    archive = garden.archive
+    parents = [garden.seed("one"), garden.seed("two")]
+    both = [garden.open(parent) for parent in parents]
+    agent_id = code_id({"learner.py": "the same"})
+    garden.vary(both[first], "the same")
+    archive.evaluations.record(garden.evaluation(agent_id))
+    archive.proposals.make_ready(both[first].id, {"done": True})
+    garden.vary(both[1 - first], "the same")
+
+    states = [archive.proposals.get(p.id).state for p in both]
+    assert states == [("ready" if first == 0 else "proposed"), "duplicate"]
+    agent = archive.agents.get(agent_id)
+    assert (agent.proposal_index, agent.parents) == (0, (parents[0],))
+    assert len(archive.evaluations.of(agent_id)) == 1
+    assert [job.state for job in archive.jobs.of(proposal_id=both[0].id)] == ["queued"]
+    assert "queued" not in {job.state for job in archive.jobs.of(proposal_id=both[1].id)}
+    assert not archive.proposals.make_ready(both[1].id, {"late": True})
+
+
+def test_code_that_our_machine_failed_gets_another_chance(garden: Garden) -> None:
+    archive, seed = garden.archive, garden.seed()
+    parked = garden.propose("unlucky", seed)
+    archive.proposals.close(parked.id, "parked", "broken five times")
+    again = garden.propose("unlucky", seed)
+    assert again.state == "proposed"
+    assert garden.admit(again).proposal_index == again.idx
+    assert archive.proposals.get(parked.id).state == "parked"
+
+
+def test_an_admission_is_one_step_with_its_gates_and_number(garden: Garden) -> None:
+    archive, seed = garden.archive, garden.seed()
+    proposal = garden.propose("child", seed)
+    assert archive.proposals.make_ready(proposal.id, {"score": 0.6})
+    assert not archive.proposals.make_ready(proposal.id, {"score": 0.7})
+    assert archive.proposals.get(proposal.id).outcome == {"score": 0.6}
+    gates = [
+        Gate(gate="smoke", rule="runs", verdict="pass"),
+        Gate(gate="gain", rule="lower > 0", verdict="pass", threshold=0.0, value=0.3, lower=0.1),
+    ]
+    agent = archive.proposals.decide(
+        proposal.id, "improvement", "better", gates, score=0.6, lower=0.5, upper=0.7
+    )
+    assert (agent.status, agent.kind, agent.number) == ("admitted", "improvement", 2)
+    assert (agent.score, agent.lower, agent.upper) == (0.6, 0.5, 0.7)
+    assert archive.gates(agent_id=agent.id) == gates
+    assert archive.gates(proposal_id=proposal.id) == gates
+    assert [job.state for job in archive.jobs.of(proposal_id=proposal.id)] == ["cancelled"]
+    assert archive.events()[-1].kind == "proposal.admitted"
+    with pytest.raises(UsageError, match="either"):
+        archive.gates()
+
+
+def test_nothing_is_decided_twice(garden: Garden) -> None:
+    archive, seed = garden.archive, garden.seed()
+    proposal = garden.propose("child", seed)
+    garden.reject(proposal)
+    events = archive.events()
+    with pytest.raises(Refused, match="is rejected"):
+        garden.admit(proposal)
+    with pytest.raises(Refused, match="is rejected"):
+        archive.proposals.close(proposal.id, "invalid", "no")
+    assert not archive.proposals.make_ready(proposal.id, {})
+    assert archive.events() == events
+    assert archive.proposals.get(proposal.id).state == "rejected"
+
+
+@pytest.mark.parametrize("score", [None, float("nan")])
+def test_an_admission_without_gates_or_score_is_refused(
+    garden: Garden, score: float | None
+) -> None:
+    proposal = garden.propose("child", garden.seed())
+    gate = Gate(gate="g", rule="r", verdict="pass")
+    for gates, value in (([], 0.5), ([gate], score)):
+        with pytest.raises(UsageError, match="expected gates"):
+            garden.archive.proposals.decide(
+                proposal.id, "improvement", "?", gates, score=value, lower=value
+            )
+    assert garden.archive.proposals.get(proposal.id).state == "proposed"
+
+
+def test_a_failed_smoke_test_rejects_the_agent_and_is_not_judged(garden: Garden) -> None:
+    archive = garden.archive
+    proposal = garden.propose("crash", garden.seed())
+    archive.proposals.close(proposal.id, "failed_smoke", "raised ValueError")
+    archive.proposals.close(proposal.id, "failed_smoke", "raised ValueError")
+    assert proposal.agent_id is not None
+    assert archive.agents.get(proposal.agent_id).status == "rejected"
+    counts = archive.counts()
+    assert (counts["failed_smoke"], counts["judged"], counts["rejected"]) == (1, 0, 0)
+    with pytest.raises(UsageError, match="expected one of"):
+        archive.proposals.close(proposal.id, "admitted", "sneaky")
+
+
+def test_numbers_follow_decisions_and_not_the_speed_of_workers(garden: Garden) -> None:
+    seed = garden.seed()
+    late, early = garden.open(seed), garden.open(seed)
+    garden.vary(early, "early")
+    garden.vary(late, "late")
+    proposals = garden.archive.proposals
+    assert garden.admit(proposals.get(late.id)).number == 2
+    assert garden.reject(proposals.get(early.id)).number == 3
+
+
+def test_decided_through_stops_at_the_first_gap(garden: Garden) -> None:
+    archive, seed = garden.archive, garden.seed()
+    proposals = archive.proposals
+    assert proposals.decided_through() == -1
+    three = [garden.propose(str(k), seed) for k in range(3)]
+    garden.reject(three[1])
+    assert proposals.decided_through() == -1
+    assert [p.idx for p in proposals.undecided()] == [0, 2]
+    garden.admit(three[0])
+    assert proposals.decided_through() == 1
+    proposals.close(three[2].id, "parked", "broken")
+    assert proposals.decided_through() == 2
+    assert proposals.undecided() == []
+    assert [p.state for p in proposals.select()] == ["admitted", "rejected", "parked"]
+
+
+def test_counts_add_up(garden: Garden) -> None:
+    archive, seed = garden.archive, garden.seed()
+    garden.grow("a", seed)
+    garden.reject(garden.propose("b", seed))
+    garden.vary(garden.open(seed), "b")
+    archive.proposals.close(garden.open(seed).id, "invalid", "no edit")
+    garden.propose("c", seed)
+    counts = archive.counts()
+    expected = {
+        "judged": 2,
+        "admitted": 1,
+        "rejected": 1,
+        "duplicate": 1,
+        "invalid": 1,
+        "proposed": 1,
+        "proposals": 5,
+        "agents": 4,
+        "seeds": 1,
+        "members": 2,
+        "candidates": 1,
+    }
+    assert {name: counts[name] for name in expected} == expected
+
+
+def test_prose_that_is_not_unicode_is_kept_readable(garden: Garden) -> None:
+    proposal = garden.open(garden.seed())
+    files = {"learner.py": "odd"}
+    garden.archive.proposals.record_variant(
+        proposal.id,
+        "c" * 64,
+        files,
+        title="a \ud800 b",
+        hypothesis="",
+        edit=["\ud800"],
+        stage="smoke",
+    )
+    recorded = garden.archive.proposals.get(proposal.id)
+    assert recorded.title == "a ? b"
+    assert recorded.edit == ["\ud800"]
+
+
+def test_a_run_is_finished_or_resumed_before_another_starts(
+    archive: Archive, garden: Garden
+) -> None:
+    run = archive.runs.start(3, {"benchmarks": ["a"]}, 10)
+    assert (run.seed, run.settings, run.first_proposal) == (3, {"benchmarks": ["a"]}, 0)
+    with pytest.raises(Refused, match="run 1 is running"):
+        archive.runs.start(4, {}, 10)
+    archive.runs.add_wall(run.id, 1.5)
+    archive.runs.add_wall(run.id, 2.0)
+    assert archive.runs.end(run.id, "stopped").ended_at is not None
+    assert archive.runs.current() == archive.runs.get(run.id)
+    resumed = archive.runs.resume(run.id, 20)
+    assert (resumed.state, resumed.target_proposals, resumed.wall_s) == ("running", 20, 3.5)
+    assert resumed.ended_at is None
+    archive.proposals.open(run.id, 0, -1, [garden.seed()], "recombine")
+    archive.runs.end(run.id, "finished")
+    assert archive.runs.current() is None
+    with pytest.raises(Refused, match="run 1 is finished"):
+        archive.runs.resume(run.id)
+    with pytest.raises(UsageError, match="came 'running'"):
+        archive.runs.end(run.id, "running")
+    with pytest.raises(NotFound):
+        archive.runs.get(99)
+    assert archive.runs.start(4, {}, 10).first_proposal == 1
+    last = archive.runs.last()
+    assert last is not None
+    assert last.id == 2

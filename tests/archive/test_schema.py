@@ -1,0 +1,160 @@
+"""Migrations, the pinned schema, append-only events, the views, and indexes on the hot paths."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cambrian.archive import Archive, Database, schema
+from cambrian.archive.agents import _CHAMPION, _MEMBERS
+from cambrian.errors import Refused
+
+if TYPE_CHECKING:
+    from tests.archive.conftest import Garden
+
+PINNED = Path(__file__).with_name("schema.sql")
+
+
+def test_the_schema_is_the_pinned_one(archive: Archive) -> None:
+    assert archive.database.utils.schema + "\n" == PINNED.read_text()
+
+
+def test_every_migration_is_recorded_once_and_applied_once(
+    archive: Archive, tmp_path: Path
+) -> None:
+    names = [migration.__name__ for migration in schema.MIGRATIONS]
+    assert schema.applied(archive.database) == names
+    archive.close()
+    with Archive.open(archive.path) as again:
+        assert schema.applied(again.database) == names
+
+
+def test_a_failing_migration_leaves_nothing(archive: Archive) -> None:
+    def m003_torn(database: Database) -> None:
+        database.execute("CREATE TABLE half (a INTEGER)")
+        raise RuntimeError("the power went")
+
+    before = archive.database.utils.schema
+    with pytest.raises(RuntimeError):
+        schema.migrate(archive.database, [*schema.MIGRATIONS, m003_torn])
+    assert archive.database.utils.schema == before
+    assert len(schema.applied(archive.database)) == len(schema.MIGRATIONS)
+
+
+def test_a_newer_archive_is_refused_and_named(archive: Archive) -> None:
+    with archive.transaction():
+        archive.database.insert("migrations", {"name": "m999_future", "applied_at": 0.0})
+    archive.close()
+    for read_only in (False, True):
+        with pytest.raises(Refused, match=r"newer Cambrian.*m999_future.*upgrade"):
+            Archive.open(archive.path, read_only=read_only)
+
+
+def test_an_older_archive_is_migrated_for_writing_and_refused_for_reading(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def m003_notes(database: Database) -> None:
+        database.execute("CREATE TABLE notes (text TEXT) STRICT")
+
+    archive.close()
+    monkeypatch.setattr(schema.migrate, "__defaults__", ((*schema.MIGRATIONS, m003_notes),))
+    monkeypatch.setattr(schema.pending, "__defaults__", ((*schema.MIGRATIONS, m003_notes),))
+    with pytest.raises(Refused, match="older Cambrian"):
+        Archive.open(archive.path, read_only=True)
+    with Archive.open(archive.path) as migrated:
+        assert migrated.database.value("SELECT count(*) FROM notes") == 0
+
+
+@pytest.mark.parametrize("statement", ["UPDATE events SET kind = 'x'", "DELETE FROM events"])
+def test_events_are_append_only(garden: Garden, statement: str) -> None:
+    garden.seed()
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        garden.archive.database.execute(statement)
+
+
+def test_events_are_read_in_pages(garden: Garden) -> None:
+    garden.seed("a")
+    garden.seed("b")
+    events = garden.archive.events()
+    assert [event.kind for event in events] == ["agent.seeded", "agent.scored"] * 2
+    assert garden.archive.events(after=events[1].seq, limit=1) == events[2:3]
+
+
+def _plan(archive: Archive, sql: str, parameters: dict[str, object]) -> str:
+    rows = archive.database.rows(f"EXPLAIN QUERY PLAN {sql}", parameters)
+    return "\n".join(row["detail"] for row in rows)
+
+
+SAME_JOB = "SELECT * FROM jobs WHERE kind = :k AND ifnull(stage, '') = ifnull(:k, '') "
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        _CHAMPION,
+        _MEMBERS,
+        """SELECT priority, id FROM jobs WHERE state = 'queued' AND kind = :k
+           ORDER BY priority, id LIMIT 1""",
+        "SELECT * FROM proposals WHERE state IN ('open', 'proposed', 'ready') ORDER BY idx",
+        """SELECT 1 FROM evaluations WHERE agent_id = :k AND benchmark = :k AND version = :k
+           AND stage = :k AND seed = :k AND verdict <> 'broken'""",
+        "SELECT id FROM agents WHERE id >= :k AND id < :k ORDER BY id LIMIT 6",
+        "SELECT ifnull(max(number), 0) + 1 FROM agents",
+        SAME_JOB + "AND proposal_id = :k",
+        SAME_JOB + "AND proposal_id IS NULL AND agent_id = :k",
+    ],
+)
+def test_hot_paths_use_an_index_and_scan_no_table(archive: Archive, sql: str) -> None:
+    plan = _plan(archive, sql, {"through": 3, "k": 1})
+    scans = [line for line in plan.splitlines() if line.startswith("SCAN") and "USING" not in line]
+    # A subquery or a constant row is not a table.
+    tables = ("agents", "a", "c", "p", "parents", "jobs", "proposals", "evaluations")
+    assert [line for line in scans if line.split()[1] in tables] == []
+    assert "INDEX" in plan
+
+
+def test_the_views_tell_the_tree(garden: Garden) -> None:
+    archive = garden.archive
+    one, two = garden.seed("one", 0.2), garden.seed("two", 0.3)
+    stone = garden.grow("stone", one, score=0.25, stone=True)
+    unused = garden.grow("unused", two, score=0.2, stone=True)
+    best = garden.grow("best", two, stone, score=0.9)
+    garden.reject(garden.propose("rejected", one))
+
+    tree = archive.database.rows("SELECT id, parent_id, level, name FROM agent_tree")
+    assert [(row["id"], row["parent_id"], row["level"]) for row in tree] == [
+        (one, None, 0),
+        (stone, one, 1),
+        (two, None, 0),
+        (unused, two, 1),
+        (best, two, 1),
+    ]
+    assert tree[1]["name"] == f"  #3 {stone[:12]} stone"
+    lineage = archive.database.rows("SELECT * FROM lineage WHERE agent = :a", {"a": best})
+    assert {row["ancestor"]: row["distance"] for row in lineage} == {two: 1, stone: 1, one: 2}
+    assert archive.agents.ancestors(best) == {two: 1, stone: 1, one: 2}
+    stones = archive.database.rows("SELECT id, used FROM stepping_stones ORDER BY number")
+    assert [(row["id"], row["used"]) for row in stones] == [(stone, 1), (unused, 0)]
+    board = archive.database.rows("SELECT id FROM leaderboard")
+    assert [row["id"] for row in board] == [best, two, stone, one, unused]
+
+
+def test_spend_by_day_adds_up(garden: Garden) -> None:
+    ledger = garden.archive.ledger
+    for dollars in (0.25, 0.5):
+        ledger.add_spend(
+            phase="propose", model="m", prompt_tokens=10, completion_tokens=5, dollars=dollars
+        )
+    assert garden.archive.database.rows("SELECT * FROM spend_by_day") == [
+        {
+            "day": "2023-11-14",
+            "model": "m",
+            "calls": 2,
+            "prompt_tokens": 20,
+            "completion_tokens": 10,
+            "dollars": 0.75,
+        }
+    ]
