@@ -21,7 +21,8 @@ class Mechanism:
     Attributes:
         name: of the file, as in `parts/<name>.py`.
         card: the literal `CARD` of the file: class, title, paper, year, claim, measured, hooks,
-            knobs, tags, conflicts.
+            knobs, tags, conflicts (names of mechanisms it excludes), and perhaps needs (tags that
+            other parts must have for it to make sense).
         source: the file.
     """
 

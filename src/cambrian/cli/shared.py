@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cambrian.archive import Archive
 
 CONTROL = "control"
-"""The control's archive, inside the archive's directory (as `cambrian.daemon.supervisor` has it)."""
+"""The control's archive, inside the archive's directory (`cambrian.daemon.supervisor.CONTROL`)."""
 
 TRACEBACKS = 2
 """How many -v it takes to see them."""

@@ -18,7 +18,7 @@ import anyio.abc
 
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Archive, EvaluationRecord, Run
-from cambrian.errors import Refused, UsageError
+from cambrian.errors import CambrianError, Refused, UsageError
 from cambrian.evaluators.benchmarks import benchmark, search_names
 from cambrian.evaluators.calibration import calibration
 from cambrian.evolution.loop import Loop
@@ -118,9 +118,24 @@ def _run(archive: Archive, settings: Settings, tell: Tell, *, abandon: bool = Fa
     state: Literal["finished", "stopped"] = "stopped"
     try:
         state = anyio.run(_with_signals, loop, tell)
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
     finally:
         archive.runs.end(row.id, state)
     return Ending(state, row.id)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What to report of a group: an error of our own if there is one, else its first."""
+    flat: list[BaseException] = []
+    queue: list[BaseException] = [group]
+    while queue:
+        error = queue.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            queue.extend(error.exceptions)
+        else:
+            flat.append(error)
+    return next((error for error in flat if isinstance(error, CambrianError)), flat[0])
 
 
 def _start_or_resume(archive: Archive, settings: Settings, abandon: bool) -> Run:

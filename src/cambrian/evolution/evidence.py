@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cambrian.agents.mechanisms import catalogue
+from cambrian.agents.catalogue import catalogue
 from cambrian.archive import Archive, Member, Proposal
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import ALLOWANCE, calibration

@@ -209,11 +209,8 @@ class Loop:
         known = self.archive.proposals.at(index)
         if known is not None:
             return known
-        seen = (
-            index - LAG
-            if self.settings.order == "fixed"
-            else self.archive.counts()["proposals"] - 1
-        )
+        fixed = self.settings.order == "fixed"
+        seen = max(-1, index - LAG) if fixed else index - 1
         parents = self.proposer.parents(index, seen)
         return self.archive.proposals.open(
             self.run_id, index, seen, parents, self.settings.rewriter

@@ -16,8 +16,8 @@ from typing import Any
 import anyio
 import numpy as np
 
-from cambrian.agents.edits import Edit, EditError
-from cambrian.agents.improvers.probe import probe_answer, probe_evidence
+from cambrian.agents.edits import Edit, EditError, apply
+from cambrian.agents.improvers.probe import probe_answer, probe_evidence, probe_tree
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive, Proposal
 from cambrian.errors import InvalidAgent
@@ -149,7 +149,8 @@ class Proposer:
 
         try:
             edit = Edit.from_json(await worker.improve(files, probe_evidence(), scripted))
-            valid, detail = bool(edit.files or edit.blocks), "it made an edit"
+            changed = apply(probe_tree(), edit).identity != probe_tree().identity
+            valid, detail = changed, "it made an edit" if changed else "its edit changes nothing"
         except (EditError, InvalidAgent, ImproverFailed, AskRefused) as error:
             valid, detail = False, str(error)[:2000]
         self.archive.ledger.record_improver_check(improver_hash(files), valid, detail)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cambrian.archive import Agent, Archive, Gate
-from cambrian.evaluators.benchmarks import STAGES, search_names, sealed_names
+from cambrian.evaluators.benchmarks import STAGES, sealed_names, search_names
 from cambrian.evaluators.statistics import Estimate, mean_interval, paired_difference
 from cambrian.evolution.records import results_of
 from cambrian.evolution.results import Results

@@ -13,7 +13,7 @@ from typing import Any
 import anyio.to_thread
 
 from cambrian.agents.edits import Edit, EditError, apply
-from cambrian.agents.recombine import recombine_in_subprocess
+from cambrian.agents.recombine.isolated import recombine_in_subprocess
 from cambrian.agents.tree import SourceTree
 from cambrian.errors import InvalidAgent, SandboxBroken
 from cambrian.evolution.workers import AskRefused, ImproverFailed

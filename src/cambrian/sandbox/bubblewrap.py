@@ -94,8 +94,8 @@ class BubblewrapBackend:
     """Sandboxes made by `bwrap`.
 
     Args:
-        as_root: use a real unprivileged user, and control groups where they can be made; None: where
-            this process is root. Otherwise a user namespace.
+        as_root: use a real unprivileged user, and control groups where they can be made; None:
+            where this process is root. Otherwise a user namespace.
 
     Raises:
         NotFound: bwrap (0.8 or later) is not installed, or a tool that it needs here.
@@ -108,7 +108,9 @@ class BubblewrapBackend:
         self.version = _version(self._bwrap)
         self.as_root = os.geteuid() == 0 if as_root is None else as_root
         self.grouped = self.as_root and cgroups.usable()
-        self._setpriv, self._prlimit = (_tool(name, "util-linux") for name in ("setpriv", "prlimit"))
+        self._setpriv, self._prlimit = (
+            _tool(name, "util-linux") for name in ("setpriv", "prlimit")
+        )
 
     @property
     def isolation(self) -> str:

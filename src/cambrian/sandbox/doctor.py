@@ -41,7 +41,8 @@ class Check:
     """One wall.
 
     Attributes:
-        enforced: whether it stands; None where there is nothing to enforce.
+        enforced: whether it stands; None where there is nothing to enforce, or
+            it could not be told.
         detail: what was seen.
     """
 
@@ -85,9 +86,10 @@ def _walls(backend: Backend) -> list[Check]:
     return [*(Check(*_finding(name, seen)) for name, seen in findings.items()), output]
 
 
-def _finding(name: str, seen: Any) -> tuple[str, bool, str]:
+def _finding(name: str, seen: Any) -> tuple[str, bool | None, str]:
     enforced, detail = seen
-    return neutralise(name), enforced is True, neutralise(str(detail))[:300]
+    stands = None if enforced is None else enforced is True
+    return neutralise(name), stands, neutralise(str(detail))[:300]
 
 
 def _time(backend: Backend) -> list[Check]:

@@ -159,6 +159,12 @@ class Session:
             self.spent = True
             self.report = self._end(channel, began, cpu)
             raise self._why(before) from None
+        except LearnerFailed:
+            self.spent = True
+            self._end_quietly(channel, began, cpu)
+            if self._starved(before):  # what the kernel saw says more than that no answer came
+                raise self._out_of_memory(self.report.output if self.report else "") from None
+            raise
         except BaseException:
             self.spent = True
             self._end_quietly(channel, began, cpu)
@@ -218,17 +224,23 @@ class Session:
 
     def _why(self, before: OomKills | None) -> Exception:
         """The job's process is gone; say whose fault it was."""
-        report, kills = self.report, self._oom_kills()
+        report = self.report
         if report is None:
             return SandboxBroken("the job's process ended without a report")
         if report.ended == "for its output":
             return LearnerFailed("output", f"the learner printed {report.output_bytes} bytes")
-        if kills and before and kills.own > before.own:
+        if self._starved(before):
             return self._out_of_memory(report.output)
+        kills = self._oom_kills()
         if kills and before and kills.host > before.host and report.exit == -9:
             return SandboxBroken("the host ran out of memory, and the kernel chose the learner")
         how = f"signal {-report.exit}" if report.exit < 0 else f"exit status {report.exit}"
         return LearnerFailed("crash", f"the learner's process ended with {how}", report.output)
+
+    def _starved(self, before: OomKills | None) -> bool:
+        """Whether the kernel killed in here since, because the session's own bound was reached."""
+        kills = self._oom_kills()
+        return kills is not None and before is not None and kills.own > before.own
 
     def _gone(self, error: Exception) -> Exception:
         """The zygote does not answer: the learner's doing only if memory ran out."""

@@ -30,6 +30,7 @@ CARD = {
     },
     "tags": ["gate"],
     "conflicts": [],
+    "needs": ["head"],
 }
 
 

@@ -195,12 +195,14 @@ def _candidates(agent: Agent, catalogue: Catalogue) -> list[Mechanism]:
     if not agent.code.is_composed or len(agent.parts) >= MAX_PARTS:
         raise EditError("expected a composed agent with room for another part")
     modules = {part.module for part in agent.parts}
+    tags = {tag for part in agent.parts for tag in _tags(agent, part)}
     bound = set(agent.code.imports())
     found = [
         catalogue[name]
         for name in sorted(catalogue)
         if name not in modules
         and catalogue[name].cls not in bound
+        and tags.issuperset(catalogue[name].card.get("needs", ()))
         and not agent.conflicts(name, catalogue[name].card)
     ]
     if not found:

@@ -38,7 +38,7 @@ from cambrian.agents.contract import TaskSpec
 
 @dataclass
 class Knobs:
-    lr: float = 0.05
+    lr: float = 0.2
     hidden: int = 256
     layers: int = 2
     gain: float = 1.0  # width of the initial weights; 2.45 is He et al. 2015, arXiv:1502.01852

@@ -14,7 +14,7 @@ from cambrian.agents.contract import TaskSpec
 
 @dataclass
 class Knobs:
-    lr: float = 0.05
+    lr: float = 0.2
     hidden: int = 256
 
 

@@ -17,7 +17,7 @@ from cambrian.agents.contract import TaskSpec
 
 @dataclass
 class Knobs:
-    lr: float = 0.05
+    lr: float = 0.2
     hidden: int = 256
     capacity: int = 200  # samples kept
     batch: int = 32  # samples replayed beside each new batch

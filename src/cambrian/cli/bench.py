@@ -1,0 +1,111 @@
+"""`cambrian bench`: what agents are judged by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cambrian.cli.output import heading, say, show_fields, show_json, show_list, show_table
+from cambrian.cli.shared import common, examples, json_option
+from cambrian.cli.text import number, quantity
+from cambrian.errors import UsageError
+
+
+@click.group()
+def bench() -> None:
+    """Show the benchmarks: their cards, and what 0 and 1 stand for."""
+
+
+@bench.command("list", epilog=examples("cambrian bench list"))
+@json_option
+@common
+def list_benchmarks(as_json: bool) -> None:
+    """List the benchmarks with floor, ceiling, allowances and stages.
+
+    Floor and ceiling are raw scores (accuracies from 0 to 1); a learner may spend at most the
+    allowed floating point operations and bytes of state on one seed.
+    """
+    from cambrian.evaluators.benchmarks import names
+
+    items = [describe(name) for name in names()]
+    if as_json:
+        show_list(items)
+        return
+    headers = ["benchmark", "version", "used by", "floor", "ceiling", "FLOP", "state"]
+    show_table(headers, [_row(item) for item in items])
+    say()
+    for stage, seeds in items[0]["stages"].items():
+        say(f"stage {stage}: seeds {', '.join(map(str, seeds))}")
+
+
+@bench.command(epilog=examples("cambrian bench show label-drift"))
+@click.argument("name")
+@json_option
+@common
+def show(name: str, as_json: bool) -> None:
+    """Show the card of the benchmark NAME: task, data, what is hidden, known shortcuts."""
+    found = describe(name)
+    if as_json:
+        show_json(found)
+        return
+    show_fields({key: found[key] for key in ("name", "version", "used_by")})
+    for title, text in found["card"].items():
+        heading(title.capitalize())
+        say(click.wrap_text(text, 88))
+    heading("Measured")
+    show_fields(
+        {
+            "floor": found["floor"],
+            "ceiling": found["ceiling"],
+            "FLOP allowed": quantity(found["flops_allowed"]),
+            "state allowed": quantity(found["state_bytes_allowed"], "B"),
+            "replay takes": None if found["cpu_s"] is None else f"{found['cpu_s']:g} CPU s a seed",
+            **found["details"],
+        }
+    )
+    if found["floor"] is None:
+        say("not calibrated: scores cannot be normalised yet (scripts/calibrate, in a checkout)")
+
+
+def describe(name: str) -> dict[str, Any]:
+    """A benchmark with its calibration, as JSON; numbers are None where it was never calibrated.
+
+    Raises:
+        NotFound: there is no such benchmark.
+    """
+    from cambrian.evaluators.benchmarks import STAGES, benchmark
+    from cambrian.evaluators.calibration import ALLOWANCE, calibration
+
+    found = benchmark(name)
+    try:
+        measure = calibration(found)
+    except UsageError:
+        measure = None
+    stages = ("sealed",) if found.sealed_only else tuple(STAGES)
+    return {
+        "name": found.name,
+        "version": found.version,
+        "sealed_only": found.sealed_only,
+        "used_by": "sealed runs only" if found.sealed_only else "search and sealed runs",
+        "card": dict(vars(found.card)),
+        "stages": {stage: list(STAGES[stage]) for stage in stages},
+        "floor": measure and measure.floor,
+        "ceiling": measure and measure.ceiling,
+        "flops_allowed": measure and ALLOWANCE * measure.flops,
+        "state_bytes_allowed": measure and ALLOWANCE * measure.state_bytes,
+        "cpu_s": measure and measure.cpu_s,
+        "details": measure.details if measure else {},
+    }
+
+
+def _row(item: dict[str, Any]) -> list[str]:
+    return [
+        item["name"],
+        item["version"],
+        item["used_by"],
+        number(item["floor"]),
+        number(item["ceiling"]),
+        quantity(item["flops_allowed"]),
+        quantity(item["state_bytes_allowed"], "B"),
+    ]

@@ -1,0 +1,84 @@
+"""`cambrian doctor`: what works on this machine, and what to do about the rest."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cambrian.cli.output import heading, note, say, show_json, show_table
+from cambrian.cli.shared import Shared, common, examples, json_option, sandbox_option
+from cambrian.cli.text import line
+from cambrian.errors import CambrianError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cambrian.cli.health import Finding
+
+_WORDS = {True: "ok", False: "MISSING", None: "-"}
+_ENFORCED = {True: "enforced", False: "NOT enforced", None: "nothing to enforce"}
+
+
+@click.command(epilog=examples("cambrian doctor", "cambrian doctor --sandbox bubblewrap --json"))
+@sandbox_option
+@json_option
+@common
+@click.pass_context
+def doctor(ctx: click.Context, sandbox: str, as_json: bool) -> None:
+    """Check this machine, and what a sandbox here really enforces.
+
+    The sandbox is tried out with code that attempts what it must not be able to do (a few
+    seconds). Exit code 0 if a full sandbox works, else 1.
+    """
+    from cambrian.cli.health import findings
+
+    shared = ctx.ensure_object(Shared)
+    found = list(findings(shared.archive))
+    tried = try_sandbox(sandbox)
+    if as_json:
+        show_json({"findings": [asdict(finding) for finding in found], "sandbox": tried})
+    else:
+        _show(found, tried)
+    if not tried["full"]:
+        ctx.exit(1)
+
+
+def try_sandbox(name: str) -> dict[str, Any]:
+    """Which sandbox this machine gets, and the self-check's table."""
+    said: list[str] = []
+    result: dict[str, Any] = {"backend": None, "isolation": None, "checks": [], "error": None}
+    try:
+        from cambrian.sandbox.backends import choose
+        from cambrian.sandbox.doctor import checks
+
+        backend = choose(name, announce=said.append)
+        result |= {"backend": backend.name, "isolation": backend.isolation}
+        result["checks"] = [
+            {"name": check.name, "enforced": check.enforced, "detail": check.detail}
+            for check in checks(backend)
+        ]
+    except (CambrianError, ImportError) as error:
+        result["error"] = str(error)
+    enforced = [check["enforced"] for check in result["checks"]]
+    full = bool(enforced) and False not in enforced and result["isolation"] == "full"
+    return {**result, "said": said, "full": full and result["error"] is None}
+
+
+def _show(found: Sequence[Finding], tried: dict[str, Any]) -> None:
+    show_table(["", "what", "found"], [[_WORDS[f.ok], f.name, f.detail] for f in found])
+    lacking = [finding for finding in found if finding.ok is False]
+    if lacking:
+        heading("What to do")
+        for finding in lacking:
+            say(f"{finding.name}: {line(finding.advice)}")
+    heading(f"Sandbox: {tried['backend'] or 'none works'} (isolation {tried['isolation'] or '-'})")
+    for text in tried["said"]:
+        say(line(text))
+    if tried["error"]:
+        say(line(tried["error"]))
+    if tried["checks"]:
+        rows = [[_ENFORCED[c["enforced"]], c["name"], c["detail"]] for c in tried["checks"]]
+        show_table(["", "what", "how"], rows)
+    note("a full sandbox works here" if tried["full"] else "no full sandbox works here")

@@ -1,0 +1,17 @@
+# fmt: off
+# ruff: noqa
+# mypy: ignore-errors
+# HOSTILE 07 shm_bomb
+# EXPECT: scored|memory
+# LAYER:  --ipc none (no /dev/shm) or --shm-size; memory cgroup
+from honest import Learner as Base
+import sys, os
+def say(*a): print(*a, file=sys.stderr, flush=True)
+
+n = 0
+try:
+    with open("/dev/shm/a", "wb") as f:
+        while n < 2048: f.write(b"x" * (1 << 20)); n += 1
+    say("BREACH 2 GB in /dev/shm")
+except OSError as e: say("BLOCKED after MB", n, e)
+class Learner(Base): pass
