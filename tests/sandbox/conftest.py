@@ -18,9 +18,10 @@ from cambrian.sandbox.failures import LearnerFailed
 from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.plain import PlainBackend
 from cambrian.sandbox.process import Backend
+from cambrian.sandbox.runner.frames import Array
 from cambrian.sandbox.session import Report, Session, SessionPool
 
-LIMITS = Limits(memory_bytes=640 << 20, request_s=2.5, job_s=20.0)
+LIMITS = Limits(memory_bytes=640 << 20, request_s=2.0, job_s=20.0)
 
 HONEST = """
 import torch
@@ -55,7 +56,7 @@ class Outcome:
     report: Report | None
 
 
-def _stream() -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float32]], np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def _stream() -> tuple[Array, Array]:
     draw = np.random.default_rng(7)
     x = draw.normal(size=(240, 6)).astype(np.float32)
     y = (x @ draw.normal(size=(6, 3))).argmax(1)

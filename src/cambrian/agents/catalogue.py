@@ -68,7 +68,9 @@ def catalogue() -> Mapping[str, Mechanism]:
         InvalidAgent: one has no card.
     """
     found = {}
-    for file in sorted(resources.files("cambrian.agents").joinpath("mechanisms").iterdir(), key=str):
+    for file in sorted(
+        resources.files("cambrian.agents").joinpath("mechanisms").iterdir(), key=str
+    ):
         name = file.name.removesuffix(".py")
         if not file.name.endswith(".py") or name == "__init__":
             continue

@@ -20,9 +20,8 @@ def find_once(text: str, search: str, what: str, error: type[Exception]) -> tupl
     if len(places) == 1:
         return places[0]
     if not places:
-        raise error(
-            f"{what}: expected the search text exactly once; got 0 matches.\n{_nearest(text, search)}"
-        )
+        nearest = _nearest(text, search)
+        raise error(f"{what}: expected the search text exactly once; got 0 matches.\n{nearest}")
     lines = ", ".join(str(text.count("\n", 0, start) + 1) for start, _ in places[:10])
     raise error(
         f"{what}: expected the search text exactly once; got {len(places)} matches, at lines "

@@ -11,7 +11,7 @@ from cambrian.cli.agent_list import item
 from cambrian.cli.drawing import draw
 from cambrian.cli.output import heading, say, show_fields, show_json, show_list, show_table
 from cambrian.cli.shared import Shared, common, examples, json_option
-from cambrian.cli.text import difference, indented, line, short, signed
+from cambrian.cli.text import indented, interval, line, number, short
 from cambrian.cli.tree import label
 from cambrian.errors import NotFound, UsageError
 
@@ -109,7 +109,7 @@ def _show(agent: Agent | None, proposal: Proposal | None, gates: Sequence[Gate])
     if not gates:
         return
     heading("Gates, in the order they were passed")
-    rows = [[g.gate, g.verdict, _value(g), signed(g.threshold), g.rule] for g in gates]
+    rows = [[g.gate, g.verdict, _value(g), number(g.threshold), g.rule] for g in gates]
     show_table(["gate", "verdict", "value [lower, upper]", "threshold", "rule"], rows)
     for gate in gates:
         if gate.detail:
@@ -118,7 +118,7 @@ def _show(agent: Agent | None, proposal: Proposal | None, gates: Sequence[Gate])
 
 
 def _value(gate: Gate) -> str:
-    return difference(gate.value, gate.lower, gate.upper)
+    return interval(gate.value, gate.lower, gate.upper)
 
 
 @click.command(epilog=examples("cambrian agent lineage @best"))

@@ -56,16 +56,21 @@ def show(name: str, as_json: bool) -> None:
     heading("Measured")
     show_fields(
         {
-            "floor": found["floor"],
-            "ceiling": found["ceiling"],
+            **{name: _end(found, name) for name in ("floor", "ceiling")},
             "FLOP allowed": quantity(found["flops_allowed"]),
             "state allowed": quantity(found["state_bytes_allowed"], "B"),
             "replay takes": None if found["cpu_s"] is None else f"{found['cpu_s']:g} CPU s a seed",
-            **found["details"],
+            **{k: v for k, v in found["details"].items() if k not in ("floor", "ceiling")},
         }
     )
     if found["floor"] is None:
         say("not calibrated: scores cannot be normalised yet (scripts/calibrate, in a checkout)")
+
+
+def _end(found: dict[str, Any], name: str) -> str | None:
+    """A raw score, and how it was found."""
+    how = found["details"].get(name)
+    return None if found[name] is None else number(found[name]) + (f": {how}" if how else "")
 
 
 def describe(name: str) -> dict[str, Any]:

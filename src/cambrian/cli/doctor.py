@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cambrian.cli.health import Finding
 
 _WORDS = {True: "ok", False: "MISSING", None: "-"}
-_ENFORCED = {True: "enforced", False: "NOT enforced", None: "nothing to enforce"}
+_ENFORCED = {True: "enforced", False: "NOT enforced", None: "cannot tell"}
 
 
 @click.command(epilog=examples("cambrian doctor", "cambrian doctor --sandbox bubblewrap --json"))
@@ -30,7 +30,8 @@ def doctor(ctx: click.Context, sandbox: str, as_json: bool) -> None:
     """Check this machine, and what a sandbox here really enforces.
 
     The sandbox is tried out with code that attempts what it must not be able to do (a few
-    seconds). Exit code 0 if a full sandbox works, else 1.
+    seconds). Exit code 0 if the sandbox is a full one and no wall was found open, else 1; what
+    could not be told (a busy machine, nothing to enforce) is named.
     """
     from cambrian.cli.health import findings
 
@@ -61,9 +62,17 @@ def try_sandbox(name: str) -> dict[str, Any]:
         ]
     except (CambrianError, ImportError) as error:
         result["error"] = str(error)
-    enforced = [check["enforced"] for check in result["checks"]]
-    full = bool(enforced) and False not in enforced and result["isolation"] == "full"
-    return {**result, "said": said, "full": full and result["error"] is None}
+    return {**result, "said": said, **judge(result)}
+
+
+def judge(tried: dict[str, Any]) -> dict[str, Any]:
+    """Whether it is a full sandbox with no wall found open, and which walls nobody could tell."""
+    enforced = {check["name"]: check["enforced"] for check in tried["checks"]}
+    whole = tried["isolation"] == "full" and tried["error"] is None
+    return {
+        "full": whole and bool(enforced) and False not in enforced.values(),
+        "undetermined": [name for name, stands in enforced.items() if stands is None],
+    }
 
 
 def _show(found: Sequence[Finding], tried: dict[str, Any]) -> None:
@@ -81,4 +90,6 @@ def _show(found: Sequence[Finding], tried: dict[str, Any]) -> None:
     if tried["checks"]:
         rows = [[_ENFORCED[c["enforced"]], c["name"], c["detail"]] for c in tried["checks"]]
         show_table(["", "what", "how"], rows)
-    note("a full sandbox works here" if tried["full"] else "no full sandbox works here")
+    untold = f"; cannot tell: {', '.join(tried['undetermined'])}" if tried["undetermined"] else ""
+    works = "a full sandbox works here" if tried["full"] else "no full sandbox works here"
+    note(works + untold)

@@ -43,15 +43,23 @@ def draw_progress(target: Path, archive: Archive, control: Archive | None) -> No
     axes = figure.add_subplot()
     agents = archive.agents.select(everyone=True)
     last = max((a.proposal_index or 0 for a in agents), default=0)
-    _variants(axes, agents)
+    judged = judged_of(archive, agents)
+    _variants(axes, judged)
+    _seeds(axes, agents)
     _line(axes, champions(agents), last, "champion", "#000000", "-")
     if control is not None:
         others = control.agents.select(everyone=True)
         last = max([last, *(a.proposal_index or 0 for a in others)])
         _line(axes, champions(others), last, "control's champion", "#b2182b", "--")
-    _label(axes, agents)
+    _label(axes, len(judged))
     suffix = target.suffix.lower()
     figure.savefig(target, format=suffix.removeprefix("."), metadata=_undated(suffix))
+
+
+def judged_of(archive: Archive, agents: Sequence[Agent]) -> list[Agent]:
+    """Those whose proposal was judged: a failed smoke stage rejects an agent, and judges none."""
+    states = {p.id: p.state for p in archive.proposals.select()}
+    return [a for a in agents if states.get(a.proposal_id or 0) in ("admitted", "rejected")]
 
 
 def champions(agents: Sequence[Agent]) -> Champions:
@@ -72,9 +80,8 @@ def _at(agent: Agent) -> int:
     return SEEDS_AT if agent.proposal_index is None else agent.proposal_index
 
 
-def _variants(axes: Any, agents: Sequence[Agent]) -> None:
+def _variants(axes: Any, judged: Sequence[Agent]) -> None:
     """Every judged variant with a full score; those rejected before that, as ticks at the foot."""
-    judged = [a for a in agents if a.status in ("admitted", "rejected")]
     for kind, (color, marker, name) in KINDS.items():
         some = [a for a in judged if a.kind == kind and a.score is not None]
         if some:
@@ -91,6 +98,9 @@ def _variants(axes: Any, agents: Sequence[Agent]) -> None:
             transform=axes.get_xaxis_transform(),
             label="rejected early (no full score)",
         )
+
+
+def _seeds(axes: Any, agents: Sequence[Agent]) -> None:
     seeds = [a for a in agents if a.status == "seed" and a.score is not None]
     if seeds:
         y = [a.score for a in seeds]
@@ -108,8 +118,7 @@ def _line(axes: Any, best: Champions, last: int, name: str, color: str, style: s
     )
 
 
-def _label(axes: Any, agents: Sequence[Agent]) -> None:
-    judged = sum(a.status in ("admitted", "rejected") for a in agents)
+def _label(axes: Any, judged: int) -> None:
     axes.set_title(f"Cambrian: {judged} judged variants")
     axes.set_xlabel("proposal (number, in order of decision; seed agents at -1)")
     axes.set_ylabel("mean normalised score (0 floor, 1 ceiling)")

@@ -19,6 +19,7 @@ from cambrian.sandbox.limits import Limits
 
 ROOT = Path("/sys/fs/cgroup")
 PERIOD_US = 100_000
+NEARLY = 0.98
 V1_CONTROLLERS = ("memory", "pids", "cpu", "cpuacct")
 V2_CONTROLLERS = ("memory", "pids", "cpu")
 
@@ -67,17 +68,21 @@ class Usage:
             return None
         if (self.memory / "memory.events").exists():
             events = _table(self.memory / "memory.events")
-            kills, reached = events.get("oom_kill"), events.get("oom", 0)
+            kills, reached = events.get("oom_kill"), events.get("oom", 0) > 0
         else:
             kills = _table(self.memory / "memory.oom_control").get("oom_kill")
-            reached = sum(
-                _number(self.memory / name) or 0
-                for name in ("memory.failcnt", "memory.memsw.failcnt")
-            )
+            reached = self._was_full(self.memory)
         if kills is None:
             return None
         # A group that never reached its bound was killed in because the host's memory ran out.
         return OomKills(kills, 0) if reached else OomKills(0, kills)
+
+    @staticmethod
+    def _was_full(memory: Path) -> bool:
+        """Version 1: whether usage ever came to the bound (recent kernels count no failures)."""
+        bound = _number(memory / "memory.limit_in_bytes")
+        most = _number(memory / "memory.max_usage_in_bytes")
+        return bound is not None and most is not None and most >= NEARLY * bound
 
     def cpu_s(self) -> float | None:
         """Processor seconds of all its processes, past ones included."""

@@ -10,8 +10,10 @@ def say(*a): print(*a, file=sys.stderr, flush=True)
 
 import socket, time, numpy
 if getattr(numpy, "marked", False) or "MARK" in os.environ: say("BREACH memory of the last job")
-for p in ("/tmp/mark", "/tmp/job/mark", "mark"):
+places = ("/tmp/mark", "/tmp/job/mark", "/dev/mqueue/mark", "/var/tmp/mark", "/run/mark")
+for p in places:
     if os.path.lexists(p): say("BREACH file of the last job", p)
+for p in places:
     try: open(p, "w").write("1")
     except OSError: pass
 s = socket.socket(socket.AF_UNIX)

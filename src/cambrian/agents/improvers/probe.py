@@ -1,7 +1,7 @@
 """A canned question and answer: does an improver still produce a valid edit?
 
-The admission gate gives a variant's improver this evidence and answers it with this text, which is in
-the default format. An improver that brought another format must still make an edit of it.
+The admission gate gives a variant's improver this evidence and answers it with this text, which
+is in the default format. An improver that brought another format must still make an edit of it.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ CARD = {
 class ClassMean:
     """Log-posterior of a Gaussian per class with shared covariance.
 
-    features: how many random ReLU features, at most a quarter of the memory allowed (ignored where the source is the network).
+    features: how many random ReLU features; fewer where they would take more than a quarter of the
+    memory allowed; ignored where the source is the network.
     forgetting: the least share of a new sample in its class's mean; 0 is a plain average.
     shrinkage: share of the covariance that is replaced by a multiple of the identity.
     sharpness: factor on the log-posterior, whose raw confidence is far too high.

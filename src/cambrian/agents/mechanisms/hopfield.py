@@ -1,7 +1,7 @@
 """A modern Hopfield memory as a second head: stored keys vote with their labels.
 
-Ramsauer et al. 2021, "Hopfield Networks is All You Need", eq. 3: the retrieved label of a query q is
-Y softmax(beta K^T q). Keys are first in, first out per class, so that the memory follows a drift.
+Ramsauer et al. 2021, "Hopfield Networks is All You Need", eq. 3: the retrieved label of a query q
+is Y softmax(beta K^T q). Keys are first in, first out per class, so that the memory follows a drift.
 """
 
 from __future__ import annotations
@@ -60,16 +60,25 @@ class Hopfield:
         self.bias = torch.full((classes * self.keys,), -torch.inf, device=learner.device)
         self.count = [0] * classes
         self.mean = torch.zeros(inputs, device=learner.device)
-        self.seen = 0
+        self.keyed = learner.forward(self.stored)[0].detach()
+        self.seen = self.batches = 0
 
     def arrive(self, learner: Any, x: Tensor, y: Tensor) -> None:
         self.seen += len(x)
+        self.batches += 1
+        features = None
+        if self.source == "network":  # a network moves slowly: all keys anew now and then
+            if self.batches % 20 == 0:
+                self.keyed = learner.forward(self.stored)[0].detach()
+            features = learner.forward(x)[0].detach()
         self.mean += (x - self.mean).sum(0) / self.seen
         for row, label in enumerate(y.tolist()):
             block = slice(label * self.keys, (label + 1) * self.keys)
             self.bias[block] -= self.recency
             slot = label * self.keys + self.count[label] % self.keys
             self.stored[slot], self.bias[slot] = x[row], 0.0
+            if features is not None:
+                self.keyed[slot] = features[row]
             self.count[label] += 1
 
     def vote(self, learner: Any, x: Tensor, features: Tensor) -> Tensor:
@@ -77,7 +86,7 @@ class Hopfield:
         if not self.seen:
             return x.new_full((len(x), classes), 1.0 / classes).log()
         if self.source == "network":
-            keys, _ = learner.forward(self.stored)
+            keys = self.keyed
             centre = keys.mean(0)
         else:
             keys, centre, features = self.stored, self.mean, x

@@ -1,8 +1,8 @@
 """A learning rate that regulates itself.
 
 rule "homeostatic": Man et al. 2022, "Need is All You Need: Homeostatic Neural Networks Adapt to
-Concept Shift": two futures are simulated on recent samples; if the changed rate does better, the rate
-moves in the direction that the true label stands for (labels are its food and its poison).
+Concept Shift": two futures are simulated on recent samples; if the changed rate does better, the
+rate moves in the direction that the true label stands for (labels are its food and its poison).
 rule "surprise": the rate rises while the recent loss exceeds its slow average, and relaxes.
 """
 
@@ -75,7 +75,8 @@ class SelfRate:
         learner.lr += 0.5 * (wanted - learner.lr)
 
     def _limit(self, rate: float) -> float:
-        return min(max(rate, self.base / self.most), self.base * self.most)
+        base: float = self.base
+        return min(max(rate, base / self.most), base * self.most)
 
     def _fit(self, learner: Any, grads: list[Tensor], rate: float) -> int:
         """How many of the recent samples are right after a step with this rate."""

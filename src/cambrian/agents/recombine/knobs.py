@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 Value = bool | int | float | str
 
@@ -111,7 +111,7 @@ def literal(source: str) -> Value | None:
         value = ast.literal_eval(source)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
-    return value if _is_value(value) else None
+    return _value(value)
 
 
 def _numeric(
@@ -126,30 +126,34 @@ def _numeric(
         return None
     if scale == "log" and low <= 0:
         return None
-    plain = default if _is_value(default) else None
-    return Knob(name, low, high, str(scale), integer, default=plain)
+    return Knob(name, low, high, str(scale), integer, default=_value(default))
 
 
 def _choice(name: object, choices: object, default: object = None) -> Knob | None:
-    if not isinstance(name, str) or not name.isidentifier() or not isinstance(choices, list | tuple):
+    if (
+        not isinstance(name, str)
+        or not name.isidentifier()
+        or not isinstance(choices, list | tuple)
+    ):
         return None
-    values = tuple(choice for choice in choices if _is_value(choice))
+    values = tuple(value for choice in choices if (value := _value(choice)) is not None)
     if len(values) < 2 or len(values) > MAX_CHOICES or len(values) != len(choices):
         return None
-    return Knob(name, choices=values, default=default if _is_value(default) else None)
+    return Knob(name, choices=values, default=_value(default))
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return abs(value) < 1e12 and math.isfinite(value)
 
 
 def _positive(value: object) -> bool:
-    return isinstance(value, int | float) and value > 0
+    return _is_number(value) and value > 0
 
 
-def _is_value(value: object) -> bool:
+def _value(value: object) -> Value | None:
+    """The value, if it is a plain and short one."""
     if isinstance(value, str):
-        return len(value) <= 100
-    return isinstance(value, bool) or _is_number(value)
+        return value if len(value) <= 100 else None
+    return value if isinstance(value, bool) or _is_number(value) else None

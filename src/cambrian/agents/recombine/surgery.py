@@ -1,7 +1,7 @@
 """Reading and changing a learner's code without touching what is not meant (libcst).
 
-Three places are known: the fields of the dataclass `Knobs`, the list that is assigned to `parts`, and
-the imports `from parts.<module> import <Class>`. What is written otherwise is left alone.
+Three places are known: the fields of the dataclass `Knobs`, the list that is assigned to `parts`,
+and the imports `from parts.<module> import <Class>`. What is written otherwise is left alone.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _INDENT = "    "
 class Part:
     """One entry of the parts list: `Class(keyword=value, ...)` with the module it comes from.
 
-    `values` are the keywords that are written as literals. `node` is the entry in the code, None for
-    one that is to be added.
+    `values` are the keywords that are written as literals. `node` is the entry in the code, None
+    for one that is to be added.
     """
 
     module: str
@@ -112,7 +112,9 @@ class LearnerCode:
         found = {}
         for line in self.module.body:
             for statement, module in self._part_imports(line):
-                for alias in statement.names if not isinstance(statement.names, cst.ImportStar) else ():
+                for alias in (
+                    statement.names if not isinstance(statement.names, cst.ImportStar) else ()
+                ):
                     found[alias.evaluated_alias or alias.evaluated_name] = module
         return found
 
@@ -185,7 +187,9 @@ class LearnerCode:
     def _part_imports(self, line: cst.CSTNode) -> list[tuple[cst.ImportFrom, str]]:
         found = []
         for statement in line.body if isinstance(line, cst.SimpleStatementLine) else ():
-            if isinstance(statement, cst.ImportFrom) and isinstance(statement.module, cst.Attribute):
+            if isinstance(statement, cst.ImportFrom) and isinstance(
+                statement.module, cst.Attribute
+            ):
                 package, _, module = self._code(statement.module).partition(".")
                 if package == "parts" and module.isidentifier() and not statement.relative:
                     found.append((statement, module))
@@ -227,11 +231,11 @@ class _PartsFinder(cst.CSTVisitor):
     def __init__(self) -> None:
         self.found: cst.List | None = None
 
-    def visit_Assign(self, node: cst.Assign) -> None:
+    def visit_Assign(self, node: cst.Assign) -> None:  # noqa: N802 - libcst names it
         for target in node.targets:
             self._look(target.target, node.value)
 
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
+    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:  # noqa: N802 - libcst names it
         self._look(node.target, node.value)
 
     def _look(self, target: cst.CSTNode, value: cst.CSTNode | None) -> None:
@@ -244,7 +248,7 @@ class _NameCounter(cst.CSTVisitor):
     def __init__(self, name: str) -> None:
         self.name, self.count = name, 0
 
-    def visit_Name(self, node: cst.Name) -> None:
+    def visit_Name(self, node: cst.Name) -> None:  # noqa: N802 - libcst names it
         self.count += node.value == self.name
 
 
@@ -286,6 +290,4 @@ def _laid_out(old: cst.List, elements: Sequence[Any]) -> cst.List:
     placed = [e.with_changes(comma=cst.Comma(whitespace_after=line(_INDENT))) for e in elements]
     placed[-1] = placed[-1].with_changes(comma=cst.Comma(whitespace_after=line("")))
     bracket = cst.LeftSquareBracket(whitespace_after=line(_INDENT))
-    return old.with_changes(
-        elements=placed, lbracket=bracket, rbracket=cst.RightSquareBracket()
-    )
+    return old.with_changes(elements=placed, lbracket=bracket, rbracket=cst.RightSquareBracket())

@@ -4,8 +4,9 @@ A part is any object with some of these methods; a hook that no part has costs n
 called in the order of the list. `b` is a `Batch`, `learner` is the object below.
 
     build(learner)                  once, when the network is ready
-    targets(learner, x, y) -> y     what the given labels mean, before anything learns from them
-    weigh(learner, votes, y)        judge the votes of all heads on new data, before learning it
+    targets(learner, votes, y) -> y     what the given labels mean, before anything learns them;
+                                    `votes` are the heads' log-probabilities on the new data
+    weigh(learner, votes, y)        judge the heads by their votes on the new data
     arrive(learner, x, y)           new data, once per batch, before the network learns from it
     mix(learner, b)                 add rows to the batch (`b.add(x, y, weight)`), at every step
     scores(learner, b, logits) -> logits        what the base loss (cross-entropy) sees
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -120,11 +122,11 @@ class Learner(Base):
         features, logits = self.forward(x, averaged[-1](self) if averaged else None)
         return [logits.log_softmax(1), *(v(self, x, features) for v in self.hooks("vote"))]
 
-    def opinion(self, x: Tensor) -> Tensor:
+    def opinion(self, votes: list[Tensor]) -> Tensor:
         """The heads' common log-probabilities (B, outputs), before any part's `answers`."""
-        votes = self.votes(x)
+        scores: Tensor
         if combine := self.hooks("combine"):
-            scores: Tensor = combine[-1](self, votes)
+            scores = combine[-1](self, votes)
             return scores
         shares = [part.weight for part in self.parts if hasattr(part, "vote")]
         mixed = max(0.0, 1.0 - sum(shares)) * votes[0]
@@ -136,12 +138,12 @@ class Learner(Base):
 
     def observe(self, x: Tensor, y: Tensor, task: int | None = None) -> None:
         x = x.reshape(len(x), -1)
-        for targets in self.hooks("targets"):
-            y = targets(self, x, y)
-        if judges := self.hooks("weigh"):
-            votes = self.votes(x)
-            for weigh in judges:
-                weigh(self, votes, y)
+        namers, judges = self.hooks("targets"), self.hooks("weigh")
+        votes = self.votes(x) if namers or judges else []
+        for targets in namers:
+            y = targets(self, votes, y)
+        for weigh in judges:
+            weigh(self, votes, y)
         for arrive in self.hooks("arrive"):
             arrive(self, x, y)
         for _ in range(self.knobs.steps):
@@ -150,7 +152,7 @@ class Learner(Base):
             after_batch(self, batch)
 
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
-        scores = self.opinion(x.reshape(len(x), -1))
+        scores = self.opinion(self.votes(x.reshape(len(x), -1)))
         for answers in self.hooks("answers"):
             scores = answers(self, scores)
         return scores
@@ -164,7 +166,7 @@ class Learner(Base):
     def _network(self, generator: torch.Generator) -> list[Tensor]:
         widths = [self.spec.inputs, *[self.knobs.hidden] * self.knobs.layers, self.spec.outputs]
         weights = []
-        for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+        for fan_in, fan_out in pairwise(widths):
             bound = self.knobs.gain * fan_in**-0.5
             weight = torch.empty(fan_out, fan_in).uniform_(-bound, bound, generator=generator)
             weights += [weight, torch.zeros(fan_out)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,7 @@ class Learner(Base):
         generator = torch.Generator().manual_seed(seed)
         widths = [spec.inputs, self.knobs.hidden, self.knobs.hidden, spec.outputs]
         self.weights: list[Tensor] = []
-        for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+        for fan_in, fan_out in pairwise(widths):
             bound = fan_in**-0.5
             weight = torch.empty(fan_out, fan_in).uniform_(-bound, bound, generator=generator)
             self.weights += [weight.to(self.device), torch.zeros(fan_out, device=self.device)]

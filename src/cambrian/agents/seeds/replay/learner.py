@@ -6,6 +6,7 @@ Chaudhry et al. 2019, arXiv:1902.10486; slots are chosen by Vitter's algorithm R
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -72,7 +73,7 @@ class Learner(Base):
     def _network(self) -> list[Tensor]:
         widths = [self.spec.inputs, self.knobs.hidden, self.knobs.hidden, self.spec.outputs]
         weights = []
-        for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+        for fan_in, fan_out in pairwise(widths):
             bound = fan_in**-0.5
             weight = torch.empty(fan_out, fan_in)
             weights += [weight.uniform_(-bound, bound, generator=self.generator)]

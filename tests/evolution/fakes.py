@@ -1,0 +1,81 @@
+"""A worker without sandbox or torch: scores are a function of the code, so runs take a moment.
+
+Everything else in these tests is real: the archive, the pipeline, recombination, the lineage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import numpy as np
+
+from cambrian.evaluators.benchmarks import benchmark
+from cambrian.evaluators.job import Evaluation, Unit
+from cambrian.evolution.workers import Ask, Worker
+
+
+def quality(files: Mapping[str, str]) -> float:
+    """A landscape on which evolution can climb: more parts are better, with a texture of hash."""
+    parts = sum(path.startswith("parts/") for path in files)
+    digest = hashlib.sha256("".join(sorted(files.values())).encode()).digest()
+    return 0.2 + 0.12 * min(parts, 5) + 0.1 * digest[0] / 255
+
+
+class InstantWorker(Worker):
+    """Judges at once. `before` may sleep or raise, to shake up the order of things."""
+
+    def __init__(self, log: Path, before: Callable[[str], float] | None = None) -> None:
+        super().__init__("none", log)
+        self.before = before
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        for unit in units:
+            await anyio.sleep(self.before(agent_id) if self.before else 0)
+            yield judged(files, unit)
+
+    async def improve(
+        self, files: Mapping[str, str], evidence: Mapping[str, Any], ask: Ask
+    ) -> dict[str, Any]:
+        await ask([{"role": "user", "content": "?"}])
+        return {
+            "title": "t",
+            "hypothesis": "h",
+            "files": {"NOTES.md": "changed"},
+            "blocks": [],
+            "predicted_gain": 0.1,
+            "confidence": 0.5,
+        }
+
+    async def close(self, *, now: bool = False) -> None:
+        return
+
+
+def judged(files: Mapping[str, str], unit: Unit) -> Evaluation:
+    version = benchmark(unit.benchmark).version
+    if "raise" in files.get("NOTES.md", ""):
+        return Evaluation(unit, "failed", version, cause="exception", reason="it was asked to")
+    digest = hashlib.sha256(f"{sorted(files.values())}{unit}".encode()).digest()
+    score = quality(files) + 0.02 * (digest[0] / 255 - 0.5)
+    metrics = {"min_accuracy": digest[1] / 255, "forgetting": digest[2] / 1000}
+    curves = {"probe_accuracy": np.array([score, score], dtype=np.float32)}
+    return Evaluation(
+        unit,
+        "scored",
+        version,
+        score=score,
+        raw=score,
+        metrics=metrics,
+        curves=curves,
+        flops=10**9,
+        state_bytes=10**6,
+        provenance={"backend": "none"},
+    )
+
+
+__all__ = ["InstantWorker", "judged", "quality"]

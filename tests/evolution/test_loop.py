@@ -1,0 +1,210 @@
+"""The loop's promises: one seed one tree, nothing lost to a kill, every outcome recorded."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+import anyio
+import pytest
+from tests.evolution.fakes import InstantWorker
+from tests.evolution.instant_run import BENCHMARKS, grow, picture
+
+from cambrian.agents.tree import SourceTree
+from cambrian.archive import Archive
+from cambrian.archive.check import check
+from cambrian.daemon.supervisor import prepare
+from cambrian.errors import SandboxBroken
+from cambrian.evaluators.job import Evaluation, Unit
+from cambrian.evolution.loop import Loop
+from cambrian.evolution.settings import LAG, Settings
+
+ROOT = Path(__file__).parents[2]
+PROPOSALS = 14
+
+
+def settings(**changes: object) -> Settings:
+    given = {"seed": 3, "proposals": PROPOSALS, "workers": 2, "benchmarks": BENCHMARKS}
+    return Settings(**(given | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("run") / "archive"
+    grow(path, settings())
+    return path
+
+
+def run_with(path: Path, worker: type[InstantWorker], **changes: object) -> Loop:
+    with Archive.open_or_create(path) as archive, archive.lock():
+        prepare(archive)
+        given = settings(**changes)
+        row = archive.runs.start(given.seed, given.to_json(), given.proposals or 0)
+        loop = Loop(archive, row, given, lambda _: None, path / "logs", worker)
+        try:
+            archive.runs.end(row.id, anyio.run(loop.run))
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+        return loop
+
+
+def test_a_run_ends_with_every_proposal_decided(undisturbed: Path) -> None:
+    found = picture(undisturbed)
+    assert len(found["proposals"]) == PROPOSALS
+    assert {p["state"] for p in found["proposals"]} <= {"admitted", "rejected", "duplicate"}
+    assert found["counts"]["admitted"] > 0
+
+
+def test_the_archive_is_consistent_and_the_lineage_equal_to_it(undisturbed: Path) -> None:
+    with Archive.open(undisturbed) as archive:
+        assert check(archive, identity=lambda files: SourceTree(files).identity) == []
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_the_same_seed_gives_the_same_tree_with_any_number_of_workers(
+    undisturbed: Path, tmp_path: Path, workers: int
+) -> None:
+    grow(tmp_path / "archive", settings(workers=workers), jitter_s=0.01)
+    assert picture(tmp_path / "archive") == picture(undisturbed)
+
+
+def test_another_seed_gives_another_tree(undisturbed: Path, tmp_path: Path) -> None:
+    grow(tmp_path / "archive", settings(seed=4))
+    assert picture(tmp_path / "archive")["agents"] != picture(undisturbed)["agents"]
+
+
+def test_a_proposal_sees_nothing_that_was_decided_within_the_lag(undisturbed: Path) -> None:
+    with Archive.open(undisturbed, read_only=True) as archive:
+        for proposal in archive.proposals.select():
+            assert proposal.seen_through == max(-1, proposal.idx - LAG)
+            for parent in proposal.parents:
+                index = archive.agents.get(parent).proposal_index
+                assert index is None or index <= proposal.seen_through
+
+
+def test_kill_9_at_random_moments_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
+    home, chance = tmp_path / "archive", random.Random(5)
+    command = [sys.executable, str(ROOT / "tests/evolution/instant_run.py"), str(home)]
+    command += ["3", str(PROPOSALS), "2", "20"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    kills = 0
+    while kills < 10:
+        process = subprocess.Popen(command, env=environment, start_new_session=True)
+        time.sleep(chance.uniform(0.4, 3.0))
+        if process.poll() is not None:
+            break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert kills >= 3, "the run was over before it could be disturbed"
+    subprocess.run(command, env=environment, check=True, timeout=120)
+    assert picture(home) == picture(undisturbed)
+    with Archive.open(home) as archive:
+        assert check(archive, identity=lambda files: SourceTree(files).identity) == []
+
+
+def test_draining_stops_early_and_the_run_goes_on_later(undisturbed: Path, tmp_path: Path) -> None:
+    class Impatient(InstantWorker):
+        judged = 0
+
+        async def evaluate(
+            self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+        ) -> AsyncIterator[Evaluation]:
+            Impatient.judged += 1
+            if Impatient.judged == 16:
+                LOOPS[-1].stop = "drain"
+            async for one in super().evaluate(agent_id, files, units, device):
+                yield one
+
+    home = tmp_path / "archive"
+    with Archive.open_or_create(home) as archive, archive.lock():
+        prepare(archive)
+        row = archive.runs.start(3, settings().to_json(), PROPOSALS)
+        LOOPS.append(Loop(archive, row, settings(), lambda _: None, home / "logs", Impatient))
+        state = anyio.run(LOOPS[-1].run)
+        archive.runs.end(row.id, state)
+        assert state == "stopped"
+        assert archive.counts()["judged"] < PROPOSALS
+    grow(home, settings())
+    assert picture(home) == picture(undisturbed)
+
+
+LOOPS: list[Loop] = []
+
+
+class Flaky(InstantWorker):
+    """Breaks at the first attempt at every stage of every agent."""
+
+    tried: set[str] = set()  # noqa: RUF012
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        key = f"{agent_id}{[u.stage for u in units]}"
+        if "smoke" in key and key not in Flaky.tried:
+            Flaky.tried.add(key)
+            raise SandboxBroken("the machine had a bad day")
+        async for one in super().evaluate(agent_id, files, units, device):
+            yield one
+
+
+def test_what_breaks_on_our_side_is_tried_again_and_costs_the_agent_nothing(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cambrian.evolution.loop.BACK_OFF_S", 0.0)
+    run_with(tmp_path / "archive", Flaky)
+    assert picture(tmp_path / "archive") == picture(undisturbed)
+
+
+class Broken(InstantWorker):
+    """Never gets a variant to run."""
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        if units and units[0].stage == "smoke":
+            raise SandboxBroken("no room")
+        async for one in super().evaluate(agent_id, files, units, device):
+            yield one
+
+
+def test_a_variant_on_which_the_sandbox_keeps_breaking_is_parked_not_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cambrian.evolution.loop.BACK_OFF_S", 0.0)
+    run_with(tmp_path / "archive", Broken, proposals=2)
+    with Archive.open(tmp_path / "archive", read_only=True) as archive:
+        counts = archive.counts()
+        assert (counts["parked"], counts["judged"], counts["failed_smoke"]) == (2, 0, 0)
+        assert "no room" in str(archive.proposals.at(0).reason)  # type: ignore[union-attr]
+
+
+def test_free_order_judges_everything_too(tmp_path: Path) -> None:
+    run_with(tmp_path / "archive", InstantWorker, order="free", workers=4)
+    found = picture(tmp_path / "archive")
+    assert found["counts"]["proposals"] == PROPOSALS
+    assert all(p["state"] in ("admitted", "rejected", "duplicate") for p in found["proposals"])
+
+
+def test_the_control_draws_its_parents_from_the_seeds_only(tmp_path: Path) -> None:
+    run_with(tmp_path / "archive", InstantWorker, random_control=True, proposals=None, judged=6)
+    with Archive.open(tmp_path / "archive", read_only=True) as archive:
+        assert archive.counts()["judged"] >= 6
+        seeds = {seed.id for seed in archive.agents.seeds()}
+        assert all(set(p.parents) <= seeds for p in archive.proposals.select())
+
+
+def test_sealed_results_are_kept_apart_and_belong_to_seeds_and_champion(undisturbed: Path) -> None:
+    with Archive.open(undisturbed, read_only=True) as archive:
+        champion = archive.champion()
+        assert champion is not None
+        seeds = {seed.id for seed in archive.agents.seeds()}
+        assert set(archive.evaluations.sealed_agents()) == seeds | {champion.id}
+        stages = {row.stage for row in archive.evaluations.of(champion.id)}
+        assert "sealed" not in stages

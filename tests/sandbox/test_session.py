@@ -1,0 +1,238 @@
+"""What a session promises on every backend, with or without walls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cambrian.errors import SandboxBroken, UsageError
+from cambrian.sandbox import launch
+from cambrian.sandbox.channel import Stream
+from cambrian.sandbox.failures import LearnerFailed
+from cambrian.sandbox.limits import Limits
+from cambrian.sandbox.plain import PlainProcess
+from cambrian.sandbox.session import Session, SessionPool
+
+SMALL = Stream("classification", (2,), 2)
+
+COUNTING = """
+class Learner:
+    seen = 0
+    def __init__(self, spec, *, seed, device="cpu"): self.spec, self.seed = spec, seed
+    def observe(self, x, y, task=None): Learner.seen += len(x)
+    def task_boundary(self): Learner.seen += 1000
+    def predict(self, x, task=None):
+        import torch
+        return torch.full((len(x), self.spec.outputs), float(Learner.seen + self.seed))
+"""
+
+IMPROVER = """
+class Improver:
+    def improve(self, evidence, ask):
+        if evidence["do"] == "ask":
+            return {"title": ask([{"role": "user", "content": "how?"}]) + evidence["more"]}
+        if evidence["do"] == "forever":
+            while True: ask([{"role": "user", "content": "again?"}])
+        if evidence["do"] == "badly":
+            return ask([{"role": "god", "content": "?"}])
+        if evidence["do"] == "deep":
+            edit = {}
+            for _ in range(800): edit = {"a": edit}
+            return edit
+        return "no edit"
+"""
+
+
+def _job(lender: Any, learner: str) -> Session:
+    session: Session = lender.session()
+    session.install({"learner.py": learner})
+    return session
+
+
+def test_the_same_job_twice_in_a_session_gives_the_same_scores(anywhere: Any, honest: str) -> None:
+    first, second = anywhere.run(honest), anywhere.run(honest)
+    assert first.verdict == second.verdict == "scored"
+    assert first.score == second.score
+
+
+def test_a_learner_sees_each_row_once_and_nothing_of_the_last_job(anywhere: Any) -> None:
+    session = _job(anywhere, COUNTING)
+    x = np.zeros((10, 2), np.float32)
+    for _ in range(2):
+        with session.job() as channel:
+            channel.start(SMALL, seed=3)
+            channel.publish("a", {"x": x, "y": np.zeros(10, np.int64), "order": np.arange(10)})
+            channel.publish("b", {"x": x[:4]})
+            seen = [float(s[0, 0]) for s in channel.span("a", 0, 10, 3, probe="b", probe_every=2)]
+            assert seen == [6 + 3, 10 + 3]
+            channel.boundary()
+            assert channel.predict_file("b")[0, 0] == 1010 + 3
+            channel.predict(x[:2])
+            channel.reveal(np.zeros(2, np.int64))
+            assert channel.predict(x[:1])[0, 0] == 1012 + 3
+            cost = channel.finish()
+        assert cost.flops == 0
+        assert not session.spent
+
+
+def test_a_report_says_how_a_job_ended_and_what_it_took(anywhere: Any) -> None:
+    session = _job(anywhere, "print('hello \\x1b[2J')\n" + COUNTING)
+    with session.job() as channel:
+        channel.start(SMALL, seed=0)
+    report = session.report
+    assert report is not None
+    assert (report.exit, report.clean) == (0, True)
+    assert report.output == "hello \\x1b[2J\n"
+    assert report.wall_s > 0
+    assert report.cpu_s >= 0
+    assert report.peak_bytes > 1 << 20
+
+
+def test_provenance_names_backend_and_torch(anywhere: Any) -> None:
+    named = anywhere.session().provenance()
+    assert named["backend"] == anywhere.backend.name
+    assert named["isolation"] == anywhere.backend.isolation
+    assert named["torch"][0].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        ("torch.zeros(len(x) + 1, 2)", "protocol"),
+        ("torch.zeros(len(x), 2) / 0", "nonfinite"),
+        ("1 / 0", "exception"),
+        ("__import__('os')._exit(3)", "crash"),
+        ("__import__('time').sleep(60)", "timeout"),
+    ],
+)
+def test_a_failed_job_is_the_agents_and_spends_the_session(
+    anywhere: Any, answer: str, cause: str
+) -> None:
+    body = f"import torch\n{COUNTING}    def predict(self, x, task=None): return {answer}\n"
+    session = _job(anywhere, body)
+    with pytest.raises(LearnerFailed) as failed, session.job() as channel:
+        channel.start(SMALL, seed=0)
+        channel.predict(np.zeros((3, 2), np.float32))
+    assert failed.value.cause == cause
+    assert session.spent
+    with pytest.raises(SandboxBroken, match="spent"), session.job():
+        pass
+
+
+def test_an_agent_that_does_not_parse_fails_with_its_trace(anywhere: Any) -> None:
+    session = _job(anywhere, "class Learner(")
+    with pytest.raises(LearnerFailed, match="SyntaxError") as failed, session.job() as channel:
+        channel.start(SMALL, seed=0)
+    assert failed.value.cause == "exception"
+    assert "learner.py" in failed.value.trace
+
+
+def test_an_improver_asks_through_the_host_and_returns_an_edit(anywhere: Any) -> None:
+    session: Session = anywhere.session()
+    session.install({"improver.py": IMPROVER})
+    asked: list[Any] = []
+
+    def ask(messages: list[dict[str, str]]) -> str:
+        asked.extend(messages)
+        return "so"
+
+    with session.job("improver") as channel:
+        assert channel.improve({"do": "ask", "more": "!"}, ask) == {"title": "so!"}
+        assert channel.improve({"do": "deep"}, ask)["a"]
+    assert asked == [{"role": "user", "content": "how?"}]
+    assert not session.spent
+
+
+@pytest.mark.parametrize(
+    ("what", "cause"), [("forever", "limit"), ("badly", "protocol"), ("nothing", "protocol")]
+)
+def test_an_improver_that_asks_nonsense_fails(anywhere: Any, what: str, cause: str) -> None:
+    session: Session = anywhere.session()
+    session.install({"improver.py": IMPROVER})
+    with pytest.raises(LearnerFailed) as failed, session.job("improver") as channel:
+        channel.improve({"do": what}, lambda _: "on")
+    assert failed.value.cause == cause
+    assert session.spent
+
+
+def test_what_the_host_raises_inside_a_job_comes_out_and_spends_the_session(anywhere: Any) -> None:
+    session: Session = anywhere.session()
+    session.install({"improver.py": IMPROVER})
+
+    def refuse(_: object) -> str:
+        raise RuntimeError("over the budget")
+
+    with pytest.raises(RuntimeError, match="budget"), session.job("improver") as channel:
+        channel.improve({"do": "ask"}, refuse)
+    assert session.spent
+
+
+@pytest.mark.parametrize("path", ["../learner.py", "/learner.py", "parts/../../x.py"])
+def test_no_path_leads_out_of_an_agents_tree(anywhere: Any, path: str) -> None:
+    with pytest.raises(UsageError, match="relative"):
+        anywhere.session().install({path: ""})
+
+
+def test_published_files_are_gone_after_the_job(anywhere: Any) -> None:
+    session = _job(anywhere, COUNTING)
+    with session.job() as channel:
+        channel.start(SMALL, seed=0)
+        channel.publish("a", {"x": np.zeros((4, 2), np.float32)})
+        assert list((channel.share / "data").iterdir())
+    assert not list((channel.share / "data").iterdir())
+    assert not list(channel.share.glob("*.sock")), "no socket listens between jobs"
+
+
+def test_closing_twice_is_once(anywhere: Any) -> None:
+    session = Session(anywhere.backend, anywhere.pool.limits)
+    session.close()
+    session.close()
+    assert session.spent
+    assert not session._folder.exists()
+
+
+class Deaf:
+    """A backend whose process never connects."""
+
+    name = "deaf"
+    isolation = "none"
+
+    def __init__(self, script: str) -> None:
+        self.script = script
+
+    def launch(self, share: Path, limits: Limits) -> PlainProcess:
+        process = PlainProcess(share)
+        process.kill()
+        process._said = open("/dev/null", "rb")
+        process._process = launch.start(
+            ["/bin/sh", "-c", self.script], output=process._said, env={}
+        )
+        return process
+
+    def provenance(self) -> Mapping[str, str]:
+        return {}
+
+    def reap(self) -> int:
+        return 0
+
+
+def test_a_sandbox_that_ends_at_its_start_is_broken_at_once() -> None:
+    with pytest.raises(SandboxBroken, match="ended"):
+        Session(Deaf("exit 1"), Limits(start_s=20))
+
+
+def test_a_sandbox_that_does_not_get_ready_is_broken_in_time() -> None:
+    with pytest.raises(SandboxBroken, match="in time"):
+        Session(Deaf("sleep 30"), Limits(start_s=0.5))
+
+
+def test_a_pool_hands_on_why_no_session_could_be_opened() -> None:
+    pool = SessionPool(Deaf("exit 1"), Limits(start_s=20))
+    pool.prepare()
+    with pytest.raises(SandboxBroken, match="ended"):
+        pool.acquire()
+    pool.close()
