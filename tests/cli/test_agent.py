@@ -16,9 +16,7 @@ from .conftest import HOSTILE, Cli, Grown, learner
 ReadJson = Callable[..., Any]
 
 
-def test_the_list_holds_members_and_with_all_every_agent(
-    read_json: ReadJson, grown: Grown
-) -> None:
+def test_the_list_holds_members_and_with_all_every_agent(read_json: ReadJson, grown: Grown) -> None:
     members = read_json("agent", "list")
     everyone = read_json("agent", "list", "--all", "--limit", "0")
 

@@ -143,6 +143,14 @@ def walled(request: pytest.FixtureRequest) -> Iterator[Lender]:
     yield from _lent(request)
 
 
+@pytest.fixture(scope="session")
+def plain() -> Iterator[Lender]:
+    """For what the host's side alone decides."""
+    lender = Lender(PlainBackend())
+    yield lender
+    lender.close()
+
+
 def _lent(request: pytest.FixtureRequest) -> Iterator[Lender]:
     lender = Lender(MAKERS[str(request.param)]())
     yield lender

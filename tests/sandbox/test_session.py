@@ -1,4 +1,4 @@
-"""What a session promises on every backend, with or without walls."""
+"""What a session promises: on every backend, and where the host's side decides, on the quickest."""
 
 from __future__ import annotations
 
@@ -110,10 +110,10 @@ def test_provenance_names_backend_and_torch(anywhere: Any) -> None:
     ],
 )
 def test_a_failed_job_is_the_agents_and_spends_the_session(
-    anywhere: Any, answer: str, cause: str
+    plain: Any, answer: str, cause: str
 ) -> None:
     body = f"import torch\n{COUNTING}    def predict(self, x, task=None): return {answer}\n"
-    session = _job(anywhere, body)
+    session = _job(plain, body)
     with pytest.raises(LearnerFailed) as failed, session.job() as channel:
         channel.start(SMALL, seed=0)
         channel.predict(np.zeros((3, 2), np.float32))
@@ -123,8 +123,8 @@ def test_a_failed_job_is_the_agents_and_spends_the_session(
         pass
 
 
-def test_an_agent_that_does_not_parse_fails_with_its_trace(anywhere: Any) -> None:
-    session = _job(anywhere, "class Learner(")
+def test_an_agent_that_does_not_parse_fails_with_its_trace(plain: Any) -> None:
+    session = _job(plain, "class Learner(")
     with pytest.raises(LearnerFailed, match="SyntaxError") as failed, session.job() as channel:
         channel.start(SMALL, seed=0)
     assert failed.value.cause == "exception"
@@ -150,8 +150,8 @@ def test_an_improver_asks_through_the_host_and_returns_an_edit(anywhere: Any) ->
 @pytest.mark.parametrize(
     ("what", "cause"), [("forever", "limit"), ("badly", "protocol"), ("nothing", "protocol")]
 )
-def test_an_improver_that_asks_nonsense_fails(anywhere: Any, what: str, cause: str) -> None:
-    session: Session = anywhere.session()
+def test_an_improver_that_asks_nonsense_fails(plain: Any, what: str, cause: str) -> None:
+    session: Session = plain.session()
     session.install({"improver.py": IMPROVER})
     with pytest.raises(LearnerFailed) as failed, session.job("improver") as channel:
         channel.improve({"do": what}, lambda _: "on")
@@ -159,8 +159,8 @@ def test_an_improver_that_asks_nonsense_fails(anywhere: Any, what: str, cause: s
     assert session.spent
 
 
-def test_what_the_host_raises_inside_a_job_comes_out_and_spends_the_session(anywhere: Any) -> None:
-    session: Session = anywhere.session()
+def test_what_the_host_raises_inside_a_job_comes_out_and_spends_the_session(plain: Any) -> None:
+    session: Session = plain.session()
     session.install({"improver.py": IMPROVER})
 
     def refuse(_: object) -> str:
@@ -172,9 +172,9 @@ def test_what_the_host_raises_inside_a_job_comes_out_and_spends_the_session(anyw
 
 
 @pytest.mark.parametrize("path", ["../learner.py", "/learner.py", "parts/../../x.py"])
-def test_no_path_leads_out_of_an_agents_tree(anywhere: Any, path: str) -> None:
+def test_no_path_leads_out_of_an_agents_tree(plain: Any, path: str) -> None:
     with pytest.raises(UsageError, match="relative"):
-        anywhere.session().install({path: ""})
+        plain.session().install({path: ""})
 
 
 def test_published_files_are_gone_after_the_job(anywhere: Any) -> None:
@@ -187,8 +187,8 @@ def test_published_files_are_gone_after_the_job(anywhere: Any) -> None:
     assert not list(channel.share.glob("*.sock")), "no socket listens between jobs"
 
 
-def test_closing_twice_is_once(anywhere: Any) -> None:
-    session = Session(anywhere.backend, anywhere.pool.limits)
+def test_closing_twice_is_once(plain: Any) -> None:
+    session = Session(plain.backend, plain.pool.limits)
     session.close()
     session.close()
     assert session.spent
@@ -207,7 +207,7 @@ class Deaf:
     def launch(self, share: Path, limits: Limits) -> PlainProcess:
         process = PlainProcess(share)
         process.kill()
-        process._said = open("/dev/null", "rb")
+        process._said = Path("/dev/null").open("rb")
         process._process = launch.start(
             ["/bin/sh", "-c", self.script], output=process._said, env={}
         )

@@ -1,7 +1,8 @@
 """Code, not weights: no literal of an agent may hold more than 4 KiB.
 
 Counted are the constants of one expression of literals: a string with what it is joined or added
-to, a list, a call's arguments, however they are nested. Comments and docstrings are held to the same.
+to, a list, a call's arguments, however they are nested. Comments and docstrings
+are held to the same.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from cambrian.errors import InvalidAgent
 
-MAX_NESTING = 200
+MAX_NESTING = 100
 
 
 def parse(path: str, text: str) -> ast.Module:

@@ -173,7 +173,7 @@ def _check_path(path: str) -> None:
             "lower-case letters, digits and underscores"
         )
     if path.removeprefix("parts/").removesuffix(".py") in _RESERVED:
-        raise InvalidAgent(f"{shown}: that name is taken; choose another for the part")
+        raise InvalidAgent(f"{shown}: expected a name that is not taken already for a part")
 
 
 def _check_text(path: str, text: str) -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import unicodedata
 
 _KEPT = "\n\t"
-# Cc: control characters, escape sequences among them; Cf: bidirectional overrides, zero-width and
-# invisible ones; Cs, Co, Cn: lone surrogates, private use, unassigned; Zl, Zp: line separators.
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def neutralise(text: str) -> str:
@@ -21,6 +18,8 @@ def neutralise(text: str) -> str:
 
 
 def _shown(character: str) -> str:
-    if character in _KEPT or unicodedata.category(character) not in _HIDDEN:
+    if character.isprintable() or character in _KEPT:
         return character
+    if unicodedata.category(character) == "Zs":
+        return " "  # one of the many spaces
     return ascii(character)[1:-1]

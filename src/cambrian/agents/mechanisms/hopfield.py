@@ -1,7 +1,8 @@
 """A modern Hopfield memory as a second head: stored keys vote with their labels.
 
 Ramsauer et al. 2021, "Hopfield Networks is All You Need", eq. 3: the retrieved label of a query q
-is Y softmax(beta K^T q). Keys are first in, first out per class, so that the memory follows a drift.
+is Y softmax(beta K^T q). Keys are first in, first out per class, so that the memory follows
+a drift.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Goldberger and Ben-Reuven 2017, "Training Deep Neural-Networks Using a Noise Adaptation Layer":
 between the network's latent classes and the labels stands a table of how often each class got each
-label. Here the table follows the latest labels and is read as a permutation: two classes swap names when
-each lately carries the other's, while the rest of the stream is still understood. The network, the
-memories and the other heads learn latent classes, so that a swap costs them nothing.
+label. Here the table follows the latest labels and is read as a permutation: two classes swap names
+when each lately carries the other's, while the rest of the stream is still understood. The network,
+the memories and the other heads learn latent classes, so that a swap costs them nothing.
 """
 
 from __future__ import annotations

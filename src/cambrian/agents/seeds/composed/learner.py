@@ -129,7 +129,7 @@ class Learner(Base):
             scores = combine[-1](self, votes)
             return scores
         shares = [part.weight for part in self.parts if hasattr(part, "vote")]
-        mixed = max(0.0, 1.0 - sum(shares)) * votes[0]
+        mixed: Tensor = max(0.0, 1.0 - sum(shares)) * votes[0]
         for share, vote in zip(shares, votes[1:], strict=True):
             mixed = mixed + share * vote
         return mixed.log_softmax(1)

@@ -1,0 +1,251 @@
+"""The `model` rewriter: through the broker, against real HTTP servers, well-behaved and hostile."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from tests.evolution.endpoint import Reply, endpoint
+from tests.evolution.fakes import InstantWorker
+from tests.evolution.instant_run import BENCHMARKS
+
+from cambrian.agents.seeds import load_seed
+from cambrian.archive import Archive
+from cambrian.daemon import supervisor
+from cambrian.errors import UsageError
+from cambrian.evolution.broker import OpenAIModel
+from cambrian.evolution.loop import Loop
+from cambrian.evolution.settings import Settings
+from cambrian.evolution.workers import Ask, AskRefused, Worker
+
+QUESTION = [{"role": "user", "content": "hello"}]
+
+ANSWER = """\
+TITLE: Use streaming discriminant analysis on frozen features
+HYPOTHESIS: Class means on fixed features cannot forget.
+PREDICTED GAIN: 0.2
+CONFIDENCE: 0.7
+
+### FILE learner.py
+```python
+{code}
+```
+"""
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    def to(url: str) -> None:
+        monkeypatch.setenv("OPENAI_API_KEY", "a-secret")
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+
+    return to
+
+
+def ask(**options: Any) -> str:
+    return OpenAIModel("scripted", retries=0, **options).answer(QUESTION).text
+
+
+def test_a_well_behaved_endpoint_is_asked_and_counted(connect: Callable[[str], None]) -> None:
+    with endpoint(lambda _: Reply.saying("hi")) as server:
+        connect(server.url)
+        answer = OpenAIModel("scripted", retries=0).answer(QUESTION)
+    assert (answer.text, answer.prompt_tokens, answer.completion_tokens) == ("hi", 11, 7)
+    assert server.requests[0]["model"] == "scripted"
+    assert server.requests[0]["messages"] == QUESTION
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply.of({"error": {"message": "bad key"}}, 401), "said 401"),
+        (Reply.of({"error": {"message": "slow down"}}, 429), "said 429"),
+        (Reply.of({"error": {"message": "oops"}}, 500), "said 500"),
+        (Reply(200, b"<html>not json</html>"), "endpoint"),
+        (Reply(200, b"{"), "endpoint"),
+        (Reply.of({}), "without text"),
+        (Reply.of([]), "endpoint"),
+        (Reply.of({"choices": []}), "without text"),
+        (Reply.of({"choices": [{"message": {"content": None}}]}), "without text"),
+        (Reply.of({"choices": [{"message": {"content": {"a": 1}}}]}), "without text"),
+        (Reply.of({"choices": "abc"}), "without text"),
+        (Reply(hang_up=True), "does not answer"),
+    ],
+    ids=[
+        "401",
+        "429",
+        "500",
+        "html",
+        "torn",
+        "empty",
+        "list",
+        "none",
+        "null",
+        "dict",
+        "str",
+        "eof",
+    ],
+)
+def test_every_bad_answer_is_refused_with_a_reason(
+    connect: Callable[[str], None], reply: Reply, said: str
+) -> None:
+    with endpoint(lambda _: reply) as server:
+        connect(server.url)
+        with pytest.raises(AskRefused, match=said) as refusal:
+            ask()
+    assert "a-secret" not in str(refusal.value)
+
+
+def test_an_endpoint_that_is_down_is_refused_with_its_address(
+    connect: Callable[[str], None],
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    connect(f"http://127.0.0.1:{port}/v1")
+    with pytest.raises(AskRefused, match=f"127.0.0.1:{port}.*does not answer"):
+        ask()
+
+
+def test_without_a_key_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(UsageError, match="OPENAI_API_KEY is not set"):
+        OpenAIModel("any")
+
+
+class Asking(InstantWorker):
+    """Judges at once, but really asks: the improver's answer is the model's text as a note."""
+
+    async def improve(
+        self, files: Mapping[str, str], evidence: Mapping[str, Any], ask: Ask
+    ) -> dict[str, Any]:
+        text = await ask([{"role": "user", "content": evidence["rules"][:20]}])
+        edit = await super().improve(files, evidence, _silent)
+        return edit | {"files": {"NOTES.md": text}}
+
+
+async def _silent(_: list[dict[str, str]]) -> str:
+    return ""
+
+
+def run_model(home: Path, proposals: int, worker: type[Worker] = Asking, **changes: Any) -> None:
+    settings = Settings(
+        rewriter="model", model="scripted", proposals=proposals, benchmarks=BENCHMARKS, **changes
+    )
+    with Archive.open_or_create(home) as archive, archive.lock():
+        supervisor.prepare(archive)
+        row = archive.runs.current() or archive.runs.start(0, settings.to_json(), proposals)
+        hire = functools.partial(worker) if worker is Asking else worker
+        loop = Loop(archive, row, settings, lambda _: None, home / "logs", hire)  # type: ignore[arg-type]
+        archive.runs.end(row.id, anyio.run(loop.run))
+
+
+def numbered() -> Callable[[dict[str, Any]], Reply]:
+    count = iter(range(1000))
+    return lambda _: Reply.saying(f"note {next(count)}")
+
+
+def test_spend_is_recorded_per_answer(connect: Callable[[str], None], tmp_path: Path) -> None:
+    with endpoint(numbered()) as server:
+        connect(server.url)
+        run_model(tmp_path / "a", 4)
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        spent = archive.ledger.total()
+        judged = [p for p in archive.proposals.select() if p.state in ("admitted", "rejected")]
+    assert len(judged) == 4
+    assert (spent.calls, spent.prompt_tokens, spent.completion_tokens) == (4, 44, 28)
+    assert len(server.requests) == 4
+
+
+def test_the_token_budget_is_a_hard_stop(connect: Callable[[str], None], tmp_path: Path) -> None:
+    with endpoint(numbered()) as server:
+        connect(server.url)
+        run_model(tmp_path / "a", 6, tokens=30, workers=1)
+    assert len(server.requests) == 2  # 18 tokens, then 36: no third question
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        refused = [p for p in archive.proposals.select() if p.state == "invalid"]
+    assert len(refused) == 4
+    assert all("budget of 30 tokens is spent" in str(p.reason) for p in refused)
+
+
+@pytest.mark.parametrize("status", [401, 429, 500])
+def test_a_failing_endpoint_is_recorded_and_the_loop_goes_on(
+    connect: Callable[[str], None], tmp_path: Path, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cambrian.evolution.broker.RETRIES", 0)
+    with endpoint(lambda _: Reply.of({"error": {"message": "no"}}, status)) as server:
+        connect(server.url)
+        run_model(tmp_path / "a", 3)
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        proposals = archive.proposals.select()
+        assert [p.state for p in proposals] == ["invalid"] * 3
+        assert all(f"said {status}" in str(p.reason) for p in proposals)
+        assert archive.counts()["judged"] == 0
+
+
+def test_answers_that_were_paid_for_are_replayed_after_a_restart(
+    connect: Callable[[str], None], tmp_path: Path
+) -> None:
+    """The answer is recorded before anything is done with it; a kill in between costs nothing."""
+
+    class Killed(BaseException):
+        pass
+
+    class Dies(Asking):
+        async def improve(
+            self, files: Mapping[str, str], evidence: Mapping[str, Any], ask: Ask
+        ) -> dict[str, Any]:
+            await super().improve(files, evidence, ask)
+            raise Killed
+
+    with endpoint(numbered()) as server:
+        connect(server.url)
+        with pytest.raises(BaseExceptionGroup):
+            run_model(tmp_path / "a", 1, Dies)
+        assert len(server.requests) == 1
+        run_model(tmp_path / "a", 1)
+    assert len(server.requests) == 1
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        assert archive.ledger.total().calls == 1
+        assert archive.proposals.at(0).agent_id is not None  # type: ignore[union-attr]
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_a_models_edit_is_made_in_a_sandbox_judged_in_another_and_admitted(
+    connect: Callable[[str], None], tmp_path: Path
+) -> None:
+    """All of it for real: the improver asks from its sandbox, the edit is checked and applied on
+    the host, the new learner is judged in a container, and admitted."""
+    code = load_seed("random_features")["learner.py"].replace("1000", "900", 1)
+    code = "# written by a model\n" + code
+    with endpoint(lambda _: Reply.saying(ANSWER.format(code=code))) as server:
+        connect(server.url)
+        settings = Settings(
+            seed=1,
+            rewriter="model",
+            model="scripted",
+            proposals=1,
+            benchmarks=("split-mnist",),
+            sandbox="docker",
+        )
+        lines: list[str] = []
+        ending = supervisor.run(tmp_path / "a", settings, lines.append)
+    assert ending.state == "finished"
+    assert "a-secret" not in str(server.requests)
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        proposal = archive.proposals.at(0)
+        assert proposal is not None and proposal.agent_id is not None, lines
+        assert proposal.state == "admitted", (proposal.reason, lines)
+        agent = archive.agents.get(proposal.agent_id)
+        assert agent.title == "Use streaming discriminant analysis on frozen features"
+        assert archive.agents.files(agent.id)["learner.py"].startswith("# written by a model")
+        gates = {gate.gate: gate.verdict for gate in archive.gates(agent_id=agent.id)}
+        assert gates["improver"] == "pass"
+        assert archive.evaluations.of(agent.id, "full")[0].backend == "docker"
+        assert archive.evaluations.sealed_agents()

@@ -1,0 +1,166 @@
+"""Whose things are whose, and that the dead leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cambrian
+from cambrian.sandbox import cgroups, owner
+from cambrian.sandbox.docker import OWNER_LABEL, engine
+from cambrian.sandbox.owner import Owner
+
+SOURCE = str(Path(cambrian.__file__).parent.parent)
+
+HOLDER = """
+import sys, time
+from cambrian.sandbox import backends
+from cambrian.sandbox.session import Session
+session = Session(backends.choose(sys.argv[1], lambda _: None))
+session.install({"learner.py": "import time\\nwhile True: pass"})
+from cambrian.sandbox.channel import Stream
+print(session._folder, flush=True)
+with session.job() as channel:
+    channel.start(Stream("classification", (2,), 2), 0)
+"""
+
+
+def _eventually(true: Callable[[], bool], within_s: float = 15.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if true():
+            return True
+        time.sleep(0.1)
+    return true()
+
+
+def test_an_owner_is_read_back_from_its_text_and_its_name() -> None:
+    mine = owner.me()
+    assert Owner.parse(str(mine)) == Owner.parse(mine.slug) == mine
+    assert owner.of_name(f"{owner.PREFIX}{mine.slug}-abcd") == mine
+    assert not mine.dead()
+
+
+@pytest.mark.parametrize("text", ["", "1:2", "a:b:c:d", "1:2:boot:x", "1:2:boot:3:4"])
+def test_nonsense_is_nobody(text: str) -> None:
+    assert Owner.parse(text) is None
+    assert owner.of_name("cambrian-" + text) is None
+    assert owner.of_name("other-" + owner.me().slug) is None
+
+
+def test_a_reused_process_id_is_another_owner_and_unsure_means_alive() -> None:
+    mine = owner.me()
+    assert replace(mine, start=mine.start - 1).dead(), "the id has been used again"
+    assert replace(mine, boot="0" * 12).dead(), "the machine has been restarted"
+    assert not replace(mine, pid=2**22, namespace=1).dead(), "it may live in another namespace"
+    child = subprocess.Popen(["/bin/true"])
+    child.wait()
+    assert replace(mine, pid=child.pid).dead()
+
+
+def test_reaping_takes_the_folders_of_the_dead_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    mine = owner.folder()
+    gone = tmp_path / f"cambrian-{replace(owner.me(), start=1).slug}-x"
+    gone.mkdir()
+    (gone / "file").write_text("")
+    other = tmp_path / "cambrian-notes-of-somebody-on-things"
+    other.mkdir()
+    (tmp_path / f"cambrian-{replace(owner.me(), start=1).slug}-y").symlink_to(other)
+    assert owner.reap_folders() == 1
+    assert not gone.exists()
+    assert mine.exists()
+    assert other.exists()
+
+
+def _containers(of: str) -> list[str]:
+    with engine() as client:
+        found = client.containers(all=True, filters={"label": OWNER_LABEL})
+    return [each["Id"] for each in found if each["Labels"][OWNER_LABEL].startswith(f"{of}:")]
+
+
+def _inside(folder: str) -> list[str]:
+    """Processes that have a session's sockets or files on their command line or mounts."""
+    found = []
+    for place in Path("/proc").iterdir():
+        try:
+            mounts = (place / "mountinfo").read_text()
+        except OSError:
+            continue
+        if f"{folder.removeprefix('/tmp')}/s " in mounts and place.name != str(os.getpid()):
+            found.append(place.name)
+    return found
+
+
+def test_a_killed_owner_leaves_no_process_and_no_container(walled: Any) -> None:
+    """kill -9 in the middle of a job that never ends by itself."""
+    live = walled.session()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, walled.backend.name],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": SOURCE},
+    )
+    assert holder.stdout is not None
+    folder = holder.stdout.readline().strip()
+    assert _eventually(lambda: bool(_inside(folder))), "it runs"
+    if walled.backend.name == "docker":
+        assert _containers(str(holder.pid))
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    holder.stdout.close()
+    assert _eventually(lambda: not _inside(folder)), "no process is left"
+    assert _eventually(lambda: not _containers(str(holder.pid))), "no container is left"
+    assert Path(folder).exists()
+    assert walled.backend.reap() >= 1
+    assert not Path(folder).exists(), "no folder is left"
+    assert not _groups(holder.pid), "no control group is left"
+    with live.job("improver"):
+        pass
+    assert not live.spent, "the living lose nothing to the reaper"
+
+
+def _groups(pid: int) -> list[Path]:
+    root = cgroups.ROOT
+    return [*root.glob(f"*/cambrian/cambrian-{pid}-*"), *root.glob(f"cambrian/cambrian-{pid}-*")]
+
+
+def test_a_container_that_was_never_started_is_reaped(walled: Any) -> None:
+    if walled.backend.name != "docker":
+        assert walled.backend.reap() >= 0
+        return
+    gone = str(replace(owner.me(), start=1))
+    with engine() as client:
+        ours = client.create_container(walled.backend.image, labels={OWNER_LABEL: gone})["Id"]
+        other = client.create_container(walled.backend.image, labels={"some": "body"})["Id"]
+        try:
+            assert walled.backend.reap() >= 1
+            left = {each["Id"] for each in client.containers(all=True)}
+            assert ours not in left
+            assert other in left, "what is not labelled ours is not ours to remove"
+        finally:
+            client.remove_container(other)
+
+
+def test_a_closed_session_leaves_nothing(walled: Any) -> None:
+    session = walled.pool.acquire()
+    folder = session._folder
+    session.close()
+    assert not folder.exists()
+    assert not _inside(str(folder))
+    spare = int(walled._session is not None)
+    if walled.backend.name == "docker":
+        assert len(_containers(str(os.getpid()))) <= spare
+    else:
+        assert len({group.name for group in _groups(os.getpid())}) <= spare

@@ -1,0 +1,159 @@
+"""The system call filter, call by call, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+import pyseccomp
+import pytest
+
+from cambrian.sandbox import seccomp
+
+# Loads the program in file 3 as the kernel's filter, then says what each call returned.
+CALLER = """
+import ctypes, json, os, sys
+class Filter(ctypes.Structure):
+    _fields_ = [("count", ctypes.c_ushort), ("program", ctypes.c_char_p)]
+rules = open(3, "rb").read()
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(Filter(len(rules) // 8, rules)), 0, 0) == 0
+found = []
+for number, *arguments in json.loads(sys.argv[1]):
+    ctypes.set_errno(0)
+    result = libc.syscall(ctypes.c_long(number), *map(ctypes.c_ulong, arguments))
+    found.append(ctypes.get_errno() if result == -1 else 0)
+print(json.dumps(found))
+"""
+USES = """
+import os, select, signal, socket, subprocess, sys, tempfile, threading, time
+subprocess.run([sys.executable, "-c", "pass"], check=True)
+thread = threading.Thread(target=time.sleep, args=(0.01,)); thread.start(); thread.join()
+a, b = socket.socketpair(); a.send(b"x"); assert b.recv(1) == b"x"
+with tempfile.TemporaryDirectory() as folder:
+    open(folder + "/f", "w").write("x"); os.rename(folder + "/f", folder + "/g"); os.stat(folder)
+poll = select.epoll(); poll.register(a, select.EPOLLIN); poll.close()
+signal.setitimer(signal.ITIMER_REAL, 0)
+import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+os.nice(1); os.urandom(4)
+print("used")
+"""
+
+
+def _run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryFile() as rules:
+        rules.write(seccomp.program())
+        rules.seek(0)
+        opened = f"import os; os.dup2({rules.fileno()}, 3)\n"
+        return subprocess.run(
+            [sys.executable, "-c", opened + script, *arguments],
+            pass_fds=[rules.fileno()],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+
+def _under_filter(script: str, *arguments: str) -> str:
+    done = _run(script, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _errors(calls: list[list[int]]) -> list[int]:
+    found: list[int] = json.loads(_under_filter(CALLER, json.dumps(calls)))
+    return found
+
+
+def _number(name: str) -> int:
+    return int(pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name))
+
+
+def _allowed() -> dict[str, Any]:
+    return {name: group for group in seccomp.profile()["syscalls"] for name in group["names"]}
+
+
+def _known() -> dict[int, str]:
+    """Every call that this libseccomp has a name for."""
+    found: dict[int, str] = {}
+    for number in range(512):
+        try:
+            found[number] = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, number).decode()
+        except ValueError:
+            continue
+    return found
+
+
+def test_every_call_that_is_not_on_the_list_is_refused() -> None:
+    refused = {number: name for number, name in _known().items() if name not in _allowed()}
+    assert len(refused) > 120, "there is something to refuse"
+    errors = _errors([[number, 0, 0, 0, 0, 0, 0] for number in refused])
+    assert {
+        name: error for name, error in zip(refused.values(), errors, strict=True) if error != 1
+    } == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ptrace", "process_vm_readv", "process_vm_writev", "keyctl", "add_key", "request_key"),
+        *("io_uring_setup", "userfaultfd", "bpf", "perf_event_open", "mount", "umount2"),
+        *("fsopen", "move_mount", "pivot_root", "chroot", "setns", "unshare", "open_by_handle_at"),
+        *("shmget", "semget", "msgget", "mq_open", "memfd_create", "pidfd_getfd", "kcmp", "syslog"),
+        *("init_module", "kexec_load", "reboot", "swapon", "quotactl", "sync", "personality"),
+        *("sched_setscheduler", "ioprio_set", "process_madvise", "mknodat", "seccomp", "vmsplice"),
+    ],
+)
+def test_a_dangerous_call_is_not_on_the_list(name: str) -> None:
+    assert name not in _allowed()
+    assert _number(name) >= 0, "and it is a real one"
+
+
+def test_conditional_calls_pass_with_the_right_arguments_only() -> None:
+    calls = {
+        "inet socket": ([_number("socket"), 2, 1, 0], 1),
+        "netlink socket": ([_number("socket"), 16, 3, 0], 1),
+        "vsock socket": ([_number("socket"), 40, 1, 0], 1),
+        "local socket with a bit too many": ([_number("socket"), 1 | 1 << 32, 1, 0], 1),
+        "local socket": ([_number("socket"), 1, 1, 0], 0),
+        "clone of a user namespace": ([_number("clone"), 0x10000011, 0, 0, 0, 0], 1),
+        "clone of a network namespace": ([_number("clone"), 0x40000011, 0, 0, 0, 0], 1),
+        "clone to the parent": ([_number("clone"), 0x8011, 0, 0, 0, 0], 1),
+        "clone3": ([_number("clone3"), 0, 0], 38),
+        "limits of another": ([_number("prlimit64"), 1, 7, 0, 0], 1),
+        "limits of its own": ([_number("prlimit64"), 0, 7, 0, 0], 0),
+        "affinity of another": ([_number("sched_setaffinity"), 1, 0, 0], 1),
+        "priority of another": ([_number("setpriority"), 0, 1, 19], 1),
+        "priority of a user": ([_number("setpriority"), 2, 0, 19], 1),
+    }
+    errors = _errors([call for call, _ in calls.values()])
+    assert dict(zip(calls, errors, strict=True)) == {
+        name: want for name, (_, want) in calls.items()
+    }
+
+
+def test_what_a_learner_needs_works() -> None:
+    assert "used" in _under_filter(CALLER.split("found = []")[0] + USES)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="there is no other table elsewhere")
+def test_the_calls_of_another_architecture_are_no_way_around() -> None:
+    script = (
+        CALLER.split("found = []")[0] + "libc.syscall(0x40000000 + 41, 2, 1, 0); print('reached')"
+    )
+    done = _run(script)
+    assert done.returncode == -signal.SIGSYS, "the kernel ends the process"
+    assert "reached" not in done.stdout
+
+
+def test_docker_takes_the_same_list() -> None:
+    kind, _, text = seccomp.docker_option().partition("=")
+    assert kind == "seccomp"
+    assert json.loads(text) == json.loads(seccomp.PROFILE.read_text())
+    assert json.loads(text)["defaultAction"] == "SCMP_ACT_ERRNO"
