@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from cambrian.archive import Archive
 from cambrian.cli.plan import estimate_s, plan
 from cambrian.cli.progress import Teller, remaining, share_done, standing
 from cambrian.cli.run import PROPOSALS, Given, _report
+from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import search_names
 from cambrian.evolution.settings import Settings
 
@@ -101,7 +104,7 @@ def test_an_unfinished_run_with_other_settings_is_refused(command: Command, grow
     result = command("run", "--sandbox", "none", "--seed", "3")
     assert result.returncode == 5, result.stderr
     last = result.stderr.splitlines()[-1]
-    assert "seed: 7" in last or "seed" in last
+    assert "run 1 of this archive is unfinished" in last
     assert "--abandon" in last
     assert "plan: 40 proposals" in result.stderr
     assert "no limits" in result.stderr  # what --sandbox none means
@@ -185,20 +188,34 @@ def test_the_report_as_json_is_status_and_the_path(
     assert found["path"][1]["gain"] == {"mean": 0.3, "lower": 0.29, "upper": 0.31}
 
 
-@pytest.mark.slow
-def test_ctrl_c_twice_stops_a_run_at_once_and_the_archive_is_left_whole(
-    command: Command, tmp_path: Path
-) -> None:
-    path = tmp_path / "stopped"
+def cambrian(path: Path, *arguments: str) -> list[str]:
+    """The command line as a process, on an archive."""
+    return [sys.executable, "-m", "cambrian", *arguments, "--archive", str(path)]
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A run on its first evaluations that got two SIGINT."""
+
+    path: Path
+    code: int
+    said: str
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    path = tmp_path_factory.mktemp("run") / "stopped"
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("CAMBRIAN_")}
+    environment = {**clean, "PYTHONPATH": str(SOURCE)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "cambrian", "run", "--sandbox", "none", "--archive", str(path)],
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        cambrian(path, "run", "--sandbox", "none"),
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        _until(lambda: (path / "archive.db").is_file() and _state(command, path) == "running")
+        _until(lambda: _leased(path) > 0)
         process.send_signal(signal.SIGINT)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
@@ -206,16 +223,39 @@ def test_ctrl_c_twice_stops_a_run_at_once_and_the_archive_is_left_whole(
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 130, said
-    assert "the same command goes on" in said
-    assert "Traceback" not in said
-    assert _state(command, path) == "stopped"
-    assert command("db", "check", "--archive", str(path)).returncode == 0
+    return Stopped(path, process.returncode, said)
 
 
-def _state(command: Command, path: Path) -> str | None:
-    result = command("status", "--json", "--archive", str(path))
-    return json.loads(result.stdout)["state"] if result.returncode == 0 else None
+@pytest.mark.slow
+def test_ctrl_c_twice_stops_a_run_at_once_and_says_how_to_go_on(
+    stopped: Stopped, read_json: ReadJson
+) -> None:
+    assert stopped.code == 130, stopped.said
+    assert "the same command goes on" in stopped.said
+    assert "Traceback" not in stopped.said
+    found = read_json("status", "--archive", str(stopped.path))
+    assert (found["state"], found["running"]) == ("stopped", None)
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(
+    strict=True,
+    reason="evolution.loop: stopping now leaves jobs leased until the next start, which "
+    "`db check` calls a lease without a daemon; take this mark away once the loop gives them back",
+)
+def test_an_archive_whose_run_was_stopped_at_once_passes_its_check(
+    stopped: Stopped, read_json: ReadJson
+) -> None:
+    found = read_json("db", "check", "--archive", str(stopped.path))
+    assert found["items"] == []
+
+
+def _leased(path: Path) -> int:
+    if not (path / "archive.db").is_file():
+        return 0
+    with contextlib.suppress(CambrianError), Archive.open(path, read_only=True) as archive:
+        return int(archive.database.value("SELECT count(*) FROM jobs WHERE state = 'leased'"))
+    return 0
 
 
 def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -70,7 +70,7 @@ def test_an_old_bubblewrap_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path:
     old.write_text("#!/bin/sh\necho bubblewrap 0.4.1\n")
     old.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with pytest.raises(NotFound, match="0.8"):
+    with pytest.raises(NotFound, match=r"0\.8"):
         BubblewrapBackend()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -207,7 +208,7 @@ class Deaf:
     def launch(self, share: Path, limits: Limits) -> PlainProcess:
         process = PlainProcess(share)
         process.kill()
-        process._said = Path("/dev/null").open("rb")
+        process._said = os.fdopen(os.open(os.devnull, os.O_RDONLY), "rb")
         process._process = launch.start(
             ["/bin/sh", "-c", self.script], output=process._said, env={}
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -52,14 +53,23 @@ def connect() -> APIClient:
     import docker
     import docker.errors
 
+    where = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     try:
+        _knock(where)
         return docker.APIClient(version="auto", timeout=ANSWER_S, **docker.utils.kwargs_from_env())
     except (docker.errors.DockerException, OSError) as error:
-        where = os.environ.get("DOCKER_HOST", "its usual socket")
         raise Unreachable(
             f"expected a Docker engine to answer at {where}; got: {error}. Start it, set "
             "DOCKER_HOST to where it listens, or use `--sandbox bubblewrap`"
         ) from None
+
+
+def _knock(where: str) -> None:
+    """Raise OSError where nobody listens; the SDK would leave its socket open."""
+    if where.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(ANSWER_S)
+            door.connect("/" + where.removeprefix("unix://").lstrip("/"))
 
 
 @contextlib.contextmanager
@@ -183,9 +193,8 @@ class DockerBackend:
 
     def __init__(self, image: str | None = None, runtime: str | None = None) -> None:
         self.runtime = runtime
-        name = image or _built()
         with engine() as client:
-            self.image = _digest(client, name)
+            self.image = _digest(client, image or _built())
             self._info: dict[str, Any] = client.info()
             self._version: dict[str, Any] = client.version()
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import cambrian
 from cambrian.errors import SandboxBroken
@@ -28,7 +29,7 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEB
 class PlainProcess:
     def __init__(self, share: Path) -> None:
         self._scratch = owner.folder()
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill()
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill()
         self._last = ""
         source = str(Path(cambrian.__file__).parent.parent)
         path = os.pathsep.join([source, *(p for p in sys.path if p.endswith("site-packages"))])

@@ -144,7 +144,8 @@ def process_1(given: dict[str, Any]) -> Finding:
 
 
 def processes(given: dict[str, Any]) -> Finding:
-    most, children = int(given["processes"]), []
+    most = int(given["processes"])
+    children: list[int] = []
     try:
         while len(children) <= most:
             child = os.fork()
@@ -161,7 +162,8 @@ def processes(given: dict[str, Any]) -> Finding:
 
 
 def open_files(given: dict[str, Any]) -> Finding:
-    most, held = int(given["open_files"]), []
+    most = int(given["open_files"])
+    held: list[int] = []
     try:
         while len(held) <= most:
             held.append(os.open(os.devnull, os.O_RDONLY))
@@ -185,7 +187,8 @@ def shared_memory(given: dict[str, Any]) -> Finding:
 
 def _fill(folder: Path, bound: int) -> int:
     """Write small files up to a little over `bound` bytes; how many could be, then removed."""
-    written, files = 0, []
+    written = 0
+    files: list[str] = []
     try:
         while written <= bound + (4 << 20):
             with (folder / f"fill-{len(files)}").open("xb", buffering=0) as file:
@@ -223,12 +226,14 @@ def _burner(until: float) -> int:
 
 
 def memory(given: dict[str, Any]) -> Finding:
-    """Two processes, each within the bound, want more than it together."""
+    """Three processes, each within the bound, want more than it together."""
     bound = int(given["memory_bytes"])
-    children = [_holder(int(0.7 * bound)) for _ in range(2)]
+    children = [_holder(int(0.4 * bound)) for _ in range(3)]
     codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     said = "one was ended" if any(codes) else "none was stopped"
-    return any(codes), f"two processes wanted {int(1.4 * bound) >> 20} of {bound >> 20} MiB; {said}"
+    return any(
+        codes
+    ), f"three processes wanted {int(1.2 * bound) >> 20} of {bound >> 20} MiB; {said}"
 
 
 def _holder(size: int) -> int:

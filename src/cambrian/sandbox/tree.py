@@ -73,7 +73,9 @@ def _interpreter() -> Iterator[str]:
     """This Python, where it is not the system's."""
     base = Path(sys.base_prefix)
     if not base.is_relative_to("/usr"):
-        yield from _shown(base, base)
+        for name in ("bin", "lib", "lib64"):  # not share, nor the packages that conda keeps
+            if (base / name).is_dir():
+                yield from _shown(base / name, base / name)
         yield from _without_packages(
             Path(sysconfig.get_path("stdlib", vars={"installed_base": str(base)}))
         )

@@ -47,7 +47,7 @@ class Adam:
         torch._foreach_addcmul_(self.square, grads, grads, 1.0 - self.second)
         correction = (1.0 - self.second**self.steps) ** 0.5
         size = list(torch._foreach_sqrt(self.square))
-        torch._foreach_add_(size, 1e-8)
+        torch._foreach_add_(size, 1e-8 * correction)
         steps = list(torch._foreach_div(self.mean, size))
         torch._foreach_mul_(steps, self.scale * correction / (1.0 - self.first**self.steps))
         return steps
