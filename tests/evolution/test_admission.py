@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cambrian.evolution.admission import NEW, Gate, Rules, Standing, decide, screen
+from cambrian.archive import Gate
+from cambrian.evolution.admission import NEW, Rules, Standing, decide, screen
 from cambrian.evolution.results import SEARCH_SEEDS, Result, Results
 
 BENCHMARKS = ("split-mnist", "digit-sums")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ from cambrian.errors import UsageError
 from cambrian.evolution.broker import OpenAIModel
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import Settings
-from cambrian.evolution.workers import Ask, AskRefused, Worker
+from cambrian.evolution.workers import Ask, AskRefused
 
 QUESTION = [{"role": "user", "content": "hello"}]
 
@@ -133,15 +132,16 @@ async def _silent(_: list[dict[str, str]]) -> str:
     return ""
 
 
-def run_model(home: Path, proposals: int, worker: type[Worker] = Asking, **changes: Any) -> None:
+def run_model(
+    home: Path, proposals: int, worker: type[InstantWorker] = Asking, **changes: Any
+) -> None:
     settings = Settings(
         rewriter="model", model="scripted", proposals=proposals, benchmarks=BENCHMARKS, **changes
     )
     with Archive.open_or_create(home) as archive, archive.lock():
         supervisor.prepare(archive)
         row = archive.runs.current() or archive.runs.start(0, settings.to_json(), proposals)
-        hire = functools.partial(worker) if worker is Asking else worker
-        loop = Loop(archive, row, settings, lambda _: None, home / "logs", hire)  # type: ignore[arg-type]
+        loop = Loop(archive, row, settings, lambda _: None, home / "logs", worker)
         archive.runs.end(row.id, anyio.run(loop.run))
 
 

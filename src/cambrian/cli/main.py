@@ -30,12 +30,11 @@ from cambrian.cli.image import image
 from cambrian.cli.output import note
 from cambrian.cli.plot import plot
 from cambrian.cli.run import init, run
-from cambrian.cli.shared import TRACEBACKS, Shared, default_archive, examples
+from cambrian.cli.shared import INTERRUPTED, TRACEBACKS, Shared, default_archive, examples
 from cambrian.cli.status import status
 from cambrian.cli.tree import tree
 from cambrian.errors import CambrianError
 
-INTERRUPTED = 128 + 2  # as a shell reports SIGINT
 PIPE_CLOSED = 128 + 13  # as a shell reports SIGPIPE
 
 

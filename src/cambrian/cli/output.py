@@ -16,8 +16,6 @@ from cambrian.cli.text import block, line, now
 SCHEMA = 1
 """Of every JSON object printed here; it changes when a key changes its meaning or goes."""
 
-TABLE_WIDTH = 100
-
 
 def say(text: str = "") -> None:
     """Data: a line of it on standard output. The caller has made it safe."""
@@ -71,8 +69,9 @@ def _show_rich(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in headers:
-        table.add_column(header, overflow="fold")
+    for position, header in enumerate(headers):
+        # Only the last column, a title or a rule, is long enough to be folded.
+        table.add_column(header, overflow="fold", no_wrap=position < len(headers) - 1)
     for row in cells:
         table.add_row(*map(Text, row))  # Text, not str: no markup in what others wrote
     Console(file=sys.stdout, markup=False, highlight=False, emoji=False).print(table)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cambrian.cli.output import note, say, show_json
-from cambrian.cli.shared import Shared, common, examples, json_option, sandbox_option
+from cambrian.cli.shared import INTERRUPTED, Shared, common, examples, json_option, sandbox_option
 from cambrian.errors import Refused
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 PROPOSALS = 40
 """How many, where neither --proposals nor --hours nor --judged says when to end."""
-
-INTERRUPTED = 128 + 2
 
 
 @click.command(epilog=examples("cambrian init", "cambrian --archive ./mine init"))

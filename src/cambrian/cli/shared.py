@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CONTROL = "control"
 """The control's archive, inside the archive's directory (`cambrian.daemon.supervisor.CONTROL`)."""
 
+INTERRUPTED = 128 + 2
+"""The exit code after Ctrl-C, as a shell reports SIGINT."""
+
 TRACEBACKS = 2
 """How many -v it takes to see them."""
 

@@ -102,4 +102,5 @@ def pooled(x: Floats, side: int) -> Floats:
     """Mean-pool square images (N, S, S) down to (N, side, side); `side` divides S."""
     count, size, _ = x.shape
     step = size // side
-    return x.reshape(count, side, step, side, step).mean((2, 4), dtype=np.float32)
+    small: Floats = x.reshape(count, side, step, side, step).mean((2, 4), dtype=np.float32)
+    return small

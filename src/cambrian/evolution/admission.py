@@ -125,8 +125,8 @@ def improvement(child: Results, parent: Results, benchmarks: Sequence[str], rule
     )
     return Gate(
         gate="improvement",
-        rule=f"lower bound of the paired difference to the parent ({rules.confidence:.0%} two-sided "
-        f"t interval over {len(seeds)} seeds) is above the threshold",
+        rule=f"lower bound of the paired difference to the parent ({rules.confidence:.0%} "
+        f"two-sided t interval over {len(seeds)} seeds) is above the threshold",
         verdict=verdict(difference.lower > 0),
         threshold=0.0,
         value=difference.mean,

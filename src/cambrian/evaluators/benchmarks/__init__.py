@@ -11,7 +11,7 @@ from cambrian.evaluators.benchmarks.digit_sums import DigitSums
 from cambrian.evaluators.benchmarks.label_drift import LabelDrift
 from cambrian.evaluators.benchmarks.split_mnist import SplitMnist
 
-__all__ = ["STAGES", "Benchmark", "Card", "Outcome", "benchmark", "search_names", "sealed_names"]
+__all__ = ["STAGES", "Benchmark", "Card", "Outcome", "benchmark", "sealed_names", "search_names"]
 
 _ALL: dict[str, Benchmark] = {
     b.name: b for b in (SplitMnist(), DigitSums(), LabelDrift(), BlurryDigits())
