@@ -287,7 +287,7 @@ def test_a_rewritten_layout_is_kept_and_understood() -> None:
         {
             "learner.py": FULL["learner.py"]
             .replace("        self.parts: list[Any] = [\n", "        self.parts = [  # mine\n")
-            .replace("Reservoir(capacity=100)", "Reservoir(200 // 2,   batch = 16)  # keep")
+            .replace("Reservoir(capacity=100),", "Reservoir(200 // 2,   batch = 16),  # keep")
         }
     )
     code = Agent.of(tree).with_part(Agent.of(tree).parts[0], {"batch": 24}).code

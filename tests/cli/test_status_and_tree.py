@@ -14,7 +14,7 @@ from cambrian.cli.drawing import draw
 from cambrian.cli.shared import CONTROL
 from cambrian.daemon import supervisor
 
-from .conftest import Cli, Grown
+from .conftest import Cli, Grown, learner
 
 ReadJson = Callable[..., Any]
 
@@ -147,6 +147,21 @@ def test_the_control_stands_beside_the_run(
     text = run_cli("status").stdout
     assert "champion minus the control's: +0.200" in text
     assert "champion minus the best seed agent, #2 replay: +0.320" in text
+
+
+def test_a_control_with_another_budget_is_not_passed_off_as_the_same(
+    control: Path, run_cli: Cli, grown: Grown
+) -> None:
+    assert "not the same budget" not in run_cli("status").stdout
+    with Archive.open(control) as archive:
+        archive.runs.resume(1)
+        waiting = archive.proposals.undecided()[0]
+        tree = learner("one more")
+        archive.proposals.record_variant(
+            waiting.id, tree.identity, tree, title="one more", hypothesis="", stage="smoke"
+        )
+        archive.proposals.decide(waiting.id, None, "no", [])
+    assert "not the same budget: 4 judged here, 3 in the run" in run_cli("status").stdout
 
 
 def test_the_control_is_where_the_supervisor_puts_it() -> None:

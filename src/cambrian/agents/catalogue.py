@@ -42,7 +42,8 @@ class Mechanism:
         return f"{self.card['title']} ({first})"
 
 
-def read_card(source: str, path: str = "a part") -> dict[str, Any] | None:
+@functools.lru_cache(maxsize=128)
+def read_card(source: str, path: str = "a part") -> Mapping[str, Any] | None:
     """The literal `CARD = {...}` of a file, or None where there is none that can be read.
 
     Raises:
@@ -56,7 +57,7 @@ def read_card(source: str, path: str = "a part") -> dict[str, Any] | None:
                 card = ast.literal_eval(node.value)
             except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
                 return None
-            return card if isinstance(card, dict) else None
+            return MappingProxyType(card) if isinstance(card, dict) else None
     return None
 
 
@@ -78,7 +79,7 @@ def catalogue() -> Mapping[str, Mechanism]:
         card = read_card(source, file.name)
         if card is None:
             raise InvalidAgent(f"{file.name}: expected a literal CARD = {{...}}; got none")
-        found[name] = Mechanism(name, MappingProxyType(card), source)
+        found[name] = Mechanism(name, card, source)
     return MappingProxyType(found)
 
 

@@ -27,9 +27,9 @@ def pages() -> str:
 def _commands(
     path: str, command: click.Command, parent: click.Context | None
 ) -> Iterator[tuple[str, click.Command, click.Context]]:
-    context = click.Context(
-        command, info_name=path.split()[-1], parent=parent, terminal_width=WIDTH, color=False
-    )
+    # The command's own settings (-h among them), as when it is called; but one width everywhere.
+    settings = {**command.context_settings, "terminal_width": WIDTH, "color": False}
+    context = click.Context(command, info_name=path.split()[-1], parent=parent, **settings)
     yield path, command, context
     if isinstance(command, click.Group):
         for name in command.list_commands(context):

@@ -119,7 +119,7 @@ def show_status(found: dict[str, Any]) -> None:
     _show_counts(found)
     _show_champion(found["champion"])
     show_sealed(found["sealed"])
-    show_control(found["control"])
+    show_control(found["control"], found["judged"])
 
 
 def _show_counts(found: dict[str, Any]) -> None:
@@ -193,14 +193,16 @@ def _sealed_row(row: dict[str, Any], streams: dict[str, Any]) -> list[str]:
     ]
 
 
-def show_control(control: dict[str, Any] | None) -> None:
-    """The same budget without an archive, if it was run."""
+def show_control(control: dict[str, Any] | None, judged: int) -> None:
+    """The control beside the `judged` variants of the run, if it was run."""
     if control is None:
         return
     heading("Control: random recombinations of seed agents, no archive")
     champion = control["champion"]
     found = interval(champion["score"], champion["lower"], champion["upper"]) if champion else "-"
     say(f"{control['judged']} judged in {duration(control['wall_s'])}; its best: {found}")
+    if control["judged"] != judged:
+        say(f"not the same budget: {control['judged']} judged here, {judged} in the run")
     sealed = control["sealed"]
     if sealed:
         say(f"its best on sealed streams: {interval(*_bounds(sealed))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -127,7 +128,8 @@ def _occurrences(text: str, needle: str) -> Iterable[int]:
         at = text.find(needle, at + 1)
 
 
-def _arguments(source: str, cls: str) -> dict[str, Value | None]:
+@functools.lru_cache(maxsize=128)
+def _arguments(source: str, cls: str) -> Mapping[str, Value | None]:
     """Names of a class's constructor arguments, with their defaults where these are literals."""
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef) and node.name == cls:

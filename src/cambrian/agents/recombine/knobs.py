@@ -47,6 +47,8 @@ class Knob:
                 new = self.sample(rng)
             else:
                 new = self._value(self._place(float(value)) + rng.gauss(0.0, PERTURBATION))
+            if new == value and self.integer and _is_number(value):  # too small a move: one step
+                new = round(min(max(value + rng.choice((-1, 1)), self.low), self.high))
             if new != value:
                 return new
         return value
