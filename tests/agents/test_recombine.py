@@ -42,7 +42,7 @@ def runs(tree: SourceTree) -> bool:
     return bool(learner.predict(torch.rand(5, 8)).isfinite().all())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 5), st.integers(0, 5), st.integers())
 def test_a_child_differs_loads_learns_and_repeats(one: int, two: int, seed: int) -> None:
     parents = [PARENTS[one], PARENTS[two]]
@@ -116,7 +116,7 @@ def test_a_gate_is_grafted_only_beside_a_head() -> None:
         operations.graft(
             Agent.of(composed("reservoir")), catalogue(), random.Random(seed)
         ).operation["mechanism"]
-        for seed in range(80)
+        for seed in range(50)
     }
     assert "gate" not in names and "class_mean" in names
 

@@ -238,11 +238,6 @@ def test_ctrl_c_twice_stops_a_run_at_once_and_says_how_to_go_on(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True,
-    reason="evolution.loop: stopping now leaves jobs leased until the next start, which "
-    "`db check` calls a lease without a daemon; take this mark away once the loop gives them back",
-)
 def test_an_archive_whose_run_was_stopped_at_once_passes_its_check(
     stopped: Stopped, read_json: ReadJson
 ) -> None:

@@ -24,11 +24,13 @@ class Mechanism:
             knobs, tags, conflicts (names of mechanisms it excludes), and perhaps needs (tags that
             other parts must have for it to make sense).
         source: the file.
+        weight: how likely it is to be picked, relative to the others.
     """
 
     name: str
     card: Mapping[str, Any]
     source: str
+    weight: float = 1.0
 
     @property
     def cls(self) -> str:

@@ -18,6 +18,7 @@ import anyio.abc
 
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Archive, EvaluationRecord, Run
+from cambrian.archive.lineage import Lineage
 from cambrian.errors import CambrianError, Refused, UsageError
 from cambrian.evaluators.benchmarks import benchmark, search_names
 from cambrian.evaluators.calibration import calibration
@@ -47,6 +48,7 @@ def init(path: Path) -> None:
     """
     with Archive.create(path) as archive, archive.lock():
         prepare(archive)
+        Lineage(archive).update()
 
 
 def prepare(archive: Archive) -> None:
@@ -192,16 +194,16 @@ def _control(
         hours=None,
     )
     with Archive.open_or_create(archive.path / CONTROL) as control, control.lock():
-        prepare(control)
-        _copy_seed_results(archive, control)
+        _copy_seeds(archive, control)
         ending = _run(control, settings, tell, abandon=True)
     return before if ending.state == "finished" else ending
 
 
-def _copy_seed_results(archive: Archive, control: Archive) -> None:
-    """The seeds are the same code on the same streams: what is known of them need not be paid
-    for again."""
+def _copy_seeds(archive: Archive, control: Archive) -> None:
+    """The same seed agents; and as they are the same code on the same streams, what is known of
+    them need not be paid for again."""
     for seed in archive.agents.seeds():
+        control.agents.add_seed(seed.id, archive.agents.files(seed.id), seed.title)
         for row in archive.evaluations.of(seed.id):
             given = {k: v for k, v in vars(row).items() if k not in ("id", "created_at")}
             control.evaluations.record(EvaluationRecord(**given))

@@ -94,6 +94,7 @@ class Loop:
                 for number in range(self.settings.workers):
                     workers.start_soon(self._work, number)
             tasks.cancel_scope.cancel()
+        self.archive.jobs.release_all_leases()  # of what was dropped
         self._count_wall()
         self._project()
         if self._failure is not None:
@@ -176,7 +177,7 @@ class Loop:
             index = self._first_unrecorded()
             self._mark_recorded(index - 1)
             while not self.stop and not self._over(index):
-                if index - LAG > self.archive.proposals.decided_through():
+                if self._must_wait(index):
                     await self._changed()
                     continue
                 proposal = self._open(index)
@@ -204,6 +205,15 @@ class Loop:
         if settings.judged is None:
             return False
         return self.archive.counts()["judged"] >= settings.judged
+
+    def _must_wait(self, index: int) -> bool:
+        """Whether proposal `index` would be ahead of the lag, or perhaps over the budget of
+        judged variants (which it may not be, if what is under way turns out to be duplicates)."""
+        if index - LAG > self.archive.proposals.decided_through():
+            return True
+        under_way = len(self.archive.proposals.undecided())
+        judged = self.archive.counts()["judged"]
+        return self.settings.judged is not None and judged + under_way >= self.settings.judged
 
     def _open(self, index: int) -> Proposal:
         known = self.archive.proposals.at(index)

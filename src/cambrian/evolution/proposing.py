@@ -20,6 +20,7 @@ from cambrian.agents.improvers.probe import probe_answer, probe_evidence, probe_
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive, Proposal
 from cambrian.errors import InvalidAgent
+from cambrian.evolution import experience
 from cambrian.evolution.broker import Broker, Model, OpenAIModel
 from cambrian.evolution.evidence import evidence
 from cambrian.evolution.pipeline import improver_hash
@@ -120,7 +121,13 @@ class Proposer:
     async def _by_recombination(self, proposal: Proposal, attempt: int) -> Variant:
         trees = [self._tree(agent_id) for agent_id in proposal.parents]
         seed = f"{self.settings.seed}/{proposal.idx}/{attempt}"
-        return await by_recombination(trees, seed, self._steps(proposal.idx))
+        learned = (
+            None
+            if self.settings.random_control
+            else experience.weights(self.archive, proposal.seen_through)
+        )
+        steps = self._steps(proposal.idx)
+        return await by_recombination(trees, seed, steps=steps, weights=learned)
 
     async def _by_model(self, proposal: Proposal) -> Variant:
         parent = self._tree(proposal.parents[0])

@@ -37,8 +37,16 @@ class Variant:
     operation: Mapping[str, Any] | None = None
 
 
-async def by_recombination(parents: Sequence[SourceTree], seed: str, steps: int = 1) -> Variant:
+async def by_recombination(
+    parents: Sequence[SourceTree],
+    seed: str,
+    *,
+    steps: int = 1,
+    weights: Mapping[str, float] | None = None,
+) -> Variant:
     """`steps` random recombinations in a row, in a resource-limited subprocess each.
+
+    `weights` say how likely each mechanism is to be picked (`experience.weights`).
 
     Raises:
         NoVariant: the code has no structure that could be recombined.
@@ -47,7 +55,7 @@ async def by_recombination(parents: Sequence[SourceTree], seed: str, steps: int 
     made: Variant | None = None
     for step in range(steps):
         try:
-            proposal = await anyio.to_thread.run_sync(_recombine, trees, f"{seed}/{step}")
+            proposal = await anyio.to_thread.run_sync(_recombine, trees, f"{seed}/{step}", weights)
             tree = apply(trees[0], proposal.edit)
         except (EditError, InvalidAgent) as error:
             raise NoVariant(f"recombination failed: {error}") from None
@@ -59,8 +67,8 @@ async def by_recombination(parents: Sequence[SourceTree], seed: str, steps: int 
     return made
 
 
-def _recombine(trees: Sequence[SourceTree], seed: str) -> Any:
-    return recombine_in_subprocess(trees, seed, timeout_s=RECOMBINE_TIMEOUT_S)
+def _recombine(trees: Sequence[SourceTree], seed: str, weights: Mapping[str, float] | None) -> Any:
+    return recombine_in_subprocess(trees, seed, weights=weights, timeout_s=RECOMBINE_TIMEOUT_S)
 
 
 async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Improve) -> Variant:

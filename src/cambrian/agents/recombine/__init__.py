@@ -6,8 +6,9 @@ and changed with libcst and never imported. The same parents and the same chance
 
 from __future__ import annotations
 
+import dataclasses
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,10 @@ class Proposal:
 
 
 def recombine(
-    parents: Sequence[SourceTree], catalogue: Catalogue | None, rng: random.Random
+    parents: Sequence[SourceTree],
+    catalogue: Catalogue | None,
+    rng: random.Random,
+    weights: Mapping[str, float] | None = None,
 ) -> Proposal:
     """A random edit of the first parent that applies, passes every check and differs from all.
 
@@ -46,13 +50,18 @@ def recombine(
         parents: one or two trees; a second one makes a crossover possible.
         catalogue: the mechanisms to draw from; None for those that ship with Cambrian.
         rng: the only source of chance.
+        weights: how likely each mechanism is to be picked, by name (1 for those not named): what
+            an archive has learned about them.
 
     Raises:
         EditError: the first parent has no structure that is known here.
     """
     if not parents:
         raise EditError("recombine: expected at least one parent; got none")
-    mechanisms = default_catalogue() if catalogue is None else catalogue
+    mechanisms = {
+        name: dataclasses.replace(mechanism, weight=(weights or {}).get(name, 1.0))
+        for name, mechanism in (default_catalogue() if catalogue is None else catalogue).items()
+    }
     agent = Agent.of(parents[0])
     known = {parent.fingerprint for parent in parents}
     failure = ""

@@ -29,7 +29,8 @@ def main() -> int:
     try:
         request = json.loads(sys.stdin.buffer.read(MAX_INPUT))
         parents = [SourceTree(files) for files in request["parents"]]
-        answer = recombine(parents, None, random.Random(request["seed"])).to_json()  # noqa: S311
+        chance = random.Random(request["seed"])  # noqa: S311
+        answer = recombine(parents, None, chance, request.get("weights")).to_json()
         code = 0
     except (UsageError, RecursionError, MemoryError) as error:
         answer, code = {"error": str(error) or type(error).__name__}, UsageError.exit_code

@@ -39,9 +39,9 @@ class Agent:
         ranges, values = knobs_of_ranges(self.code.ranges()), self.code.knobs()
         return {name: knob for name, knob in ranges.items() if name in values}
 
-    @cached_property
-    def parts(self) -> list[Part]:
-        return self.code.parts()
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self.code.parts
 
     def source(self, module: str) -> str | None:
         """The agent's own copy of a part."""

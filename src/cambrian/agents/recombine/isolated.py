@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,19 @@ MAX_OUTPUT = 4 << 20
 
 
 def recombine_in_subprocess(
-    parents: Sequence[SourceTree], seed: str | int, *, timeout_s: float = 20.0
+    parents: Sequence[SourceTree],
+    seed: str | int,
+    *,
+    weights: Mapping[str, float] | None = None,
+    timeout_s: float = 20.0,
 ) -> Proposal:
-    """`recombine(parents, None, random.Random(seed))`, in a limited subprocess.
+    """`recombine(parents, None, random.Random(seed), weights)`, in a limited subprocess.
 
     Raises:
         EditError: the parents cannot be recombined, or the process failed or took too long.
     """
-    request = json.dumps({"parents": [dict(parent) for parent in parents], "seed": seed})
+    trees = [dict(parent) for parent in parents]
+    request = json.dumps({"parents": trees, "seed": seed, "weights": dict(weights or {})})
     process = subprocess.Popen(
         [sys.executable, "-s", "-P", "-m", "cambrian.agents.recombine"],
         stdin=subprocess.PIPE,

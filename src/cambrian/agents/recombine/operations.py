@@ -6,7 +6,7 @@ An operation that makes no sense for the agents at hand raises EditError; anothe
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,7 @@ class Change:
 
 def graft(agent: Agent, catalogue: Catalogue, rng: random.Random) -> Change:
     """Add a mechanism that the agent does not have and that does not conflict with what it has."""
-    mechanism = rng.choice(_candidates(agent, catalogue))
+    mechanism = _pick(_candidates(agent, catalogue), rng)
     part, sources = _new_part(agent, mechanism, rng)
     grafted = agent.with_parts([*agent.parts, part], sources)
     onto = _listed(agent) or "the plain network"
@@ -77,7 +77,7 @@ def swap(agent: Agent, catalogue: Catalogue, rng: random.Random) -> Change:
     alike = [m for m in choices if tags & set(m.card["tags"])]
     if not choices:
         raise EditError("swap: no other mechanism fits")
-    mechanism = rng.choice(alike if alike and rng.random() < 0.7 else choices)
+    mechanism = _pick(alike if alike and rng.random() < 0.7 else choices, rng)
     part, sources = _new_part(rest, mechanism, rng)
     return Change(
         rest.with_parts([*rest.parts, part], sources),
@@ -128,7 +128,7 @@ def transplant(agent: Agent, skeleton: Agent, catalogue: Catalogue, rng: random.
     idea = _idea(agent, catalogue)
     if idea is not None:
         base = base.with_parts([idea], {idea.module: catalogue[idea.module].source})
-    mechanism = rng.choice(_candidates(base, catalogue))
+    mechanism = _pick(_candidates(base, catalogue), rng)
     part, sources = _new_part(base, mechanism, rng)
     had = catalogue[idea.module].card["title"] if idea else "plain fine-tuning"
     return Change(
@@ -190,13 +190,17 @@ def _pool(agent: Agent, other: Agent, rng: random.Random) -> list[tuple[Agent, P
     return chosen
 
 
+def _pick(mechanisms: Sequence[Mechanism], rng: random.Random) -> Mechanism:
+    return rng.choices(mechanisms, [mechanism.weight for mechanism in mechanisms])[0]
+
+
 def _candidates(agent: Agent, catalogue: Catalogue) -> list[Mechanism]:
     """Mechanisms that can be added, in the order of their names."""
     if not agent.code.is_composed or len(agent.parts) >= MAX_PARTS:
         raise EditError("expected a composed agent with room for another part")
     modules = {part.module for part in agent.parts}
     tags = {tag for part in agent.parts for tag in _tags(agent, part)}
-    bound = set(agent.code.imports())
+    bound = set(agent.code.imports)
     found = [
         catalogue[name]
         for name in sorted(catalogue)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import libcst as cst
@@ -47,7 +48,7 @@ class LearnerCode:
             reason = str(error).splitlines()[0]
             raise EditError(f"learner.py: expected code that libcst parses; {reason}") from error
 
-    @property
+    @cached_property
     def source(self) -> str:
         return self.module.code
 
@@ -88,14 +89,14 @@ class LearnerCode:
     @property
     def is_composed(self) -> bool:
         """Whether there is a list of parts."""
-        return self._parts_list() is not None
+        return self._parts_place is not None
 
-    def parts(self) -> list[Part]:
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
         """The entries of the parts list that are calls of imported classes, in order."""
         found = []
-        nodes = self._parts_list()
-        modules = self.imports()
-        for element in nodes.elements if nodes else ():
+        modules = self.imports
+        for element in self._parts_place[1].elements if self._parts_place else ():
             call = element.value
             if (
                 isinstance(element, cst.Element)
@@ -105,8 +106,9 @@ class LearnerCode:
             ):
                 name = call.func.value
                 found.append(Part(modules[name], name, self._keywords(call), element))
-        return found
+        return tuple(found)
 
+    @cached_property
     def imports(self) -> dict[str, str]:
         """Local class name -> module, of every `from parts.<module> import <Class>`."""
         found = {}
@@ -119,22 +121,22 @@ class LearnerCode:
         return found
 
     def with_parts(self, parts: Sequence[Part]) -> LearnerCode:
-        """The same with another list of parts; entries that are not of `parts()` stay, in front.
+        """The same with another list of parts; entries that are not of `parts` stay, in front.
 
         Parts that have a node keep its layout; their keywords become `values` where these differ.
         Imports are added for new classes, and dropped for classes that are used no more.
         """
-        nodes = self._parts_list()
-        if nodes is None:
+        if self._parts_place is None:
             raise EditError("learner.py: expected a list assigned to `parts`; found none")
-        ours = {id(part.node) for part in self.parts()}
+        statement, nodes = self._parts_place
+        ours = {id(part.node) for part in self.parts}
         others = [element for element in nodes.elements if id(element) not in ours]
         elements = [*others, *(self._element(part) for part in parts)]
-        code = self._replaced(nodes, _laid_out(nodes, elements))
+        code = self._replaced(statement, statement.with_changes(value=_laid_out(nodes, elements)))
         for part in parts:
-            if part.cls not in code.imports():
+            if part.cls not in code.imports:
                 code = code._with_import(part)
-        for name in sorted(self.imports()):
+        for name in sorted(self.imports):
             code = code._without_unused(name)
         return code
 
@@ -143,13 +145,14 @@ class LearnerCode:
     def _code(self, node: cst.CSTNode) -> str:
         return self.module.code_for_node(node)
 
-    def _replaced(self, old: cst.CSTNode, new: cst.CSTNode) -> LearnerCode:
+    def _with_module(self, module: cst.Module) -> LearnerCode:
         changed = LearnerCode.__new__(LearnerCode)
-        module = self.module.deep_replace(old, new)
-        if not isinstance(module, cst.Module):
-            raise EditError("learner.py: the change did not give a module")
         changed.module = module
         return changed
+
+    def _replaced(self, old: cst.CSTNode, new: cst.CSTNode) -> LearnerCode:
+        """The same with one small statement replaced."""
+        return self._with_module(self.module.visit(_Replacer(old, new)))
 
     def _knob_nodes(self) -> dict[str, cst.AnnAssign]:
         found = {}
@@ -162,7 +165,9 @@ class LearnerCode:
                             found[target.value] = statement
         return found
 
-    def _parts_list(self) -> cst.List | None:
+    @cached_property
+    def _parts_place(self) -> tuple[cst.Assign | cst.AnnAssign, cst.List] | None:
+        """The statement that assigns the list of parts, and the list."""
         finder = _PartsFinder()
         self.module.visit(finder)
         return finder.found
@@ -202,15 +207,13 @@ class LearnerCode:
         beside = [i for i, line in enumerate(lines) if self._part_imports(line)]
         where = (beside or imports or [-1])[-1] + 1
         new = cst.parse_statement(f"from parts.{part.module} import {part.cls}\n")
-        changed = LearnerCode.__new__(LearnerCode)
-        changed.module = self.module.with_changes(body=[*lines[:where], new, *lines[where:]])
-        return changed
+        body = [*lines[:where], new, *lines[where:]]
+        return self._with_module(self.module.with_changes(body=body))
 
     def _without_unused(self, name: str) -> LearnerCode:
         """Drop the import of a class that nothing names any more."""
-        counter = _NameCounter(name)
-        self.module.visit(counter)
-        if counter.count > 1:
+        nodes = ast.walk(ast.parse(self.source))
+        if any(isinstance(node, ast.Name) and node.id == name for node in nodes):
             return self
         for line in self.module.body:
             for statement, _ in self._part_imports(line):
@@ -218,38 +221,42 @@ class LearnerCode:
                 if isinstance(names, cst.ImportStar) or len(names) != 1:
                     continue
                 if name in (names[0].evaluated_alias, names[0].evaluated_name):
-                    changed = LearnerCode.__new__(LearnerCode)
                     rest = [other for other in self.module.body if other is not line]
-                    changed.module = self.module.with_changes(body=rest)
-                    return changed
+                    return self._with_module(self.module.with_changes(body=rest))
         return self
 
 
+_STATEMENTS = (cst.Module, cst.BaseCompoundStatement, cst.BaseSuite, cst.SimpleStatementLine)
+"""What is looked into: expressions are most of a module, and visiting them is slow."""
+
+
 class _PartsFinder(cst.CSTVisitor):
-    """The first list that is assigned to a name or attribute `parts`."""
+    """The first statement that assigns a list to a name or attribute `parts`."""
 
     def __init__(self) -> None:
-        self.found: cst.List | None = None
+        self.found: tuple[cst.Assign | cst.AnnAssign, cst.List] | None = None
 
-    def visit_Assign(self, node: cst.Assign) -> None:  # noqa: N802 - libcst names it
-        for target in node.targets:
-            self._look(target.target, node.value)
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.Assign | cst.AnnAssign) and self.found is None:
+            targets = node.targets if isinstance(node, cst.Assign) else [node]
+            for target in targets:
+                name = target.target
+                name = name.attr if isinstance(name, cst.Attribute) else name
+                named = isinstance(name, cst.Name) and name.value == "parts"
+                if named and isinstance(node.value, cst.List):
+                    self.found = (node, node.value)
+        return isinstance(node, _STATEMENTS) and self.found is None
 
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:  # noqa: N802 - libcst names it
-        self._look(node.target, node.value)
 
-    def _look(self, target: cst.CSTNode, value: cst.CSTNode | None) -> None:
-        name = target.attr if isinstance(target, cst.Attribute) else target
-        if isinstance(name, cst.Name) and name.value == "parts" and isinstance(value, cst.List):
-            self.found = self.found or value
+class _Replacer(cst.CSTTransformer):
+    def __init__(self, old: cst.CSTNode, new: cst.CSTNode) -> None:
+        self.old, self.new = old, new
 
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        return isinstance(node, _STATEMENTS)
 
-class _NameCounter(cst.CSTVisitor):
-    def __init__(self, name: str) -> None:
-        self.name, self.count = name, 0
-
-    def visit_Name(self, node: cst.Name) -> None:  # noqa: N802 - libcst names it
-        self.count += node.value == self.name
+    def on_leave(self, original_node: cst.CSTNode, updated_node: Any) -> Any:
+        return self.new if original_node is self.old else updated_node
 
 
 def _is_import(line: cst.CSTNode) -> bool:
