@@ -59,7 +59,9 @@ def composed(*parts: tuple[str, dict[str, Value]] | str, **knobs: Value) -> Sour
     return seed.replace(agent.changes(seed))
 
 
-def make(tree: SourceTree, *, inputs: int = 20, outputs: int = 6, seed: int = 0, **more: Any) -> Any:
+def make(
+    tree: SourceTree, *, inputs: int = 20, outputs: int = 6, seed: int = 0, **more: Any
+) -> Any:
     """A learner of the tree for vectors of `inputs` values."""
     spec = TaskSpec("classification", (inputs,), outputs, batch_size=16, **more)
     return load_learner(tree)(spec, seed=seed)
@@ -76,8 +78,8 @@ def blobs(
 
 
 def teach(learner: Any, x: Tensor, y: Tensor, batch: int = 16) -> None:
-    for rows in torch.arange(len(x)).split(batch):
-        learner.observe(x[rows], y[rows])
+    for start in range(0, len(x), batch):
+        learner.observe(x[start : start + batch], y[start : start + batch])
 
 
 def accuracy(learner: Any, x: Tensor, y: Tensor) -> float:

@@ -15,10 +15,10 @@ from cambrian.agents.recombine.knobs import knobs_of_card
 from cambrian.errors import InvalidAgent, NotFound
 
 NAMES = sorted(catalogue())
-HOOKS = (
-    "build targets weigh arrive mix scores loss gradients after_step after_batch boundary "
-    "averaged vote combine answers"
-).split()
+HOOKS = [
+    "build", "targets", "weigh", "arrive", "mix", "scores", "loss", "gradients", "after_step",
+    "after_batch", "boundary", "averaged", "vote", "combine", "answers",
+]  # fmt: skip
 
 
 @pytest.fixture(params=NAMES)

@@ -34,7 +34,7 @@ def test_what_cannot_be_recombined_is_an_edit_error_with_the_reason() -> None:
 
 def test_a_process_that_takes_too_long_is_ended() -> None:
     began = time.monotonic()
-    with pytest.raises(EditError, match="within 0.01 s"):
+    with pytest.raises(EditError, match=r"within 0\.01 s"):
         recombine_in_subprocess([load_seed("composed")], 0, timeout_s=0.01)
     assert time.monotonic() - began < 5
 
@@ -43,7 +43,7 @@ def test_the_process_may_not_write_files_and_is_bounded() -> None:
     code = (
         "import resource, sys, io\n"
         "import cambrian.agents.recombine.__main__ as main\n"
-        "sys.stdin = io.TextIOWrapper(io.BytesIO(b'{\"parents\": [], \"seed\": 1}'))\n"
+        'sys.stdin = io.TextIOWrapper(io.BytesIO(b\'{"parents": [], "seed": 1}\'))\n'
         "code = main.main()\n"
         "assert resource.getrlimit(resource.RLIMIT_FSIZE) == (0, 0)\n"
         "assert resource.getrlimit(resource.RLIMIT_AS)[0] == main.ADDRESS_SPACE\n"

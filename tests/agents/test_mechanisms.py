@@ -22,7 +22,7 @@ def short_run(tree: Any, seed: int = 0) -> Tensor:
     learner = make(tree, seed=seed, boundaries=True, observations=240)
     before = learner.predict(TEST_X)
     for stage in range(3):
-        rows = Y // 2 == stage
+        rows = (Y // 2).eq(stage)
         teach(learner, X[rows][:80], Y[rows][:80])
         learner.task_boundary()
     return torch.cat((before, learner.predict(TEST_X)))
@@ -31,7 +31,7 @@ def short_run(tree: Any, seed: int = 0) -> Tensor:
 def classes_in_turn(learner: Any, boundaries: bool = True) -> float:
     """Accuracy on all classes after they came two at a time, three times over."""
     for stage in range(3):
-        rows = Y // 2 == stage
+        rows = (Y // 2).eq(stage)
         for _ in range(3):
             teach(learner, X[rows], Y[rows])
         if boundaries:
@@ -267,8 +267,8 @@ def test_the_class_mean_head_equals_a_discriminant_computed_at_once() -> None:
 
 @pytest.mark.parametrize("name", ["class_mean", "hopfield"])
 def test_heads_with_forgetting_follow_labels_that_change(name: str) -> None:
-    values: dict[str, Any] = {"class_mean": {"forgetting": 0.2}, "hopfield": {"keys": 8}}[name]
-    learner = make(composed((name, {**values, "weight": 0.9})))
+    settings: dict[str, Any] = {"class_mean": {"forgetting": 0.2}, "hopfield": {"keys": 8}}
+    learner = make(composed((name, {**settings[name], "weight": 0.9})))
     teach(learner, X, Y)
     teach(learner, X, (Y + 1) % 6)
     assert accuracy(learner, TEST_X, (TEST_Y + 1) % 6) > 0.9

@@ -92,9 +92,9 @@ async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Imp
         except AskRefused as error:
             raise NoVariant(str(error)) from None
         else:
-            if tree.identity != parent.identity:
+            if tree.fingerprint != parent.fingerprint:
                 return Variant(tree, edit)
-            problem = "the edit changes nothing"
+            problem = "the edit changes nothing but comments or formatting"
     raise NoVariant(f"the edit was invalid twice; last: {problem}")
 
 

@@ -149,7 +149,7 @@ class DockerProcess:
     def _events(self) -> list[str]:
         stream = self._client.events(
             since=self._began,
-            until=int(time.time()) + 1,
+            until=f"{time.time():.6f}",  # what has happened; the stream would wait for more
             filters={"container": self._container, "event": ["oom", "die"]},
             decode=True,
         )

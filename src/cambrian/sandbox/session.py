@@ -39,7 +39,7 @@ from cambrian.sandbox.runner.frames import (
 from cambrian.sandbox.text import neutralise
 
 LAST_WORDS = 8000
-REPORT_S = 5.0
+REPORT_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,11 @@ class Session:
         if self.spent or self._control is None:
             raise SandboxBroken("the session is spent; open another")
         began, before, cpu = time.monotonic(), self._oom_kills(), self._cpu()
-        channel = self._begin(mode)
+        try:
+            channel = self._begin(mode)
+        except SandboxBroken:
+            self.spent = True
+            raise
         try:
             yield channel
         except ChannelClosed:

@@ -16,7 +16,6 @@ import ctypes
 import os
 import resource
 import select
-import shutil
 import signal
 import socket
 import stat
@@ -46,6 +45,7 @@ OUTPUT_KEPT = 16_384
 OUTPUT_LIMIT = 64 << 20
 CONTROL = Expect(frozenset({Kind.JOB, Kind.END}))
 PIPE_READS = 64
+CLEANING = 3.0  # seconds for what a job left in its scratch place; more spends the session
 LEAVING = 0.5  # seconds a learner has to go by itself once its channel is closed
 
 
@@ -236,22 +236,38 @@ class Zygote:
         except ChildProcessError:
             pass
         try:
+            deadline = time.monotonic() + CLEANING
             for entry in self.scratch.iterdir():
-                _remove(entry)
+                _remove(entry, deadline)
             return not any(self.scratch.iterdir())
         except (OSError, RecursionError, ValueError):
             return False  # a tree made to be hard to remove: the session goes, and it with it
 
 
-def _remove(entry: Path) -> None:
+def _remove(entry: Path, deadline: float) -> None:
+    """Remove a tree, links never followed. Raises OSError or RecursionError where it cannot."""
     if entry.is_symlink() or not entry.is_dir():
         entry.unlink()
         return
+    entry.chmod(stat.S_IRWXU)
     for folder, names, _ in os.walk(entry):
-        for path in (Path(folder), *(Path(folder, name) for name in names)):
+        _in_time(deadline)
+        for path in (Path(folder, name) for name in names):
             if not path.is_symlink():
                 path.chmod(stat.S_IRWXU)
-    shutil.rmtree(entry)
+    for folder, names, files in os.walk(entry, topdown=False):
+        for path in (Path(folder, name) for name in (*files, *names)):
+            _in_time(deadline)
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            else:
+                path.unlink()
+    entry.rmdir()
+
+
+def _in_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise TimeoutError("the job left more than can be removed in time")
 
 
 def _die_first() -> None:
