@@ -66,7 +66,10 @@ BLOB = zlib.compress(b"other text").hex()
         ("job of an ended proposal", "UPDATE jobs SET state = 'queued' WHERE state = 'cancelled'"),
         (
             "lease without a daemon",
-            "UPDATE jobs SET state = 'leased', lease_owner = 'w' WHERE state = 'queued'",
+            (
+                "UPDATE jobs SET state = 'leased', lease_owner = 'w' WHERE state = 'queued'; "
+                "UPDATE runs SET state = 'stopped'"
+            ),
         ),
         ("decision without event", "UPDATE proposals SET state = 'admitted' WHERE idx = 2"),
         ("agent and proposal disagree", "UPDATE proposals SET agent_id = NULL WHERE idx = 0"),
@@ -160,3 +163,14 @@ def _wait_for_events(home: Path, child: subprocess.Popen[bytes], after: int, log
                     return
         time.sleep(0.02)
     raise AssertionError("the writer wrote nothing within a minute")
+
+
+def test_the_traces_of_a_killed_run_are_no_problem(
+    healthy: Archive, garden: Garden, code_id: Identity
+) -> None:
+    """Its leases are given back, and its lineage goes on, when the same command is repeated."""
+    seed = garden.seed()
+    garden.grow("not projected yet", seed)
+    garden.propose("under way", seed)
+    assert healthy.jobs.lease("w", ["evaluate"], ttl=60) is not None
+    assert check(healthy, identity=code_id) == []

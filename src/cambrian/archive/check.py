@@ -135,7 +135,9 @@ def _rules(archive: Archive) -> Iterator[Problem]:
 
 
 def _leases(archive: Archive) -> Iterator[Problem]:
-    if archive.lock_holder() is not None:
+    """Leases that nobody will give back. A run that was killed is not over: its next start does."""
+    run = archive.runs.current()
+    if archive.lock_holder() is not None or (run is not None and run.state == "running"):
         return
     for row in archive.database.stream("SELECT id, lease_owner FROM jobs WHERE state = 'leased'"):
         yield Problem(

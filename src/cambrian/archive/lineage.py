@@ -20,6 +20,7 @@ The caller holds `archive.lock()`: two processes must not write one repository.
 
 from __future__ import annotations
 
+import math
 import shutil
 import sqlite3
 import tempfile
@@ -88,6 +89,9 @@ class Lineage:
     def verify(self) -> list[str]:
         """Every difference from the database, in words; empty if there is none.
 
+        Members that are not in the repository yet are no difference: it is written in batches,
+        and `update` adds them.
+
         Builds the lineage once more in a scratch folder and compares: a commit's hash covers its
         files, parents and message, so equal hashes are equal trees. `git fsck` then makes sure
         that the repository really holds what those hashes name.
@@ -99,9 +103,12 @@ class Lineage:
         with tempfile.TemporaryDirectory() as scratch:
             expected = Path(scratch) / LINEAGE
             Git.init(expected, branch=CHAMPION.removeprefix("refs/heads/"))
-            self._append(expected)
             try:
-                return list(_differences(expected, self.path))
+                with closing(Commits(self.path, read_only=True)) as commits:
+                    held = commits.last_number()
+                self._append(expected, through=held)
+                behind = bool(self._archive.agents.after(held, 1))
+                return list(_differences(expected, self.path, champion=not behind))
             except (GitError, sqlite3.Error) as error:
                 return [f"{self.path.name}: {error}"]
 
@@ -123,16 +130,20 @@ class Lineage:
         except (GitError, sqlite3.Error):
             return False
 
-    def _append(self, path: Path) -> int:
+    def _append(self, path: Path, through: float = math.inf) -> int:
         git, written = Git(path), 0
         with closing(Commits(path)) as commits:
-            while batch := self._archive.agents.after(commits.last_number(), BATCH):
+            while batch := self._following(commits.last_number(), through):
                 self._write(git, commits, batch)
                 written += len(batch)
             self._point(git, commits)
         if written:
             git.tidy()
         return written
+
+    def _following(self, number: int, through: float) -> list[Agent]:
+        batch = self._archive.agents.after(number, BATCH)
+        return [agent for agent in batch if cast(int, agent.number) <= through]
 
     def _write(self, git: Git, commits: Commits, batch: Sequence[Agent]) -> None:
         with tempfile.TemporaryFile(dir=git.path) as stream:
@@ -172,7 +183,7 @@ def leaf_ref(agent_id: str) -> str:
     return LEAVES + agent_id[:12]
 
 
-def _differences(expected: Path, found: Path) -> Iterator[str]:
+def _differences(expected: Path, found: Path, *, champion: bool) -> Iterator[str]:
     with closing(Commits(expected)) as right, closing(Commits(found, read_only=True)) as ours:
         for entry in right:
             commit = ours.get(entry.agent_id)
@@ -184,7 +195,7 @@ def _differences(expected: Path, found: Path) -> Iterator[str]:
         if ours.count() > right.count():
             yield f"expected {right.count()} commits, found {ours.count()}"
     there, here = Git(expected).refs(), Git(found).refs()
-    for ref in sorted({*there, *here}):
+    for ref in sorted({*there, *here} - (set() if champion else {CHAMPION})):
         if there.get(ref) != here.get(ref):
             yield f"{ref}: expected {there.get(ref)}, found {here.get(ref)}"
     Git(found).run("fsck", "--full", "--no-dangling", "--no-progress")

@@ -96,6 +96,7 @@ class Proposals:
         edit: Any = None,
         operation: Any = None,
         stage: str,
+        parents: Sequence[str] | None = None,
         payload: Any = None,
         priority: int = 0,
     ) -> Literal["proposed", "duplicate"]:
@@ -107,6 +108,10 @@ class Proposals:
         (that one becomes the duplicate), or it was parked because our machine broke.
 
         Recording the same variant again returns what was returned before.
+
+        Args:
+            parents: those that the variant really comes from, the primary one first; None for
+                all that were drawn.
 
         Raises:
             Refused: the proposal is terminal, or holds another variant.
@@ -126,7 +131,8 @@ class Proposals:
                 "operation": None if operation is None else encode(operation),
             }
             self._set(proposal_id, **texts)
-            if not self._claim(proposal, agent_id, files, title, hypothesis):
+            line = proposal.parents if parents is None else tuple(parents)
+            if not self._claim(proposal, agent_id, files, title, hypothesis, line):
                 self._set(proposal_id, agent_id=agent_id)
                 self.close(proposal_id, "duplicate", f"the same code as {agent_id}")
                 return "duplicate"
@@ -149,7 +155,13 @@ class Proposals:
         return "proposed"
 
     def _claim(
-        self, proposal: Proposal, agent_id: str, files: Mapping[str, str], title: str, why: str
+        self,
+        proposal: Proposal,
+        agent_id: str,
+        files: Mapping[str, str],
+        title: str,
+        why: str,
+        parents: Sequence[str],
     ) -> bool:
         """Make the code this proposal's candidate; False if it belongs to another."""
         columns = {
@@ -171,7 +183,7 @@ class Proposals:
         self._database.execute(
             f"UPDATE agents SET {assignments} WHERE id = ?", (*columns.values(), agent_id)
         )
-        self._agents.set_parents(agent_id, proposal.parents)
+        self._agents.set_parents(agent_id, parents)
         return True
 
     def _passes_on(self, known: Agent, proposal: Proposal) -> bool:

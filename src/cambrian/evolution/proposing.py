@@ -114,6 +114,7 @@ class Proposer:
             confidence=edit.confidence,
             edit=edit.to_json(),
             operation=outcome.operation,
+            parents=proposal.parents if outcome.crosses else proposal.parents[:1],
             stage="smoke",
             priority=proposal.idx,
         )

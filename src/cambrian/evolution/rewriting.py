@@ -36,6 +36,12 @@ class Variant:
     edit: Edit
     operation: Mapping[str, Any] | None = None
 
+    @property
+    def crosses(self) -> bool:
+        """Whether code of the second parent went into it."""
+        first = (self.operation or {}).get("chain", [self.operation])[0]
+        return isinstance(first, Mapping) and first.get("kind") == "crossover"
+
 
 async def by_recombination(
     parents: Sequence[SourceTree],
