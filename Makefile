@@ -30,11 +30,12 @@ help: ## what can be made, and how
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 	@sed -n '/^# Variables:/,/^$$/s/^# \{0,1\}//p' Makefile
 
-run: plan-run $(VENV)/.installed ## set up what is missing, then grow an archive (the main job, about 15 minutes)
+run: plan-run $(VENV)/.installed ## set up what is missing, then grow an archive (the main job, about 20 minutes)
 	@PYTHON=$(PY) scripts/sandbox-ready --or-bubblewrap
 	@PYTHON=$(PY) scripts/main-job $(RUN_ARGS)
 
-test: plan-test $(VENV)/.installed-dev ## set up what is missing, then run the tests (about 5 minutes)
+test: plan-test $(VENV)/.installed-dev ## set up what is missing, then run the tests (about 10 minutes)
+	@scripts/bubblewrap
 	@PYTHON=$(PY) scripts/sandbox-ready
 	$(PY) -m pytest $(PYTEST_ARGS)
 
