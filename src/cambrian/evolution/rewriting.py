@@ -98,10 +98,15 @@ async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Imp
         except AskRefused as error:
             raise NoVariant(str(error)) from None
         else:
-            if tree.fingerprint != parent.fingerprint:
+            if _substance(tree) != _substance(parent):
                 return Variant(tree, edit)
             problem = "the edit changes nothing but comments or formatting"
     raise NoVariant(f"the edit was invalid twice; last: {problem}")
+
+
+def _substance(tree: SourceTree) -> tuple[str, str]:
+    """What an edit must change: the code beneath its formatting, or the notes."""
+    return tree.fingerprint, tree.get("NOTES.md", "")
 
 
 __all__ = ["NoVariant", "SandboxBroken", "Variant", "by_model", "by_recombination"]

@@ -1,0 +1,65 @@
+"""What the archive has learned about mechanisms steers which one is grafted next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cambrian.agents.seeds import load_seed
+from cambrian.archive import Archive, Gate
+from cambrian.daemon.supervisor import prepare
+from cambrian.evolution import experience
+
+
+def graft(archive: Archive, mechanism: str, gain: float | None, number: int) -> None:
+    """A decided proposal that grafted a mechanism; its gain on the screen (None: it failed)."""
+    seed = archive.agents.seeds()[0]
+    run = archive.runs.current() or archive.runs.start(0, {}, 100)
+    proposal = archive.proposals.open(run.id, number, number - 1, [seed.id], "recombine")
+    tree = load_seed("finetune").replace({"NOTES.md": f"{mechanism} {number}"})
+    archive.proposals.record_variant(
+        proposal.id,
+        tree.identity,
+        tree,
+        title=mechanism,
+        hypothesis="",
+        operation={"kind": "graft", "mechanism": mechanism},
+        stage="smoke",
+    )
+    if gain is None:
+        archive.proposals.close(proposal.id, "failed_smoke", "it failed")
+        return
+    gate = Gate(gate="screen", rule="r", verdict="pass", value=gain)
+    archive.proposals.decide(proposal.id, None, "no", [gate])
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    made = Archive.create(tmp_path / "archive")
+    prepare(made)
+    return made
+
+
+def test_what_paid_is_picked_more_and_what_cost_less(archive: Archive) -> None:
+    for number, (name, gain) in enumerate(
+        [("label_map", 0.2), ("ewc", 0.0), ("gpm", -0.3), ("adam", None)]
+    ):
+        graft(archive, name, gain, number)
+    found = experience.weights(archive, 3)
+    assert found["label_map"] > 1.0 > found["ewc"] > found["adam"] > found["gpm"] > 0
+    assert "momentum" not in found  # never tried: the optimistic weight of 1
+
+
+def test_only_what_was_decided_by_then_counts(archive: Archive) -> None:
+    graft(archive, "label_map", 0.2, 0)
+    graft(archive, "ewc", 0.1, 1)
+    assert set(experience.weights(archive, 0)) == {"label_map"}
+    assert experience.weights(archive, -1) == {}
+
+
+def test_more_tries_make_less_optimistic(archive: Archive) -> None:
+    graft(archive, "ewc", 0.0, 0)
+    once = experience.weights(archive, 0)["ewc"]
+    graft(archive, "ewc", 0.0, 1)
+    assert experience.weights(archive, 1)["ewc"] < once
