@@ -104,3 +104,13 @@ def pooled(x: Floats, side: int) -> Floats:
     step = size // side
     small: Floats = x.reshape(count, side, step, side, step).mean((2, 4), dtype=np.float32)
     return small
+
+
+def enlarged(x: Floats, times: int, side: int) -> Floats:
+    """Square images (N, S, S), each pixel repeated `times` by `times`, in a frame of zeros:
+    (N, side, side)."""
+    large = x.repeat(times, axis=1).repeat(times, axis=2)
+    before = (side - large.shape[1]) // 2
+    after = side - large.shape[1] - before
+    framed: Floats = np.pad(large, ((0, 0), (before, after), (before, after)))
+    return framed

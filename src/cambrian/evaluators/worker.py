@@ -4,8 +4,9 @@ Requests come as JSON lines on standard input, answers go as JSON lines to stand
 keeps the session of the agent it judged last, so that an agent's stages share one, and has the
 next one made in the background. It ends with its parent, and takes its sandboxes with it.
 
-Operations: `evaluate` (an agent's units, one answer each, stopping at the first that is not
-scored) and `improve` (run an improver; its questions go out as `ask` and come back as `told`).
+Operations: `evaluate` (an agent's units, one answer each; but for sealed ones, stopping at the
+first that fails) and `improve` (run an improver; its questions go out as `ask` and come back as
+`told`).
 """
 
 from __future__ import annotations
@@ -81,8 +82,8 @@ class Worker:
                 self._say({"event": "broken", "message": result.reason})
                 return
             self._say({"event": "evaluation", "evaluation": to_json(result)})
-            if result.verdict == "failed":
-                return
+            if result.verdict == "failed" and unit.stage != "sealed":
+                return  # a sealed report wants every unit, whatever fails
 
     def _improve(self, request: Mapping[str, Any]) -> None:
         try:

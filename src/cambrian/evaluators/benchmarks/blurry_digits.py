@@ -16,6 +16,7 @@ from cambrian.sandbox.channel import Channel, Stream
 
 CLASSES, SAMPLES, SMOKE_SAMPLES = 10, 6000, 200
 WIDTH = 0.05
+TIMES, SIDE = 2, 28
 COURSE = Course(batch=32, probe_every=20, boundaries=False)
 
 
@@ -27,7 +28,8 @@ class BlurryDigits:
         task="Class-incremental with blurred boundaries: each class has a moment in the stream "
         "around which its samples are spread. One pass, one head, no boundary is told.",
         data="1,797 real 8×8 digits from scikit-learn (BSD-3), drawn with replacement; sealed "
-        "runs test on images of their own.",
+        "runs test on images of their own. Each is enlarged twofold into a frame of 28×28, so "
+        "that its shape does not tell this stream from the others.",
         hidden="All test labels; the course of the stream. No improver ever sees its scores.",
         floor="Plain fine-tuning at the best constant learning rate of a grid.",
         ceiling="The same network trained on the same samples in random order to convergence.",
@@ -38,7 +40,7 @@ class BlurryDigits:
     def stream(self, stage: str) -> Stream:
         return Stream(
             "classification",
-            (8, 8),
+            (SIDE, SIDE),
             CLASSES,
             observations=_samples(stage),
             batch_size=COURSE.batch,
@@ -55,10 +57,10 @@ class BlurryDigits:
         rows = blurred(images.train.y, _samples(stage), rng)
         test = images.held_out(stage)
         task = Task(
-            images.train.x[rows],
+            data.enlarged(images.train.x, TIMES, SIDE)[rows],
             naming[images.train.y[rows]],
             np.arange(len(rows)),
-            test.x,
+            data.enlarged(test.x, TIMES, SIDE),
             naming[test.y],
             len(test.y),
         )
