@@ -101,6 +101,9 @@ class DirectChannel:
         self.learner.observe(self.last, torch.from_numpy(y))
         return self.predict(x)
 
+    def withdraw(self, name: str) -> None:
+        del self.files[name]
+
     def boundary(self) -> None:
         self.learner.task_boundary()
 

@@ -36,7 +36,7 @@ class Direct:
 
     def __init__(self, tree: SourceTree, spec: TaskSpec, seed: int) -> None:
         self.learner = load_learner(tree)(spec, seed=seed)
-        self.meter = FlopMeter()
+        self.meter = FlopMeter(0)
         self.files: dict[str, dict[str, torch.Tensor]] = {}
         self.presented = torch.zeros(0)
 

@@ -23,12 +23,14 @@ class Watching:
 
     def __init__(self, outputs: int) -> None:
         self.outputs = outputs
-        self.files: dict[str, dict[str, np.ndarray]] = {}
+        self.open: dict[str, dict[str, np.ndarray]] = {}
+        self.files: list[dict[str, np.ndarray]] = []
         self.shown: list[tuple[str, np.ndarray]] = []
         self.observed = 0
 
     def publish(self, name: str, arrays: Mapping[str, Any]) -> None:
-        self.files[name] = dict(arrays)
+        self.open[name] = dict(arrays)
+        self.files.append(dict(arrays))
         self.shown += [(f"{name}.{key}", np.array(value)) for key, value in arrays.items()]
 
     def span(
@@ -41,15 +43,15 @@ class Watching:
         probe: str | None = None,
         probe_every: int = 1,
     ) -> Iterator[np.ndarray]:
-        assert set(self.files[name]) == {"x", "y", "order"}
+        assert set(self.open[name]) == {"x", "y", "order"}
         self.observed += stop - start
         batches = -(-(stop - start) // batch)
         for _ in range(-(-batches // probe_every)):
             yield self.predict_file(str(probe))
 
     def predict_file(self, name: str) -> np.ndarray:
-        assert set(self.files[name]) == {"x"}, "what is predicted comes without labels"
-        return self._scores(len(self.files[name]["x"]))
+        assert set(self.open[name]) == {"x"}, "what is predicted comes without labels"
+        return self._scores(len(self.open[name]["x"]))
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         self.shown.append(("x", x.copy()))
@@ -59,6 +61,9 @@ class Watching:
         self.shown.append(("y", y.copy()))
         self.observed += len(y)
         return self.predict(x)
+
+    def withdraw(self, name: str) -> None:
+        del self.open[name]
 
     def boundary(self) -> None:
         self.shown.append(("boundary", np.zeros(0)))
@@ -111,15 +116,8 @@ def test_a_stream_is_as_it_was_announced(name: str) -> None:
 def test_no_label_of_a_tested_image_is_ever_shown(name: str) -> None:
     """Labels are shown only beside training inputs, and no test image is among those."""
     channel, _ = watch(benchmarks.benchmark(name), "full", 1)
-    tested = {
-        row.tobytes()
-        for file, arrays in channel.files.items()
-        if "y" not in arrays
-        for row in arrays["x"]
-    }
-    learned = {
-        row.tobytes() for arrays in channel.files.values() if "y" in arrays for row in arrays["x"]
-    }
+    tested = {row.tobytes() for arrays in channel.files if "y" not in arrays for row in arrays["x"]}
+    learned = {row.tobytes() for arrays in channel.files if "y" in arrays for row in arrays["x"]}
     assert tested
     assert not tested & learned
 
@@ -134,7 +132,7 @@ def test_drifting_labels_are_shown_only_after_the_prediction() -> None:
 def test_labels_stand_for_other_classes_under_other_seeds() -> None:
     def first_labels(seed: int) -> list[int]:
         channel, _ = watch(benchmarks.benchmark("split-mnist"), "full", seed)
-        return sorted(set(channel.files["task-0"]["y"].tolist()))
+        return sorted(set(next(f for f in channel.files if "y" in f)["y"].tolist()))
 
     assert len({tuple(first_labels(seed)) for seed in range(5)}) > 1
 
@@ -203,3 +201,26 @@ def test_an_unknown_benchmark_is_named_with_those_there_are() -> None:
 def test_no_benchmark_or_one_twice_is_refused(wanted: list[str]) -> None:
     with pytest.raises(UsageError, match="one or more different"):
         benchmarks.search_names(wanted)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_labels_are_taken_back_before_others_are_revealed(name: str) -> None:
+    """At no time is more than one labelled file there, and none is left in the end."""
+
+    class Strict(Watching):
+        def publish(self, name: str, arrays: Mapping[str, Any]) -> None:
+            if "y" in arrays:
+                assert not any("y" in there for there in self.open.values())
+            super().publish(name, arrays)
+
+    bench = benchmarks.benchmark(name)
+    channel: Any = Strict(bench.stream("smoke").outputs)
+    bench.run(channel, "smoke", 0)
+    assert channel.open == {}
+
+
+def test_a_stream_without_tasks_is_revealed_bit_by_bit() -> None:
+    channel, _ = watch(benchmarks.benchmark("blurry-digits"), "full", 1)
+    sizes = [len(file["y"]) for file in channel.files if "y" in file]
+    assert len(sizes) == 10
+    assert max(sizes) == 640

@@ -65,11 +65,15 @@ def picture(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    home, seed, proposals, workers, jitter = sys.argv[1:]
+    home, seed, proposals, workers, jitter, *order = sys.argv[1:]
     grow(
         Path(home),
         Settings(
-            seed=int(seed), proposals=int(proposals), workers=int(workers), benchmarks=BENCHMARKS
+            seed=int(seed),
+            proposals=int(proposals),
+            workers=int(workers),
+            benchmarks=BENCHMARKS,
+            order="free" if order else "fixed",
         ),
         int(jitter) / 1000,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -93,17 +94,18 @@ def test_kill_9_at_random_moments_changes_nothing(undisturbed: Path, tmp_path: P
     command = [sys.executable, str(ROOT / "tests/evolution/instant_run.py"), str(home)]
     command += ["3", str(PROPOSALS), "2", "20"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    kills = 0
-    while kills < 10:
+    kills, ended = 0, False
+    while kills < 10 and not ended:
         process = subprocess.Popen(command, env=environment, start_new_session=True)
-        time.sleep(chance.uniform(0.4, 3.0))
-        if process.poll() is not None:
-            break
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        kills += 1
+        time.sleep(chance.uniform(0.6, 2.0))
+        ended = process.poll() is not None
+        if not ended:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            kills += 1
     assert kills >= 3, "the run was over before it could be disturbed"
-    subprocess.run(command, env=environment, check=True, timeout=120)
+    if not ended:  # else the command would begin another run
+        subprocess.run(command, env=environment, check=True, timeout=120)
     assert picture(home) == picture(undisturbed)
     with Archive.open(home) as archive:
         assert check(archive, identity=lambda files: SourceTree(files).identity) == []
@@ -183,6 +185,70 @@ def test_a_variant_on_which_the_sandbox_keeps_breaking_is_parked_not_failed(
         counts = archive.counts()
         assert (counts["parked"], counts["judged"], counts["failed_smoke"]) == (2, 0, 0)
         assert "no room" in str(archive.proposals.at(0).reason)  # type: ignore[union-attr]
+
+
+def test_a_kill_between_ready_and_decided_does_not_stop_the_run_for_ever(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last proposals are ready, nothing is queued, and nobody decided: the start has to."""
+    home = tmp_path / "archive"
+    with monkeypatch.context() as patched:
+        patched.setattr(Loop, "_decide", lambda self: None)
+        with Archive.open_or_create(home) as archive, archive.lock():
+            prepare(archive)
+            row = archive.runs.start(3, settings().to_json(), PROPOSALS)
+            loop = Loop(archive, row, settings(), lambda _: None, home / "logs", InstantWorker)
+
+            async def until_stuck() -> None:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(loop.run)
+                    while not any(p.state == "ready" for p in archive.proposals.undecided()):
+                        await anyio.sleep(0.05)
+                    tasks.cancel_scope.cancel()
+
+            anyio.run(until_stuck)
+    grow(home, settings())
+    assert picture(home) == picture(undisturbed)
+
+
+def test_free_order_goes_on_after_kills(tmp_path: Path) -> None:
+    home, chance = tmp_path / "archive", random.Random(9)
+    command = [sys.executable, str(ROOT / "tests/evolution/instant_run.py"), str(home)]
+    command += ["3", "10", "3", "30", "free"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    for _ in range(4):
+        process = subprocess.Popen(command, env=environment, start_new_session=True)
+        time.sleep(chance.uniform(1.0, 2.5))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.returncode == 0:
+            break
+    else:
+        subprocess.run(command, env=environment, check=True, timeout=120)
+    found = picture(home)
+    assert len(found["proposals"]) == 10
+    assert all(p["state"] in ("admitted", "rejected", "duplicate") for p in found["proposals"])
+
+
+def test_seeds_whose_sandbox_broke_too_often_are_taken_up_again(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Down(InstantWorker):
+        async def evaluate(
+            self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+        ) -> AsyncIterator[Evaluation]:
+            if units:
+                raise SandboxBroken("no engine")
+            async for one in super().evaluate(agent_id, files, units, device):
+                yield one
+
+    monkeypatch.setattr("cambrian.evolution.loop.BACK_OFF_S", 0.0)
+    home = tmp_path / "archive"
+    with pytest.raises(SandboxBroken, match="no engine"):
+        run_with(home, Down)
+    grow(home, settings())
+    assert picture(home) == picture(undisturbed)
 
 
 def test_free_order_judges_everything_too(tmp_path: Path) -> None:

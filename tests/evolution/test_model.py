@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.evolution.instant_run import BENCHMARKS
 from cambrian.agents.seeds import load_seed
 from cambrian.archive import Archive
 from cambrian.daemon import supervisor
-from cambrian.errors import UsageError
+from cambrian.errors import Unreachable, UsageError
 from cambrian.evolution.broker import OpenAIModel
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import Settings
@@ -117,6 +118,21 @@ def test_without_a_key_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None
         OpenAIModel("any")
 
 
+@pytest.mark.parametrize("url", ["http://localhost:abc/v1", "localhost:1", "ftp://a/b", ""])
+def test_what_is_no_address_is_refused_at_once(connect: Callable[[str], None], url: str) -> None:
+    connect(url)
+    with pytest.raises(UsageError, match="OPENAI_BASE_URL is no address"):
+        OpenAIModel("any")
+
+
+def test_counts_that_no_database_could_hold_are_bounded(connect: Callable[[str], None]) -> None:
+    reply = json.loads(Reply.saying("hi").body)
+    reply["usage"]["prompt_tokens"] = 10**30
+    with endpoint(lambda _: Reply.of(reply)) as server:
+        connect(server.url)
+        assert OpenAIModel("any", retries=0).answer(QUESTION).prompt_tokens == 1 << 40
+
+
 class Asking(InstantWorker):
     """Judges at once, but really asks: the improver's answer is the model's text as a note."""
 
@@ -168,9 +184,22 @@ def test_the_token_budget_is_a_hard_stop(connect: Callable[[str], None], tmp_pat
         run_model(tmp_path / "a", 6, tokens=30, workers=1)
     assert len(server.requests) == 2  # 18 tokens, then 36: no third question
     with Archive.open(tmp_path / "a", read_only=True) as archive:
-        refused = [p for p in archive.proposals.select() if p.state == "invalid"]
-    assert len(refused) == 4
+        proposals = archive.proposals.select()
+    refused = [p for p in proposals if p.state == "invalid"]
     assert all("budget of 30 tokens is spent" in str(p.reason) for p in refused)
+    assert len(proposals) - len(refused) == 2
+
+
+def test_an_endpoint_that_never_answers_stops_the_run_so_that_it_can_go_on_later(
+    connect: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cambrian.evolution.loop.REFUSALS", 3)
+    with endpoint(lambda _: Reply.of({"error": {"message": "no"}}, 404)) as server:
+        connect(server.url)
+        with pytest.raises(Unreachable, match=r"3 questions in a row failed.*said 404"):
+            run_model(tmp_path / "a", 50)
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        assert archive.counts()["proposals"] < 20
 
 
 @pytest.mark.parametrize("status", [401, 429, 500])

@@ -181,6 +181,14 @@ class Jobs:
             self._event("revived", job)
         return True
 
+    def revive_unowned(self) -> int:
+        """Revive parked jobs that belong to no proposal (seeds, sealed runs): without them a run
+        cannot end. To be called at start, under the archive's lock. Returns how many."""
+        rows = self._database.rows(
+            "SELECT id FROM jobs WHERE state = 'parked' AND proposal_id IS NULL"
+        )
+        return sum(self.revive(row["id"]) for row in rows)
+
     def cancel_queued(self, proposal_id: int) -> int:
         """Cancel what waits for a proposal that has ended; called by the verbs that end one."""
         rows = self._database.rows(

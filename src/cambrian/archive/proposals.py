@@ -173,9 +173,7 @@ class Proposals:
         }
         known = self._agents.find(agent_id)
         if known is None:
-            self._agents.insert(
-                agent_id, files, proposal.parents, {**columns, "status": "candidate"}
-            )
+            self._agents.insert(agent_id, files, parents, {**columns, "status": "candidate"})
             return True
         if not self._passes_on(known, proposal):
             return False

@@ -22,7 +22,9 @@ from cambrian.archive.lineage import Lineage
 from cambrian.errors import CambrianError, Refused, UsageError
 from cambrian.evaluators.benchmarks import benchmark, search_names
 from cambrian.evaluators.calibration import calibration
+from cambrian.evolution.broker import OpenAIModel
 from cambrian.evolution.loop import Loop
+from cambrian.evolution.records import missing, units
 from cambrian.evolution.settings import Settings, differences
 from cambrian.sandbox.backends import choose
 
@@ -82,7 +84,12 @@ def run(
     with Archive.open_or_create(path) as archive, archive.lock():
         prepare(archive)
         _same_benchmarks(archive, settings.benchmarks)
-        ending = _run(archive, settings, tell, abandon=abandon)
+        done = archive.runs.last() if control and _only_control_left(archive, settings) else None
+        if done is None:
+            ending = _run(archive, settings, tell, abandon=abandon)
+        else:
+            tell(f"run {done.id} is finished; going on with its control")
+            ending = Ending("finished", done.id)
         judged = archive.counts()["judged"]
         if control and ending.state == "finished" and judged:
             tell(f"control: {judged} random recombinations of the seed agents, no archive")
@@ -99,6 +106,8 @@ def _ready(settings: Settings, tell: Tell) -> Settings:
     reaped = backend.reap()
     if reaped:
         tell(f"removed {reaped} sandboxes that an earlier run left behind")
+    if settings.rewriter == "model":
+        OpenAIModel(settings.model)  # says now what is missing, not after the seeds were judged
     return dataclasses.replace(settings, benchmarks=names, sandbox=backend.name)
 
 
@@ -112,6 +121,25 @@ def _same_benchmarks(archive: Archive, names: Sequence[str]) -> None:
             f"this archive's agents were judged by {', '.join(before)}, not by "
             f"{', '.join(names)}: give the same --benchmarks, or another archive"
         )
+    for member in archive.members():
+        if missing(archive, member.agent_id, units("full", names)):
+            raise Refused(
+                "the benchmarks have changed since this archive's agents were judged by them: "
+                "start another archive (this one can still be looked at)"
+            )
+
+
+def _only_control_left(archive: Archive, settings: Settings) -> bool:
+    """Whether this very run is finished, and its control is not: the command was stopped there."""
+    last = archive.runs.last()
+    if last is None or last.state != "finished" or differences(last.settings, settings):
+        return False
+    home = archive.path / CONTROL
+    if not home.exists():
+        return True
+    with Archive.open(home, read_only=True) as control:
+        run = control.runs.last()
+        return run is None or run.state != "finished"
 
 
 def _run(archive: Archive, settings: Settings, tell: Tell, *, abandon: bool = False) -> Ending:
@@ -154,6 +182,8 @@ def _start_or_resume(archive: Archive, settings: Settings, abandon: bool) -> Run
             f"({'; '.join(changed)}): repeat its command to go on, or add --abandon to give it up"
         )
     archive.runs.end(unfinished.id, "abandoned")
+    for proposal in archive.proposals.undecided():
+        archive.proposals.close(proposal.id, "invalid", "given up with its run")
     return archive.runs.start(settings.seed, settings.to_json(), target)
 
 

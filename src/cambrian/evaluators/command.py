@@ -51,7 +51,7 @@ def unit_of(job: Mapping[str, Any]) -> Unit:
     if not isinstance(name, str):
         raise UsageError("a job names its benchmark (a text)")
     benchmark(name)
-    if stage not in STAGES:
+    if not isinstance(stage, str) or stage not in STAGES:
         raise UsageError(f"stage is one of {', '.join(STAGES)}, not {stage!r}")
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise UsageError(f"seed is a whole number from 0, not {seed!r}")
@@ -66,10 +66,13 @@ def files_of(job: Mapping[str, Any]) -> dict[str, str]:
     folder = Path(str(job.get("directory", "")))
     if files is not None or "directory" not in job or not folder.is_dir():
         raise UsageError("a job holds the agent as `files` ({path: text}) or as a `directory`")
-    found = {
-        str(path.relative_to(folder)): path.read_text(encoding="utf-8")
-        for path in sorted(folder.rglob("*.py"))
-    }
+    try:
+        found = {
+            str(path.relative_to(folder)): path.read_text(encoding="utf-8")
+            for path in sorted(folder.rglob("*.py"))
+        }
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{folder} holds a file that is no text: {error}") from None
     if "learner.py" not in found:
         raise UsageError(f"{folder} holds no learner.py")
     return found

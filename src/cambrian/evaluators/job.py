@@ -23,7 +23,10 @@ from cambrian.sandbox.session import Report, Session
 Verdict = Literal["scored", "failed", "broken"]
 
 FREE_CPU_S = 10.0
-SLOWEST_FLOPS_PER_S = 1e9
+TIMES_REPLAY_CPU = 5.0
+SLOWEST_FLOPS_PER_S = 1e10
+"""A learner may use FREE_CPU_S, and TIMES_REPLAY_CPU times what replay was calibrated to use, and
+what the FLOPs that it owns up to take at this rate. Generous to slow hosts and slow Python."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def evaluate(session: Session, unit: Unit, *, device: str = "cpu") -> Evaluation
         report = session.report
         if report is None:
             raise SandboxBroken("the job ended without a report")
-        _check_cost(cost, report, allowed(bench, measure, unit.stage))
+        _check_cost(cost, report, allowed(bench, measure, unit.stage), measure.cpu_s)
     except LearnerFailed as failure:
         reason = str(failure) + (f"\n{failure.trace}" if failure.trace else "")
         result = dataclasses.replace(base, verdict="failed", cause=failure.cause, reason=reason)
@@ -136,7 +139,7 @@ def drive(
     return outcome, channel.finish()
 
 
-def _check_cost(cost: Cost, report: Report, stream: Stream) -> None:
+def _check_cost(cost: Cost, report: Report, stream: Stream, replay_cpu_s: float) -> None:
     """Hold the learner to its allowances, and its own count against what was seen from outside."""
     if cost.flops > stream.flops:
         raise LearnerFailed(
@@ -147,7 +150,7 @@ def _check_cost(cost: Cost, report: Report, stream: Stream) -> None:
             "limit",
             f"{cost.state_bytes} bytes of state, over its allowance of {stream.memory_bytes}",
         )
-    plausible = FREE_CPU_S + cost.flops / SLOWEST_FLOPS_PER_S
+    plausible = FREE_CPU_S + TIMES_REPLAY_CPU * replay_cpu_s + cost.flops / SLOWEST_FLOPS_PER_S
     if report.cpu_s > plausible:
         raise LearnerFailed(
             "limit",

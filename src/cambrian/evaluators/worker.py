@@ -29,9 +29,10 @@ from cambrian.sandbox.process import Backend
 from cambrian.sandbox.session import Session, SessionPool
 
 PR_SET_PDEATHSIG = 1
-SMOKE = Limits(request_s=10.0, job_s=20.0)
-FULL = Limits(request_s=20.0, job_s=90.0)
-IMPROVER = Limits(request_s=30.0, job_s=60.0)
+# Generous, because a verdict must not depend on how busy the host is: replay takes two seconds.
+SMOKE = Limits(request_s=15.0, job_s=60.0)
+FULL = Limits(request_s=40.0, job_s=240.0)
+IMPROVER = Limits(request_s=60.0, job_s=120.0)
 
 
 class Refusal(Exception):
@@ -78,10 +79,10 @@ class Worker:
             result = evaluate(session, unit, device=request.get("device", "cpu"))
             if session.spent:
                 self._drop()
+            self._say({"event": "evaluation", "evaluation": to_json(result)})
             if result.verdict == "broken":
                 self._say({"event": "broken", "message": result.reason})
                 return
-            self._say({"event": "evaluation", "evaluation": to_json(result)})
             if result.verdict == "failed" and unit.stage != "sealed":
                 return  # a sealed report wants every unit, whatever fails
 
@@ -100,6 +101,8 @@ class Worker:
             self._say(said | {"trace": failure.trace})
         except Refusal as refusal:
             self._say({"event": "failed", "cause": "refused", "message": str(refusal)})
+        except (ValueError, RecursionError) as error:  # text too long, an edit too deep to send
+            self._say({"event": "failed", "cause": "protocol", "message": str(error)[:500]})
         except SandboxBroken as error:
             self._say({"event": "broken", "message": str(error)})
 

@@ -36,6 +36,7 @@ class Rules:
         neighbours: how many nearest members that is a mean over.
         quota: at most this share of the admitted may be there for novelty alone.
         noise_floor: the least standard deviation over seeds that counts as noise.
+        flops_noise: the same for log10 FLOPs.
     """
 
     screen_margin: float = 0.15
@@ -45,6 +46,7 @@ class Rules:
     neighbours: int = 3
     quota: float = 0.25
     noise_floor: float = 0.02
+    flops_noise: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,11 @@ def novelty(
     of the child, at least `noise_floor`.
     """
     mine = child.behaviour(benchmarks, SEARCH_SEEDS)
-    noise = np.maximum(mine.std(axis=0, ddof=1), rules.noise_floor)
+    floors = np.full(mine.shape[1], rules.noise_floor)
+    floors[-1] = (
+        rules.flops_noise
+    )  # FLOPs hardly vary over seeds; spending more is not behaving new
+    noise = np.maximum(mine.std(axis=0, ddof=1), floors)
     others = np.array([m.behaviour(benchmarks, SEARCH_SEEDS).mean(axis=0) for m in members])
     if len(others) == 0:
         return Gate(gate="novelty", rule="nothing to compare with", verdict="pass")

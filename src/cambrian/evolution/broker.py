@@ -13,6 +13,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import anyio.to_thread
 import openai
@@ -24,6 +25,8 @@ from cambrian.evolution.workers import AskRefused
 TIMEOUT_S = 120.0
 RETRIES = 2
 MAX_ANSWER_TOKENS = 8192
+MAX_ANSWER_CHARACTERS = 256 << 10
+MAX_TOKENS = 1 << 40
 CALLS_PER_VARIANT = 4
 
 
@@ -53,6 +56,7 @@ class OpenAIModel:
                 "OPENAI_BASE_URL where the endpoint is not OpenAI's own"
             )
         self.name = name
+        _check_address(os.environ.get("OPENAI_BASE_URL"))
         self._client = openai.OpenAI(api_key=key, max_retries=retries, timeout=timeout_s)
 
     @property
@@ -86,13 +90,28 @@ class OpenAIModel:
             text = None
         if not isinstance(text, str):
             raise AskRefused(f"the endpoint {self.endpoint} sent an answer without text")
+        if len(text) > MAX_ANSWER_CHARACTERS:
+            raise AskRefused(f"the endpoint {self.endpoint} sent {len(text)} characters")
         usage = getattr(reply, "usage", None)
         return Answer(text, _tokens(usage, "prompt_tokens"), _tokens(usage, "completion_tokens"))
 
 
 def _tokens(usage: object, name: str) -> int:
     value = getattr(usage, name, 0)
-    return value if isinstance(value, int) and value >= 0 else 0
+    return min(value, MAX_TOKENS) if isinstance(value, int) and value >= 0 else 0
+
+
+def _check_address(url: str | None) -> None:
+    """Refuse what is no address before the client's own library stumbles over it."""
+    if url is None:
+        return
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise UsageError(f"OPENAI_BASE_URL is no address: expected http(s)://HOST/..., got {url!r}")
 
 
 class Broker:
@@ -127,18 +146,34 @@ class Broker:
             return recorded.text
         self._check_budget(position)
         answer = await anyio.to_thread.run_sync(self.model.answer, messages)
-        self.archive.ledger.record_answer(
+        self._book(position, question, answer)
+        return answer.text
+
+    def _book(self, position: int, question: str, answer: Answer) -> None:
+        """Record the answer and what it cost; an answer to another question than the recorded
+        one (an improver that is not deterministic) is still paid for."""
+        ledger, name = self.archive.ledger, self.model.name
+        recorded = ledger.record_answer(
             proposal_id=self.proposal_id,
             position=position,
             request_hash=question,
-            model=self.model.name,
+            model=name,
             text=answer.text,
             run_id=self.run_id,
             prompt_tokens=answer.prompt_tokens,
             completion_tokens=answer.completion_tokens,
             dollars=0.0,  # prices are not known yet: tokens are what the budget is in
         )
-        return answer.text
+        if not recorded:
+            ledger.add_spend(
+                phase="propose",
+                model=name,
+                prompt_tokens=answer.prompt_tokens,
+                completion_tokens=answer.completion_tokens,
+                dollars=0.0,
+                run_id=self.run_id,
+                proposal_id=self.proposal_id,
+            )
 
     def _check_budget(self, position: int) -> None:
         if position >= CALLS_PER_VARIANT:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cambrian.agents.catalogue import catalogue
-from cambrian.archive import Archive, Member, Proposal
+from cambrian.archive import Agent, Archive, Member, Proposal
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import ALLOWANCE, calibration
 from cambrian.evaluators.statistics import mean_interval
@@ -39,7 +39,7 @@ def evidence(archive: Archive, proposal: Proposal, benchmarks: Sequence[str]) ->
         "code": dict(archive.agents.files(parent)),
         "scores": {name: _scores(archive, who, benchmarks) for name, who in shown.items()},
         "benchmarks": {name: _benchmark(name) for name in benchmarks},
-        "failures": _failures(archive, parent),
+        "failures": _failures(archive, parent, proposal.seen_through),
         "history": _history(archive, parent, proposal.seen_through),
         "cards": [_card(m) for m in list(catalogue().values())[:CARDS_SHOWN]],
         "rules": RULES,
@@ -77,10 +77,18 @@ def _benchmark(name: str) -> dict[str, Any]:
     }
 
 
-def _failures(archive: Archive, agent_id: str) -> list[dict[str, str]]:
+def _decided(archive: Archive, agent_id: str, seen_through: int) -> list[Agent]:
+    """The children that were decided by then, whatever has been recorded since."""
+    children = archive.agents.children(agent_id, members_only=False)
+    return [
+        c for c in children if c.proposal_index is not None and c.proposal_index <= seen_through
+    ]
+
+
+def _failures(archive: Archive, agent_id: str, seen_through: int) -> list[dict[str, str]]:
     """How the parent's rejected children failed to run."""
     found = []
-    for child in archive.agents.children(agent_id, members_only=False)[-HISTORY_SHOWN:]:
+    for child in _decided(archive, agent_id, seen_through)[-HISTORY_SHOWN:]:
         for row in archive.evaluations.of(child.id):
             if row.verdict == "failed":
                 found.append({"title": child.title, "reason": row.reason[:1500]})
@@ -90,9 +98,7 @@ def _failures(archive: Archive, agent_id: str) -> list[dict[str, str]]:
 def _history(archive: Archive, agent_id: str, seen_through: int) -> list[dict[str, Any]]:
     """What was tried on the parent, with its outcome, as decided through `seen_through`."""
     history = []
-    for child in archive.agents.children(agent_id, members_only=False):
-        if child.proposal_index is None or child.proposal_index > seen_through:
-            continue
+    for child in _decided(archive, agent_id, seen_through):
         history.append(
             {
                 "title": child.title,

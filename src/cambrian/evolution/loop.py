@@ -22,11 +22,12 @@ import anyio.abc
 
 from cambrian.archive import Archive, Job, Proposal, Run
 from cambrian.archive.lineage import Lineage
-from cambrian.errors import CambrianError, SandboxBroken
+from cambrian.errors import CambrianError, SandboxBroken, Unreachable
 from cambrian.evaluators.benchmarks import sealed_names
 from cambrian.evolution.pipeline import Pipeline
-from cambrian.evolution.proposing import Proposer
+from cambrian.evolution.proposing import Outcome, Proposer
 from cambrian.evolution.records import missing, to_record, units
+from cambrian.evolution.rewriting import NoVariant
 from cambrian.evolution.settings import LAG, Settings
 from cambrian.evolution.workers import Hire, Worker
 
@@ -34,6 +35,9 @@ LEASE_S = 60.0
 BEAT_S = 5.0
 BACK_OFF_S = 2.0
 LINEAGE_EVERY = 8
+PREPARATIONS = 5
+REFUSALS = 10
+"""So many questions in a row that the model's endpoint did not answer stop a run (resumable)."""
 
 Stop = Literal["", "drain", "now"]
 Listener = Callable[[str], None]
@@ -83,10 +87,7 @@ class Loop:
         Raises:
             CambrianError: nothing can be evaluated here; the run may be resumed.
         """
-        self.archive.jobs.release_all_leases()
-        self._queue_seeds()
-        for proposal in self.archive.proposals.undecided():
-            self.pipeline.advance(proposal)
+        self._recover()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._beat)
             tasks.start_soon(self._propose_all)
@@ -100,6 +101,15 @@ class Loop:
         if self._failure is not None:
             raise self._failure
         return "stopped" if self.stop else "finished"
+
+    def _recover(self) -> None:
+        """Take up what an earlier stretch of the run left between two steps."""
+        self.archive.jobs.release_all_leases()
+        self.archive.jobs.revive_unowned()
+        self._queue_seeds()
+        for proposal in self.archive.proposals.undecided():
+            self.pipeline.advance(proposal)
+        self._decide()
 
     @property
     def wall_s(self) -> float:
@@ -181,7 +191,10 @@ class Loop:
                     await self._changed()
                     continue
                 proposal = self._open(index)
-                tasks.start_soon(self._propose, proposal)
+                if proposal.state == "open":
+                    tasks.start_soon(self._propose, proposal)
+                else:  # recorded before a kill, out of order
+                    self._mark_recorded(index)
                 index += 1
                 await anyio.sleep(0)
         self._opened_all = True
@@ -200,11 +213,17 @@ class Loop:
             return False  # opened before a kill: it is carried through
         if settings.proposals is not None and index - self.first >= settings.proposals:
             return True
+        if settings.tokens is not None and self._tokens() >= settings.tokens:
+            return True
         if settings.hours is not None and self.wall_s >= settings.hours * 3600:
             return True
         if settings.judged is None:
             return False
         return self.archive.counts()["judged"] >= settings.judged
+
+    def _tokens(self) -> int:
+        spent = self.archive.ledger.total(run_id=self.run_id)
+        return spent.prompt_tokens + spent.completion_tokens
 
     def _must_wait(self, index: int) -> bool:
         """Whether proposal `index` would be ahead of the lag, or perhaps over the budget of
@@ -228,16 +247,27 @@ class Loop:
 
     async def _propose(self, proposal: Proposal) -> None:
         """Make proposal k's variant, and record it after proposal k − 1's."""
-        try:
-            variant = await self.proposer.prepare(proposal)
-            if self.settings.order == "fixed":
-                await self._recorded_event(proposal.idx - 1).wait()
-            await self.proposer.record(proposal, variant)
-            self._mark_recorded(proposal.idx)
-            self._decide()
-        except SandboxBroken as error:
-            self._give_up(error)
+        variant = await self._prepared(proposal)
+        if self.settings.order == "fixed":
+            await self._recorded_event(proposal.idx - 1).wait()
+        await self.proposer.record(proposal, variant)
+        self._mark_recorded(proposal.idx)
+        self._decide()
+        if self.proposer.refused >= REFUSALS:
+            self._give_up(Unreachable(f"{REFUSALS} questions in a row failed; {variant}"))
         self.notify()
+
+    async def _prepared(self, proposal: Proposal) -> Outcome:
+        """The variant; tried again where our machine broke, and parked if it goes on breaking."""
+        error = SandboxBroken("")
+        for attempt in range(1, PREPARATIONS + 1):
+            try:
+                return await self.proposer.prepare(proposal)
+            except SandboxBroken as broke:
+                error = broke
+                self.tell(f"the sandbox broke (attempt {attempt}): {error}")
+                await anyio.sleep(BACK_OFF_S * attempt)
+        return NoVariant(str(error), end="parked")
 
     def _recorded_event(self, index: int) -> anyio.Event:
         return self._recorded.setdefault(index, anyio.Event())
@@ -303,11 +333,6 @@ class Loop:
         self._decide()
 
     def _advance_seed(self, agent_id: str) -> None:
-        failed = [e for e in self.archive.evaluations.of(agent_id) if e.verdict == "failed"]
-        if failed:
-            raise CambrianError(
-                f"seed agent {agent_id[:10]} failed on {failed[0].benchmark}: {failed[0].reason}"
-            )
         if not self.pipeline.queue_seed(agent_id, self.run_id):
             agent = self.archive.agents.get(agent_id)
             self.tell(f"seed {agent.title}: {agent.score:.3f}")
@@ -361,4 +386,7 @@ class Loop:
     def _project(self) -> None:
         """Bring the git lineage up to date with the database."""
         self._since_lineage = 0
-        Lineage(self.archive).update()
+        try:
+            Lineage(self.archive).update()
+        except (CambrianError, OSError) as error:
+            self.tell(f"the git lineage is behind ({error}); `cambrian db lineage` makes it anew")

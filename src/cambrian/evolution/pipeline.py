@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cambrian.archive import Archive, Evaluation, Gate, Proposal
+from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import STAGES
 from cambrian.evolution import admission
 from cambrian.evolution.admission import Rules, Standing
@@ -43,6 +44,11 @@ class Pipeline:
                     "evaluate", run_id=run_id, agent_id=agent_id, stage=stage, priority=-1
                 )
                 return True
+        failed = [e for e in self.archive.evaluations.of(agent_id) if e.verdict == "failed"]
+        if failed:
+            raise CambrianError(
+                f"seed agent {agent_id[:10]} failed on {failed[0].benchmark}: {failed[0].reason}"
+            )
         estimate = results_of(self.archive, agent_id).estimate(self.benchmarks, SEARCH_SEEDS)
         self.archive.agents.set_score(
             agent_id, score=estimate.mean, lower=estimate.lower, upper=estimate.upper

@@ -19,7 +19,7 @@ from cambrian.agents.edits import Edit, EditError, apply
 from cambrian.agents.improvers.probe import probe_answer, probe_evidence, probe_tree
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive, Proposal
-from cambrian.errors import InvalidAgent
+from cambrian.errors import InvalidAgent, SandboxBroken
 from cambrian.evolution import experience
 from cambrian.evolution.broker import Broker, Model, OpenAIModel
 from cambrian.evolution.evidence import evidence
@@ -56,11 +56,13 @@ class Proposer:
         self._model = model
         self._idle: list[Worker] = []
         self._slots = anyio.Semaphore(settings.workers)
+        self.refused = 0
 
     # -- parents -----------------------------------------------------------------------
 
     def parents(self, index: int, seen_through: int) -> list[str]:
-        """Two members (one where there is only one, or for a model), the better one first."""
+        """Two members (one where there is only one, or for a model), the better one first: a
+        child of both is held against the better."""
         members = self.archive.members(seen_through)
         if self.settings.random_control:
             members = [m for m in members if m.depth == 0]
@@ -68,7 +70,8 @@ class Proposer:
         rng = np.random.default_rng([self.settings.seed, index])
         count = 1 if self.settings.rewriter == "model" else 2
         chosen = select(candidates, strategy(self.settings.selection), count, rng)
-        return chosen[:1] if self.settings.rewriter == "model" else chosen
+        rank = {m.agent_id: (-m.score, m.number) for m in members}
+        return sorted(chosen, key=lambda agent_id: rank[agent_id])
 
     def _steps(self, index: int) -> int:
         if not self.settings.random_control:
@@ -100,9 +103,11 @@ class Proposer:
             except NoVariant as reason:
                 outcome = reason
         if isinstance(outcome, NoVariant):
-            invalid = {"end": "invalid", "reason": str(outcome)[:2000]}
-            self.archive.proposals.make_ready(proposal.id, invalid)
+            self.refused = self.refused + 1 if outcome.refused else 0
+            ending = {"end": outcome.end, "reason": str(outcome)[:2000]}
+            self.archive.proposals.make_ready(proposal.id, ending)
             return
+        self.refused = 0
         edit = outcome.edit
         self.archive.proposals.record_variant(
             proposal.id,
@@ -158,7 +163,11 @@ class Proposer:
             edit = Edit.from_json(await worker.improve(files, probe_evidence(), scripted))
             changed = apply(probe_tree(), edit).identity != probe_tree().identity
             valid, detail = changed, "it made an edit" if changed else "its edit changes nothing"
-        except (EditError, InvalidAgent, ImproverFailed, AskRefused) as error:
+        except ImproverFailed as error:
+            if error.cause == "timeout":  # a busy host must not condemn it for ever
+                raise SandboxBroken(f"the improver's check: {error}") from None
+            valid, detail = False, str(error)[:2000]
+        except (EditError, InvalidAgent, AskRefused) as error:
             valid, detail = False, str(error)[:2000]
         self.archive.ledger.record_improver_check(improver_hash(files), valid, detail)
 

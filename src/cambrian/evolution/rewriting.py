@@ -25,7 +25,17 @@ Improve = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class NoVariant(Exception):
-    """No valid variant came of a proposal; the message says why."""
+    """No valid variant came of a proposal; the message says why.
+
+    Attributes:
+        end: the state its proposal ends in: `invalid`, or `parked` where it was our fault.
+        refused: whether it is because a question was not answered.
+    """
+
+    def __init__(self, reason: str, *, end: str = "invalid", refused: bool = False) -> None:
+        super().__init__(reason)
+        self.end = end
+        self.refused = refused
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Imp
         except ImproverFailed as error:
             raise NoVariant(f"the improver failed: {error}") from None
         except AskRefused as error:
-            raise NoVariant(str(error)) from None
+            raise NoVariant(str(error), refused=True) from None
         else:
             if _substance(tree) != _substance(parent):
                 return Variant(tree, edit)

@@ -22,6 +22,8 @@ from cambrian.evaluators.wire import from_json
 
 MAX_LINE = 64 << 20
 GRACE_S = 20.0
+ANSWER_S = 900.0
+"""Longer than any job may take with its sandbox's start: a worker that is silent so long hangs."""
 
 Ask = Callable[[list[dict[str, str]]], Awaitable[str]]
 Hire = Callable[[Path], "Worker"]
@@ -29,7 +31,15 @@ Hire = Callable[[Path], "Worker"]
 
 
 class ImproverFailed(Exception):
-    """The improver crashed, hung or returned no edit; its own fault."""
+    """The improver crashed, hung or returned no edit; its own fault.
+
+    Attributes:
+        cause: one of `cambrian.sandbox.failures.CAUSES`.
+    """
+
+    def __init__(self, message: str, cause: str = "protocol") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class AskRefused(Exception):
@@ -86,7 +96,8 @@ class Worker:
                 edit = answer["edit"]
             elif answer["event"] == "failed" and not isinstance(failed, AskRefused):
                 trace = f"\n{answer['trace']}" if answer.get("trace") else ""
-                failed = ImproverFailed(f"{answer['cause']}: {answer['message']}{trace}")
+                cause = str(answer["cause"])
+                failed = ImproverFailed(f"{cause}: {answer['message']}{trace}", cause)
         if edit is None:
             raise failed
         return edit
@@ -136,7 +147,13 @@ class Worker:
         if self._lines is None:
             raise SandboxBroken("the worker is not running")
         try:
-            line = await self._lines.receive_until(b"\n", MAX_LINE)
+            with anyio.fail_after(ANSWER_S):
+                line = await self._lines.receive_until(b"\n", MAX_LINE)
+        except TimeoutError:
+            await self.close(now=True)
+            raise SandboxBroken(
+                f"the evaluation worker said nothing for {ANSWER_S:g} s; see {self.log}"
+            ) from None
         except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.ClosedResourceError):
             raise await self._died() from None
         answer: dict[str, Any] = json.loads(line)

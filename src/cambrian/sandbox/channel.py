@@ -91,6 +91,13 @@ class Channel:
             self._rows[name] = len(arrays["x"])
         self._ask(Kind.PUBLISH, {"file": name, "arrays": layout})
 
+    def withdraw(self, name: str) -> None:
+        """Take a published file back: it is unlinked here, and the runner lets go of it. What the
+        learner has kept for itself counts as its state."""
+        (self.share / "data" / name).unlink(missing_ok=True)
+        self._rows.pop(name, None)
+        self._ask(Kind.WITHDRAW, {"file": name})
+
     def span(
         self,
         name: str,

@@ -17,7 +17,7 @@ from cambrian.sandbox.channel import Channel, Stream
 CLASSES, SAMPLES, SMOKE_SAMPLES = 10, 6000, 200
 WIDTH = 0.05
 TIMES, SIDE = 2, 28
-COURSE = Course(batch=32, probe_every=20, boundaries=False)
+COURSE = Course(batch=32, probe_every=20, boundaries=False, reveal=640)
 
 
 class BlurryDigits:

@@ -5,7 +5,7 @@ The accuracy matrix, min-ACC and the curves come from here, for every benchmark 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,11 +49,13 @@ class Course:
         batch: samples per `observe`.
         probe_every: batches between probes.
         boundaries: whether the learner is told that a task has ended.
+        reveal: samples that are revealed at a time, a multiple of `batch`; 0: a task as a whole.
     """
 
     batch: int
     probe_every: int
     boundaries: bool
+    reveal: int = 0
 
 
 def shuffled(count: int, epochs: int, rng: np.random.Generator) -> Labels:
@@ -67,25 +69,33 @@ def run_tasks(channel: Channel, tasks: Sequence[Task], course: Course) -> Outcom
     probes: list[tuple[int, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]] = []
     for now, task in enumerate(tasks):
         seen = tasks[: now + 1]
-        name = f"task-{now}"
-        channel.publish(name, {"x": task.train_x, "y": task.train_y, "order": task.order})
-        channel.publish(f"probe-{now}", {"x": np.concatenate([t.probe_x for t in seen])})
-        answers = channel.span(
-            name,
-            0,
-            len(task.order),
-            course.batch,
-            probe=f"probe-{now}",
-            probe_every=course.probe_every,
-        )
-        for scores in answers:
+        channel.publish("probe", {"x": np.concatenate([t.probe_x for t in seen])})
+        for scores in _learn(channel, task, course):
             probes.append((now, _per_task(scores, [t.probe_y for t in seen])))
+        channel.withdraw("probe")
         if course.boundaries:
             channel.boundary()
-        channel.publish(f"test-{now}", {"x": np.concatenate([t.test_x for t in seen])})
-        final = channel.predict_file(f"test-{now}")
+        channel.publish("test", {"x": np.concatenate([t.test_x for t in seen])})
+        final = channel.predict_file("test")
+        channel.withdraw("test")
         matrix[now, : now + 1] = _per_task(final, [t.test_y for t in seen])
     return _judge(matrix, probes)
+
+
+def _learn(channel: Channel, task: Task, course: Course) -> Iterator[Floats]:
+    """Reveal the task (bit by bit where the course says so), have it observed, take it back;
+    yields the probes' scores."""
+    rows = course.reveal or len(task.order)
+    for start in range(0, len(task.order), rows):
+        order = task.order[start : start + rows]
+        x, y = task.train_x, task.train_y
+        if course.reveal:
+            x, y, order = x[order], y[order], np.arange(len(order))
+        channel.publish("task", {"x": x, "y": y, "order": order})
+        yield from channel.span(
+            "task", 0, len(order), course.batch, probe="probe", probe_every=course.probe_every
+        )
+        channel.withdraw("task")
 
 
 def _judge(matrix: metrics.Floats, probes: Sequence[tuple[int, metrics.Floats]]) -> Outcome:

@@ -49,6 +49,7 @@ class Kind(IntEnum):
     TOLD = 11  # meta: text                    what the model answered       -> (goes on)
     JOB = 12  # meta: socket, mode             control: connect and fork     -> READY, REPORT
     END = 13  #                                control: end the running job  -> REPORT
+    WITHDRAW = 14  # meta: file                a file is gone: let go of it  -> DONE
 
     DONE = 64
     ANSWER = 65  # tensor: scores (B, outputs) float32

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import mmap
+import random
 import sys
 import traceback
 from collections.abc import Callable
@@ -76,7 +77,7 @@ class LearnerJob:
     def __init__(self, session: Path) -> None:
         self.session = session
         self.files: dict[str, dict[str, Tensor]] = {}
-        self.meter = FlopMeter()
+        self.meter = FlopMeter(0)
         self.learner: Any = None
         self.outputs = 0
         self.device = "cpu"
@@ -91,6 +92,7 @@ class LearnerJob:
             Kind.PREDICT: self._predict,
             Kind.PREDICT_FILE: self._predict_file,
             Kind.BOUNDARY: self._boundary,
+            Kind.WITHDRAW: self._withdraw,
             Kind.FINISH: self._finish,
         }
 
@@ -122,7 +124,10 @@ class LearnerJob:
         self.device, self.outputs = str(frame.meta["device"]), spec.outputs
         module = load_module(self.session / "agent", "learner")
         seed = int(frame.meta["seed"])
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
+        self.meter = FlopMeter(seed)
         self.learner = module.Learner(spec, seed=seed, device=self.device)
         door.send(Kind.DONE, frame.sequence)
 
@@ -136,6 +141,10 @@ class LearnerJob:
             values = np.frombuffer(memory, dtype, count, offset).reshape(shape)
             arrays[name] = torch.from_numpy(values)
         self.files[str(frame.meta["file"])] = arrays
+        door.send(Kind.DONE, frame.sequence)
+
+    def _withdraw(self, door: FrameSocket, frame: Frame) -> None:
+        del self.files[str(frame.meta["file"])]
         door.send(Kind.DONE, frame.sequence)
 
     def _span(self, door: FrameSocket, frame: Frame) -> None:

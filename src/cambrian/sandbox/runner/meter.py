@@ -7,6 +7,7 @@ against the processor time that the outside measured.
 from __future__ import annotations
 
 import gc
+import random
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -25,12 +26,15 @@ _OPAQUE = (type, type(sys), type(lambda: 0), type(len), property, classmethod, s
 class FlopMeter:
     """Counts with torch's own counter on a fixed sample of the calls of each sort.
 
-    Counting slows a call down severalfold, so of each sort of call the first four and every
-    fiftieth are counted, and a count stands for the calls up to the next one. Which calls are
-    sampled depends on nothing but their number, so the figure is repeatable.
+    Counting slows a call down severalfold, so of each sort of call the first four and one of
+    every fifty are counted, and a count stands for the calls up to the next one. Which of the
+    fifty depends on the seed alone, so the figure is repeatable, and work that is done every so
+    many calls is not missed by being out of step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int) -> None:
+        self._chance = random.Random(seed)  # noqa: S311 - not for secrets
+        self._next: dict[str, int] = {}
         self._calls: dict[str, int] = {}
         self._last: dict[str, int] = {}
         self.total = 0
@@ -38,9 +42,12 @@ class FlopMeter:
     def call(self, sort: str, function: Callable[..., T], *args: Any) -> T:
         number = self._calls.get(sort, 0)
         self._calls[sort] = number + 1
-        if number >= SAMPLED_FIRST and number % SAMPLED_EVERY:
-            self.total += self._last[sort]
-            return function(*args)
+        if number >= SAMPLED_FIRST:
+            if number % SAMPLED_EVERY == 0 or sort not in self._next:
+                self._next[sort] = number + self._chance.randrange(SAMPLED_EVERY)
+            if number != self._next[sort]:
+                self.total += self._last[sort]
+                return function(*args)
         with FlopCounterMode(display=False) as counter:
             result = function(*args)
         self._last[sort] = int(counter.get_total_flops())

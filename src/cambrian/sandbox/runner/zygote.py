@@ -286,7 +286,7 @@ def warm() -> None:
     layer = torch.nn.Linear(2, 2)
     torch.optim.SGD(layer.parameters(), lr=0.1)
     with torch.no_grad():
-        FlopMeter().call("warm", layer, torch.zeros(1, 2))
+        FlopMeter(0).call("warm", layer, torch.zeros(1, 2))
 
 
 def main() -> None:
