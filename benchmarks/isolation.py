@@ -216,7 +216,7 @@ def main() -> int:
         for job in JOBS:
             one.run(job, 1), two.run(job, 1), in_session(session, job, 1)
             factor = 1 if given.quick else max(1, round(JOB_S / one.run(job, 1)[0]))
-            results.append(measure(job, session, one, two, 3 if given.quick else 7, factor))
+            results.append(measure(job, session, one, two, 3 if given.quick else 5, factor))
     one.close(), two.close()
     if given.json:
         given.json.write_text(json.dumps(results, indent=2) + "\n")

@@ -56,6 +56,9 @@ class Direct:
             if number % probe_every == 0 or number == len(starts):
                 yield self.predict_file(probe)
 
+    def withdraw(self, name: str) -> None:
+        del self.files[name]
+
     def boundary(self) -> None:
         self.meter.call("boundary", self.learner.task_boundary)
 
