@@ -34,6 +34,7 @@ from cambrian.sandbox.runner.meter import FlopMeter, state_bytes
 
 REQUESTS = Expect(frozenset(kind for kind in Kind if kind < 64), max_meta=1 << 20, any_tensor=True)
 TRACE_CHARACTERS = 4000
+SPIN_S = 0.0003
 
 
 def load_module(folder: Path, name: str) -> ModuleType:
@@ -100,7 +101,7 @@ class LearnerJob:
         """Answer frames until the other side hangs up."""
         while True:
             try:
-                frame = door.receive(REQUESTS)
+                frame = door.receive(REQUESTS, spin_s=SPIN_S)
             except (ChannelClosed, FrameError):
                 return
             self._answer(door, frame)

@@ -20,16 +20,17 @@ T = TypeVar("T")
 
 SAMPLED_FIRST = 4
 SAMPLED_EVERY = 50
+SAMPLED_LATER = 200
 _OPAQUE = (type, type(sys), type(lambda: 0), type(len), property, classmethod, staticmethod)
 
 
 class FlopMeter:
     """Counts with torch's own counter on a fixed sample of the calls of each sort.
 
-    Counting slows a call down severalfold, so of each sort of call the first four and one of
-    every fifty are counted, and a count stands for the calls up to the next one. Which of the
-    fifty depends on the seed alone, so the figure is repeatable, and work that is done every so
-    many calls is not missed by being out of step.
+    Counting slows a call down tenfold, so of each sort of call the first four, one of every fifty
+    up to the two-hundredth and one of every two hundred after it are counted, and a count stands
+    for the calls up to the next one. Which one of a block depends on the seed alone, so the figure
+    is repeatable, and work that is done every so many calls is not missed by being out of step.
     """
 
     def __init__(self, seed: int) -> None:
@@ -43,8 +44,9 @@ class FlopMeter:
         number = self._calls.get(sort, 0)
         self._calls[sort] = number + 1
         if number >= SAMPLED_FIRST:
-            if number % SAMPLED_EVERY == 0 or sort not in self._next:
-                self._next[sort] = number + self._chance.randrange(SAMPLED_EVERY)
+            every = SAMPLED_EVERY if number < SAMPLED_EVERY * 4 else SAMPLED_LATER
+            if number % every == 0 or sort not in self._next:
+                self._next[sort] = number + self._chance.randrange(every)
             if number != self._next[sort]:
                 self.total += self._last[sort]
                 return function(*args)
