@@ -106,6 +106,7 @@ class Loop:
         """Take up what an earlier stretch of the run left between two steps."""
         self.archive.jobs.release_all_leases()
         self.archive.jobs.revive_unowned()
+        self._project()
         self._queue_seeds()
         for proposal in self.archive.proposals.undecided():
             self.pipeline.advance(proposal)
