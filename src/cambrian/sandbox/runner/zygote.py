@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import resource
 import select
@@ -46,6 +47,7 @@ OUTPUT_LIMIT = 64 << 20
 CONTROL = Expect(frozenset({Kind.JOB, Kind.END}))
 PIPE_READS = 64
 CLEANING = 3.0  # seconds for what a job left in its scratch place; more spends the session
+POLLED = 0.002  # between two looks at a job, where its end cannot be waited for
 LEAVING = 0.5  # seconds a learner has to go by itself once its channel is closed
 
 
@@ -168,16 +170,19 @@ class Zygote:
             ChannelClosed: the other side is gone; so must be everything here.
         """
         ended, kill_at, open_pipe = "by itself", None, True
-        exited = os.pidfd_open(child)
+        exited = _exit_descriptor(child)
         try:
             while True:
-                watched = [exited, self.control.fileno()] if kill_at is None else [exited]
+                watched = [] if exited is None else [exited]
+                watched += [self.control.fileno()] if kill_at is None else []
                 watched += [reader] if open_pipe else []
                 wait = None if kill_at is None else max(0.0, kill_at - time.monotonic())
+                if exited is None:
+                    wait = POLLED if wait is None else min(wait, POLLED)
                 ready, _, _ = select.select(watched, [], [], wait)
                 if reader in ready:
                     open_pipe = output.take(reader)
-                if exited in ready:
+                if exited in ready if exited is not None else _has_exited(child):
                     break
                 if self.control.fileno() in ready:
                     self.control.receive(CONTROL, deadline=time.monotonic() + 5)
@@ -188,7 +193,8 @@ class Zygote:
                     self._kill(child)
                     kill_at = time.monotonic() + 1.0
         finally:
-            os.close(exited)
+            if exited is not None:
+                os.close(exited)
         self._kill(child)
         for _ in range(PIPE_READS):  # what is left in the pipe; nobody writes to it any more
             if not (open_pipe and select.select([reader], [], [], 0)[0]):
@@ -242,6 +248,21 @@ class Zygote:
             return not any(self.scratch.iterdir())
         except (OSError, RecursionError, ValueError):
             return False  # a tree made to be hard to remove: the session goes, and it with it
+
+
+def _exit_descriptor(child: int) -> int | None:
+    """A descriptor that becomes readable when a child has ended; None where the kernel has none."""
+    try:
+        return os.pidfd_open(child)
+    except OSError as error:
+        if error.errno != errno.ENOSYS:  # gVisor's kernel of 2022
+            raise
+        return None
+
+
+def _has_exited(child: int) -> bool:
+    """Whether a child has ended; it stays to be waited for."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _remove(entry: Path, deadline: float) -> None:
