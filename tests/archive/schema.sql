@@ -190,7 +190,7 @@ CREATE TABLE jobs (
     attempts INTEGER NOT NULL DEFAULT 0,
     last_error TEXT,
     created_at REAL NOT NULL,
-    finished_at REAL,
+    finished_at REAL, not_before REAL,
     CHECK (proposal_id IS NOT NULL OR agent_id IS NOT NULL),
     CHECK ((lease_owner IS NOT NULL) = (state = 'leased'))
 ) STRICT;
@@ -230,7 +230,7 @@ CREATE TABLE spend (
     completion_tokens INTEGER NOT NULL,
     dollars REAL NOT NULL,
     at REAL NOT NULL
-) STRICT;
+, estimated INTEGER NOT NULL DEFAULT 0 CHECK (estimated IN (0, 1))) STRICT;
 CREATE INDEX spend_proposal ON spend (proposal_id) WHERE proposal_id IS NOT NULL;
 CREATE TABLE answers (
     id INTEGER PRIMARY KEY,
@@ -334,3 +334,50 @@ CREATE VIEW "spend_by_day" AS SELECT date(at, 'unixepoch') AS day, model, count(
        sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens,
        sum(dollars) AS dollars
 FROM spend GROUP BY day, model;
+CREATE TABLE standing_orders (
+    run_id INTEGER NOT NULL REFERENCES runs (id),
+    name TEXT NOT NULL,
+    value TEXT NOT NULL CHECK (json_valid(value)),
+    at REAL NOT NULL,
+    PRIMARY KEY (run_id, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE intents (
+    id INTEGER PRIMARY KEY,
+    verb TEXT NOT NULL,
+    arguments TEXT NOT NULL CHECK (json_valid(arguments)),
+    asked_by TEXT NOT NULL,
+    asked_at REAL NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'refused')),
+    answer TEXT NOT NULL,
+    answered_at REAL
+) STRICT;
+CREATE INDEX intents_pending ON intents (id) WHERE state = 'pending';
+CREATE TABLE approvals (
+    proposal_id INTEGER PRIMARY KEY REFERENCES proposals (id),
+    why TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('improvement', 'stepping_stone')),
+    gates TEXT NOT NULL CHECK (json_valid(gates)),
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'approved', 'rejected')),
+    asked_at REAL NOT NULL,
+    answered_at REAL,
+    answered_by TEXT NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX approvals_waiting ON approvals (proposal_id) WHERE state = 'waiting';
+CREATE TABLE meters (
+    run_id INTEGER NOT NULL REFERENCES runs (id),
+    name TEXT NOT NULL,
+    amount REAL NOT NULL,
+    PRIMARY KEY (run_id, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE reservations (
+    proposal_id INTEGER NOT NULL REFERENCES proposals (id),
+    position INTEGER NOT NULL,
+    run_id INTEGER REFERENCES runs (id),
+    model TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    dollars REAL NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (proposal_id, position)
+) STRICT, WITHOUT ROWID;

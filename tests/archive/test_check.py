@@ -73,7 +73,7 @@ BLOB = zlib.compress(b"other text").hex()
         ),
         ("decision without event", "UPDATE proposals SET state = 'admitted' WHERE idx = 2"),
         ("agent and proposal disagree", "UPDATE proposals SET agent_id = NULL WHERE idx = 0"),
-        ("schema", "DELETE FROM migrations WHERE name = 'm002_views'"),
+        ("schema", "DELETE FROM migrations WHERE rowid = (SELECT max(rowid) FROM migrations)"),
         ("lineage", "UPDATE agents SET title = 'another' WHERE status = 'seed'"),
         (
             "evaluation counted twice",

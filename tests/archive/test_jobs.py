@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cambrian.archive import Archive, Job
+from cambrian.archive.jobs import LONGEST_BACK_OFF_S, PARK_AFTER, back_off_s
 from cambrian.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -133,3 +134,42 @@ def test_two_threads_never_lease_the_same_job(garden: Garden) -> None:
         thread.join()
     assert len(taken) == 40
     assert len(set(taken)) == 40
+
+
+def test_a_job_that_broke_is_left_alone_for_a_while_that_doubles(
+    archive: Archive, clock: Clock, job: Job
+) -> None:
+    for attempt, wait_s in ((1, 2.0), (2, 4.0), (3, 8.0)):
+        leased = _lease(archive)
+        assert leased is not None and leased.attempts == attempt
+        archive.jobs.release(job.id, "broke", delay_s=back_off_s(attempt))
+        clock.now += wait_s - 0.5
+        assert _lease(archive) is None
+        clock.now += 0.5
+    assert back_off_s(60) == LONGEST_BACK_OFF_S
+
+
+def test_a_clock_that_was_set_back_keeps_no_job_waiting(
+    archive: Archive, clock: Clock, job: Job
+) -> None:
+    _lease(archive)
+    archive.jobs.release(job.id, "broke", delay_s=60)
+    clock.now -= 86_400
+    assert _lease(archive) is not None
+
+
+def test_what_the_work_is_not_to_blame_for_brings_it_no_closer_to_being_parked(
+    archive: Archive, job: Job
+) -> None:
+    for _ in range(PARK_AFTER + 2):
+        assert _lease(archive) is not None
+        released = archive.jobs.release(job.id, "the engine is down", counts=False)
+        assert (released.state, released.attempts) == ("queued", 0)
+
+
+def test_a_job_is_cancelled_once(archive: Archive, job: Job) -> None:
+    assert archive.jobs.counts()["queued"] == 1
+    assert archive.jobs.cancel(job.id, "not wanted")
+    assert not archive.jobs.cancel(job.id, "not wanted")
+    assert _lease(archive) is None
+    assert archive.jobs.in_state("cancelled")[0].last_error == "not wanted"

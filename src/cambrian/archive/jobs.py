@@ -6,8 +6,9 @@
       ^                 ├──release──> queued, or parked at the cap of attempts
       └──── expire ─────┘             (cancelled once its proposal is terminal)
 
-An attempt is counted when a job is leased, and given back when the daemon itself was killed:
-only work that broke by itself gets closer to being parked.
+An attempt is counted when a job is leased, and given back when the daemon itself was killed or
+the whole machine was at fault (its engine down): only work that broke by itself gets closer to
+being parked. Between attempts a job is left alone for a while that doubles (`back_off_s`).
 """
 
 # ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
@@ -17,10 +18,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from cambrian.archive.database import Database, encode
-from cambrian.archive.records import Job, JobKind
+from cambrian.archive.records import Job, JobKind, JobState
 from cambrian.errors import NotFound, UsageError
 
 PARK_AFTER = 5
+BACK_OFF_S, LONGEST_BACK_OFF_S = 2.0, 300.0
 
 _SAME = """
 SELECT * FROM jobs
@@ -92,24 +94,26 @@ class Jobs:
         at = self._database.now() if now is None else now
         with self._database.transaction():
             # One look per kind: each is answered by the head of an index.
-            heads = [head for kind in kinds if (head := self._head(kind)) is not None]
+            heads = [head for kind in kinds if (head := self._head(kind, at)) is not None]
             if not heads:
                 return None
             _, job_id = min(heads)
             self._database.execute(
                 "UPDATE jobs SET state = 'leased', lease_owner = ?, lease_expires = ?, "
-                "heartbeat_at = ?, attempts = attempts + 1 WHERE id = ?",
+                "not_before = NULL, heartbeat_at = ?, attempts = attempts + 1 WHERE id = ?",
                 (owner, at + ttl, at, job_id),
             )
             job = self.get(job_id)
             self._event("leased", job, owner=owner, attempt=job.attempts)
         return job
 
-    def _head(self, kind: str) -> tuple[int, int] | None:
+    def _head(self, kind: str, at: float) -> tuple[int, int] | None:
+        # A time far ahead is one from before the clock was set back: it keeps nobody waiting.
         row = self._database.row(
             "SELECT priority, id FROM jobs WHERE state = 'queued' AND kind = ? "
+            "AND (not_before IS NULL OR not_before <= ? OR not_before > ?) "
             "ORDER BY priority, id LIMIT 1",
-            (kind,),
+            (kind, at, at + LONGEST_BACK_OFF_S),
         )
         return None if row is None else (row["priority"], row["id"])
 
@@ -136,15 +140,29 @@ class Jobs:
             self._settle(job, "done", job.last_error)
         return True
 
-    def release(self, job_id: int, error: str, *, park_after: int = PARK_AFTER) -> Job:
+    def release(
+        self,
+        job_id: int,
+        error: str,
+        *,
+        park_after: int = PARK_AFTER,
+        delay_s: float = 0.0,
+        counts: bool = True,
+    ) -> Job:
         """Give up a lease because the work broke: queue it again, or park it at the cap.
 
         A job that is not leased any more is returned as it is.
+
+        Args:
+            delay_s: leave it alone for so long (at most `LONGEST_BACK_OFF_S`).
+            counts: False where the work is not to blame: the attempt is given back.
         """
         with self._database.transaction():
             job = self.get(job_id)
             if job.state == "leased":
-                self._give_back(job, error, park_after)
+                if not counts:
+                    self._uncount(job)
+                self._give_back(job, error, park_after if counts else None, delay_s)
         return self.get(job_id)
 
     def release_all_leases(self) -> int:
@@ -153,9 +171,7 @@ class Jobs:
         with self._database.transaction():
             jobs = self._leased("")
             for job in jobs:
-                self._database.execute(
-                    "UPDATE jobs SET attempts = max(attempts - 1, 0) WHERE id = ?", (job.id,)
-                )
+                self._uncount(job)
                 self._give_back(job, "the daemon ended", None)
         return len(jobs)
 
@@ -175,7 +191,8 @@ class Jobs:
             if job.state != "parked" or self._is_over(job):
                 return False
             self._database.execute(
-                "UPDATE jobs SET state = 'queued', attempts = 0, finished_at = NULL WHERE id = ?",
+                "UPDATE jobs SET state = 'queued', attempts = 0, not_before = NULL, "
+                "finished_at = NULL WHERE id = ?",
                 (job_id,),
             )
             self._event("revived", job)
@@ -188,6 +205,15 @@ class Jobs:
             "SELECT id FROM jobs WHERE state = 'parked' AND proposal_id IS NULL"
         )
         return sum(self.revive(row["id"]) for row in rows)
+
+    def cancel(self, job_id: int, reason: str) -> bool:
+        """End a job that is not carried out and need not be; False if it had ended before."""
+        with self._database.transaction():
+            job = self.get(job_id)
+            if job.state not in ("queued", "leased", "parked"):
+                return False
+            self._settle(job, "cancelled", reason)
+        return True
 
     def cancel_queued(self, proposal_id: int) -> int:
         """Cancel what waits for a proposal that has ended; called by the verbs that end one."""
@@ -219,6 +245,21 @@ class Jobs:
         )
         return [Job.of(row) for row in rows]
 
+    def in_state(self, state: JobState, limit: int = 100) -> list[Job]:
+        """Up to `limit` jobs in a state, the next to be taken first."""
+        rows = self._database.rows(
+            "SELECT * FROM jobs WHERE state = ? ORDER BY priority, id LIMIT ?", (state, limit)
+        )
+        return [Job.of(row) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How many are queued, leased or parked: those that have not ended well."""
+        rows = self._database.rows(
+            "SELECT state, count(*) AS n FROM jobs WHERE state IN ('queued', 'leased', 'parked') "
+            "GROUP BY state"
+        )
+        return {"queued": 0, "leased": 0, "parked": 0} | {row["state"]: row["n"] for row in rows}
+
     def _leased(self, condition: str, *values: float) -> list[Job]:
         rows = self._database.rows(
             f"SELECT * FROM jobs WHERE state = 'leased' {condition} ORDER BY id", values
@@ -231,16 +272,24 @@ class Jobs:
         )
         return found is not None
 
-    def _give_back(self, job: Job, error: str, park_after: int | None) -> None:
+    def _uncount(self, job: Job) -> None:
+        self._database.execute(
+            "UPDATE jobs SET attempts = max(attempts - 1, 0) WHERE id = ?", (job.id,)
+        )
+
+    def _give_back(
+        self, job: Job, error: str, park_after: int | None, delay_s: float = 0.0
+    ) -> None:
         if self._is_over(job):
             self._settle(job, "cancelled", error)
         elif park_after is not None and job.attempts >= park_after:
             self._settle(job, "parked", error)
         else:
+            wait_s = min(delay_s, LONGEST_BACK_OFF_S)
             self._database.execute(
                 "UPDATE jobs SET state = 'queued', lease_owner = NULL, lease_expires = NULL, "
-                "last_error = ? WHERE id = ?",
-                (error, job.id),
+                "not_before = ?, last_error = ? WHERE id = ?",
+                (self._database.now() + wait_s if wait_s else None, error, job.id),
             )
             self._event("released", job, error=error)
 
@@ -261,3 +310,8 @@ class Jobs:
             job_id=job.id,
             **data,
         )
+
+
+def back_off_s(attempts: int) -> float:
+    """How long a job is left alone after so many attempts: 2 s, doubling, five minutes at most."""
+    return float(min(BACK_OFF_S * 2 ** max(attempts - 1, 0), LONGEST_BACK_OFF_S))

@@ -3,12 +3,38 @@
 # ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cambrian.archive.database import Database
 from cambrian.archive.records import Answer, ImproverCheck, Spend
 
+# What a question may cost at most, recorded before it is asked: if the process is killed before
+# the answer is recorded, the question counts as having cost that.
+RESERVATIONS = """
+CREATE TABLE reservations (
+    proposal_id INTEGER NOT NULL REFERENCES proposals (id),
+    position INTEGER NOT NULL,
+    run_id INTEGER REFERENCES runs (id),
+    model TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    dollars REAL NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (proposal_id, position)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """What questions that are under way may cost at most."""
+
+    tokens: int = 0
+    dollars: float = 0.0
+
 
 class Ledger:
-    """Spend, recorded answers and the checks of improvers."""
+    """Spend, reservations, recorded answers and the checks of improvers."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -24,8 +50,10 @@ class Ledger:
         run_id: int | None = None,
         proposal_id: int | None = None,
         agent_id: str | None = None,
+        estimated: bool = False,
     ) -> None:
-        """Record one model call; tokens as the endpoint counted them, dollars as priced."""
+        """Record one model call; tokens as the endpoint counted them (unless `estimated`), dollars
+        as priced."""
         database = self._database
         with database.transaction():
             database.insert(
@@ -40,6 +68,7 @@ class Ledger:
                     "completion_tokens": completion_tokens,
                     "dollars": dollars,
                     "at": database.now(),
+                    "estimated": int(estimated),
                 },
             )
             database.event(
@@ -50,7 +79,66 @@ class Ledger:
                 model=model,
                 tokens=prompt_tokens + completion_tokens,
                 dollars=dollars,
+                **({"estimated": True} if estimated else {}),
             )
+
+    def reserve(
+        self,
+        *,
+        run_id: int,
+        proposal_id: int,
+        position: int,
+        model: str,
+        prompt_tokens: int,
+        completion_tokens: int,
+        dollars: float,
+    ) -> None:
+        """Put aside what a question may cost at most, before it is asked."""
+        with self._database.transaction():
+            self._database.execute(
+                "INSERT OR REPLACE INTO reservations (proposal_id, position, run_id, model, "
+                "prompt_tokens, completion_tokens, dollars, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(proposal_id, position, run_id, model),
+                    *(prompt_tokens, completion_tokens, dollars, self._database.now()),
+                ),
+            )
+
+    def unreserve(self, proposal_id: int, position: int) -> None:
+        """The question was answered, or nothing was spent on it."""
+        with self._database.transaction():
+            self._database.execute(
+                "DELETE FROM reservations WHERE proposal_id = ? AND position = ?",
+                (proposal_id, position),
+            )
+
+    def reserved(self, run_id: int) -> Reserved:
+        """What is put aside for questions of this run that are under way."""
+        row = self._database.row(
+            "SELECT ifnull(sum(prompt_tokens + completion_tokens), 0) AS tokens, "
+            "ifnull(sum(dollars), 0.0) AS dollars FROM reservations WHERE run_id = ?",
+            (run_id,),
+        )
+        return Reserved(**(row or {}))
+
+    def settle_reservations(self) -> int:
+        """Count questions that a kill cut off as having cost what was put aside for them, marked
+        as estimated. To be called at start, under the archive's lock. Returns how many."""
+        with self._database.transaction():
+            rows = self._database.rows("SELECT * FROM reservations ORDER BY proposal_id, position")
+            for row in rows:
+                self.add_spend(
+                    phase="propose",
+                    model=row["model"],
+                    prompt_tokens=row["prompt_tokens"],
+                    completion_tokens=row["completion_tokens"],
+                    dollars=row["dollars"],
+                    run_id=row["run_id"],
+                    proposal_id=row["proposal_id"],
+                    estimated=True,
+                )
+            self._database.execute("DELETE FROM reservations")
+        return len(rows)
 
     def total(self, *, run_id: int | None = None, proposal_id: int | None = None) -> Spend:
         """What a proposal, a run, or (with neither) the whole archive has spent."""
@@ -92,13 +180,15 @@ class Ledger:
         phase: str = "propose",
         run_id: int | None = None,
         agent_id: str | None = None,
+        estimated: bool = False,
     ) -> bool:
-        """Record an answer and what it cost in one transaction.
+        """Record an answer and what it cost, and end its reservation, in one transaction.
 
         Returns:
             False if that position was answered before: nothing is stored, nothing is charged.
         """
         with self._database.transaction():
+            self.unreserve(proposal_id, position)
             if self.recorded_answer(proposal_id, position) is not None:
                 return False
             self._database.insert(
@@ -121,6 +211,7 @@ class Ledger:
                 run_id=run_id,
                 proposal_id=proposal_id,
                 agent_id=agent_id,
+                estimated=estimated,
             )
         return True
 

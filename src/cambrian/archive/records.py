@@ -216,6 +216,7 @@ class Job:
     last_error: str | None
     created_at: float
     finished_at: float | None
+    not_before: float | None
 
     @classmethod
     def of(cls, row: Row) -> Job:

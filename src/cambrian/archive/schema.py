@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
-from cambrian.archive import tables, views
+from cambrian.archive import ledger, steering, tables, views
 from cambrian.archive.database import APPLICATION_ID, Database
 from cambrian.errors import Refused
 
@@ -30,7 +30,19 @@ def m002_views(database: Database) -> None:
         database.utils.create_view(name, select.strip())
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_tables, m002_views)
+def m003_steering(database: Database) -> None:
+    """Back-off of jobs, standing orders, intents, approvals, meters; spend that is an estimate."""
+    database.execute("ALTER TABLE jobs ADD COLUMN not_before REAL")
+    database.execute(
+        "ALTER TABLE spend ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0 "
+        "CHECK (estimated IN (0, 1))"
+    )
+    for script in (steering.TABLES, ledger.RESERVATIONS):
+        for statement in statements(script):
+            database.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_tables, m002_views, m003_steering)
 
 
 def statements(script: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ from cambrian.archive.proposals import Proposals
 from cambrian.archive.records import Agent, Event, Gate, Member
 from cambrian.archive.runs import Runs
 from cambrian.archive.sources import Sources
+from cambrian.archive.steering import Steering
 from cambrian.errors import CambrianError, NotFound, Refused, UsageError
 
 DATABASE = "archive.db"
@@ -40,7 +41,7 @@ class Archive:
     """Everything that is remembered, by noun; each verb is one transaction with its event.
 
     Attributes:
-        runs, agents, proposals, evaluations, jobs, ledger: the verbs on each noun.
+        runs, agents, proposals, evaluations, jobs, ledger, steering: the verbs on each noun.
         path: the archive's directory.
     """
 
@@ -53,6 +54,7 @@ class Archive:
         self.proposals = Proposals(database, self.agents, self.jobs)
         self.evaluations = Evaluations(database)
         self.ledger = Ledger(database)
+        self.steering = Steering(database)
 
     @classmethod
     def create(
