@@ -48,6 +48,8 @@ class Stream:
     batch_size: int = 0
     memory_bytes: int = 0
     flops: int = 0
+    episodic: bool = False
+    support: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,26 @@ class Channel:
         """Scores (B, outputs) for inputs x (B, *input_shape) that are sent now."""
         self._send(Kind.PREDICT, {"task": task} if task is not None else None, x)
         return self._scores(len(x))
+
+    def adapt(self, x: Array, y: Array, steps: int | None = None) -> None:
+        """Have a copy of the learner adapted to a support set x (S, *input_shape), y (S,) int64
+        or (S, k) float32, in place of the last copy. A failure shows at the next request."""
+        self._send(Kind.PRESENT, None, x)
+        self._send(Kind.ADAPT, {"steps": steps} if steps is not None else None, y)
+
+    def predict_copy(self, x: Array) -> Array:
+        """Scores (B, outputs) of the adapted copy for inputs x (B, *input_shape)."""
+        self._send(Kind.PREDICT, {"copy": True}, x)
+        return self._scores(len(x))
+
+    def drop(self) -> None:
+        """Let go of the adapted copy: nothing of it goes back into the learner."""
+        self._send(Kind.DROP)
+
+    def episode(self) -> None:
+        """What is observed from here on belongs to a new task. A failure shows at the next
+        request."""
+        self._send(Kind.EPISODE)
 
     def reveal_and_predict(self, y: Array, x: Array) -> Array:
         """Labels of the inputs sent last, then the next inputs: one round trip for both."""

@@ -41,7 +41,7 @@ class Kind(IntEnum):
     SPAN = 3  # meta: file, range, probes      observe many batches          -> ANSWER*, DONE
     PRESENT = 4  # tensor: x                   inputs, no answer wanted      -> nothing
     REVEAL = 5  # tensor: y                    observe(last x, y)            -> nothing
-    PREDICT = 6  # tensor: x                                                 -> ANSWER
+    PREDICT = 6  # tensor: x; meta: task, copy                               -> ANSWER
     PREDICT_FILE = 7  # meta: file                                           -> ANSWER
     BOUNDARY = 8  #                            a task has ended              -> DONE
     FINISH = 9  #                              what did it cost?             -> USAGE
@@ -50,6 +50,9 @@ class Kind(IntEnum):
     JOB = 12  # meta: socket, mode             control: connect and fork     -> READY, REPORT
     END = 13  #                                control: end the running job  -> REPORT
     WITHDRAW = 14  # meta: file                a file is gone: let go of it  -> DONE
+    ADAPT = 15  # tensor: y; meta: steps       copy = adapt(last x, y)       -> nothing
+    DROP = 16  #                               let go of the copy            -> nothing
+    EPISODE = 17  #                            new_episode()                 -> nothing
 
     DONE = 64
     ANSWER = 65  # tensor: scores (B, outputs) float32

@@ -35,6 +35,7 @@ from cambrian.sandbox.runner.meter import FlopMeter, state_bytes
 REQUESTS = Expect(frozenset(kind for kind in Kind if kind < 64), max_meta=1 << 20, any_tensor=True)
 TRACE_CHARACTERS = 4000
 SPIN_S = 0.0003
+SILENT = frozenset({Kind.PRESENT, Kind.REVEAL, Kind.ADAPT, Kind.DROP, Kind.EPISODE})
 
 
 def load_module(folder: Path, name: str) -> ModuleType:
@@ -80,6 +81,7 @@ class LearnerJob:
         self.files: dict[str, dict[str, Tensor]] = {}
         self.meter = FlopMeter(0)
         self.learner: Any = None
+        self.copy: Any = None
         self.outputs = 0
         self.device = "cpu"
         self._presented: Tensor | None = None
@@ -94,6 +96,9 @@ class LearnerJob:
             Kind.PREDICT_FILE: self._predict_file,
             Kind.BOUNDARY: self._boundary,
             Kind.WITHDRAW: self._withdraw,
+            Kind.ADAPT: self._adapt,
+            Kind.DROP: self._drop,
+            Kind.EPISODE: self._episode,
             Kind.FINISH: self._finish,
         }
 
@@ -107,7 +112,6 @@ class LearnerJob:
             self._answer(door, frame)
 
     def _answer(self, door: FrameSocket, frame: Frame) -> None:
-        silent = frame.kind in (Kind.PRESENT, Kind.REVEAL)
         try:
             if self._failure is None:
                 self._handlers[frame.kind](door, frame)
@@ -115,7 +119,7 @@ class LearnerJob:
             raise
         except BaseException as error:  # noqa: BLE001 - the learner's code may raise anything
             self._failure = describe(error)
-        if self._failure is not None and not silent:
+        if self._failure is not None and frame.kind not in SILENT:
             door.send(Kind.FAILED, frame.sequence, self._failure)
 
     def _start(self, door: FrameSocket, frame: Frame) -> None:
@@ -172,13 +176,26 @@ class LearnerJob:
 
     def _predict(self, door: FrameSocket, frame: Frame) -> None:
         self._presented = self._tensor(frame)
-        scores = self._scores(self._presented, frame.meta.get("task"))
+        copied = bool(frame.meta.get("copy"))
+        scores = self._scores(self._presented, frame.meta.get("task"), copied=copied)
         door.send(Kind.ANSWER, frame.sequence, array=scores)
 
     def _predict_file(self, door: FrameSocket, frame: Frame) -> None:
         inputs = self._to(self.files[frame.meta["file"]]["x"].clone())
         scores = self._scores(inputs, frame.meta.get("task"))
         door.send(Kind.ANSWER, frame.sequence, array=scores)
+
+    def _adapt(self, door: FrameSocket, frame: Frame) -> None:
+        labels, steps = self._tensor(frame), frame.meta.get("steps")
+        given = () if steps is None else (int(steps),)
+        sort = f"adapt to {len(labels)} by {steps}"
+        self.copy = self.meter.call(sort, self.learner.adapt, self._presented, labels, *given)
+
+    def _drop(self, door: FrameSocket, frame: Frame) -> None:
+        self.copy = None
+
+    def _episode(self, door: FrameSocket, frame: Frame) -> None:
+        self.meter.call("episode", self.learner.new_episode)
 
     def _boundary(self, door: FrameSocket, frame: Frame) -> None:
         self.meter.call("boundary", self.learner.task_boundary)
@@ -188,8 +205,9 @@ class LearnerJob:
         cost = {"flops": self.meter.total, "state_bytes": state_bytes(self.learner)}
         door.send(Kind.USAGE, frame.sequence, cost)
 
-    def _scores(self, inputs: Tensor, task: int | None) -> Array:
-        scores = self.meter.call("predict", self.learner.predict, inputs, task)
+    def _scores(self, inputs: Tensor, task: int | None, *, copied: bool = False) -> Array:
+        learner, sort = (self.copy, "predict by a copy") if copied else (self.learner, "predict")
+        scores = self.meter.call(sort, learner.predict, inputs, task)
         if isinstance(scores, Tensor):
             scores = scores.detach().to("cpu", torch.float32).numpy()
         return np.ascontiguousarray(np.asarray(scores, dtype=np.float32))
