@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cambrian.errors import CambrianError, Refused, UsageError
+from cambrian.archive import trouble
+from cambrian.errors import CambrianError, Refused, StorageLocked, UsageError
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -60,7 +61,10 @@ class Database:
         """All or nothing; nested blocks are savepoints of the outermost one.
 
         Raises:
-            Refused: the archive is open for reading only, or another process is writing to it.
+            Refused: the archive is open for reading only.
+            StorageTrouble: the disk is full, read-only or failing, the file is damaged, or
+                another process has been writing for too long. Nothing of this block is kept, and
+                what was recorded before stands, so the block may be run again later.
         """
         with self._lock:
             if self.read_only:
@@ -68,15 +72,16 @@ class Database:
                     "the archive is open for reading only; open it for writing to change it"
                 )
             if self._inside():
-                with self.utils.atomic():
+                with trouble.storage(), self.utils.atomic():
                     yield
                 return
             self._begin()
             try:
                 yield
-                self.connection.execute("COMMIT")
+                with trouble.storage():
+                    self.connection.execute("COMMIT")
             except BaseException:
-                if self._inside():
+                if self._inside():  # a full disk makes SQLite roll back by itself
                     self.connection.execute("ROLLBACK")
                 raise
 
@@ -85,25 +90,24 @@ class Database:
 
     def _begin(self) -> None:
         try:
-            # IMMEDIATE: wait for the write lock now, not in the middle of the work.
-            self.connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error):
-                raise
-            raise Refused(
+            with trouble.storage():
+                # IMMEDIATE: wait for the write lock now, not in the middle of the work.
+                self.connection.execute("BEGIN IMMEDIATE")
+        except StorageLocked as error:
+            raise StorageLocked(
                 f"expected to be the archive's only writer, but another process has been writing "
                 f"for {BUSY_TIMEOUT_MS // 1000} s; stop it and try again"
             ) from error
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement that returns no rows; the number of rows it changed."""
-        with self._lock:
+        with self._lock, trouble.storage():
             return self.connection.execute(sql, _storable(parameters)).rowcount
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a query, as dictionaries."""
-        with self._lock:
-            return list(self.utils.query(sql, parameters))
+        with self._lock, trouble.storage():
+            return list(self._cursor(sql, parameters))
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a query, or None."""
@@ -112,12 +116,16 @@ class Database:
 
     def value(self, sql: str, parameters: Parameters = ()) -> Any:
         """The first column of the first row, or None."""
-        with self._lock:
+        with self._lock, trouble.storage():
             found = self.connection.execute(sql, parameters).fetchone()
         return found[0] if found else None
 
     def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
         """Rows one at a time, for walks over everything; do not write while it is open."""
+        with trouble.storage():
+            yield from self._cursor(sql, parameters)
+
+    def _cursor(self, sql: str, parameters: Parameters) -> Iterator[Row]:
         cursor = self.connection.execute(sql, parameters)
         names = [column[0] for column in cursor.description]
         for values in cursor:
@@ -125,9 +133,11 @@ class Database:
 
     def insert(self, table: str, row: Mapping[str, Any]) -> int:
         """Insert one row inside an open transaction; its rowid."""
-        with self._lock:
-            rowid = self.utils.table(table).insert(_storable(row)).last_rowid
-        return int(rowid or 0)
+        names, places = ", ".join(row), ", ".join("?" * len(row))
+        with self._lock, trouble.storage():
+            # Not through sqlite-utils, which looks the table up again for every row.
+            sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 -- our own names
+            return self.connection.execute(sql, _storable(tuple(row.values()))).lastrowid or 0
 
     def event(
         self,
@@ -200,16 +210,21 @@ def connect(
 
     Raises:
         UsageError: the file is damaged or another program's, or `durability` is unknown.
+        StorageTrouble: it is to be written and cannot be, or its disk gives trouble.
     """
     if durability not in ("normal", "full"):
         raise UsageError(f'expected durability "normal" or "full", came {durability!r}')
+    if not read_only and not os.access(path.parent, os.W_OK):
+        # SQLite would only say that it cannot open the file.
+        raise trouble.of("read-only", str(path.parent))
     connection = _open(path, read_only)
     try:
         _recognise(connection, path)
-        connection.execute("PRAGMA foreign_keys = ON")
-        if not read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA synchronous = {durability}")
+        with trouble.storage():
+            connection.execute("PRAGMA foreign_keys = ON")
+            if not read_only:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(f"PRAGMA synchronous = {durability}")
         return Database(connection, clock, read_only=read_only)
     except BaseException:
         connection.close()
@@ -241,6 +256,9 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
         mark = connection.execute("PRAGMA application_id").fetchone()[0]
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.DatabaseError as error:
+        found = trouble.told(error)
+        if found is not None and found.reason != "damaged":
+            raise found from error
         raise UsageError(
             f"{path} cannot be read as an archive ({error}): expected a SQLite file that Cambrian "
             f"wrote; restore it from a backup, or choose another archive"

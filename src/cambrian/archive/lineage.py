@@ -29,6 +29,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from cambrian.archive import trouble
 from cambrian.archive.commits import Commits
 from cambrian.archive.fastimport import IMPORT_REF, write_commit
 from cambrian.archive.git import Git, GitError
@@ -55,22 +56,28 @@ class Lineage:
             How many commits were written.
 
         Raises:
+            StorageTrouble: no room, or no leave, to write; the repository is behind, no more.
             CambrianError: git is not installed, or fails on a fresh repository too.
         """
-        if not self._usable():
-            return self.rebuild()
-        try:
-            return self._append(self.path)
-        except (GitError, sqlite3.Error):
-            return self.rebuild()
+        with trouble.storage():
+            if not self._usable():
+                return self.rebuild()
+            try:
+                return self._append(self.path)
+            except (GitError, sqlite3.Error):
+                return self.rebuild()
 
     def rebuild(self) -> int:
         """Make the repository anew beside the old one, and swap them. Returns the commits."""
         fresh, old = (self.path.with_name(f"{LINEAGE}.{end}") for end in ("new", "old"))
         for leftover in (fresh, old):
             shutil.rmtree(leftover, ignore_errors=True)
-        Git.init(fresh, branch=CHAMPION.removeprefix("refs/heads/"))
-        written = self._append(fresh)
+        try:
+            Git.init(fresh, branch=CHAMPION.removeprefix("refs/heads/"))
+            written = self._append(fresh)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)  # a full disk needs the room
+            raise
         if self.path.is_dir() and not self.path.is_symlink():
             self.path.rename(old)
         else:

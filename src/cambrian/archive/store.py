@@ -21,7 +21,7 @@ from cambrian.archive.records import Agent, Event, Gate, Member
 from cambrian.archive.runs import Runs
 from cambrian.archive.sources import Sources
 from cambrian.archive.steering import Steering
-from cambrian.errors import CambrianError, NotFound, Refused, UsageError
+from cambrian.errors import CambrianError, NotFound, Refused, StorageTrouble, UsageError
 
 DATABASE = "archive.db"
 LOCK = "archive.lock"
@@ -132,6 +132,13 @@ class Archive:
                     f"{home} was written by an older Cambrian; open it for writing once "
                     f"(any `cambrian run`) to bring it up to date"
                 )
+        except StorageTrouble as error:
+            database.close()
+            if error.reason != "damaged":
+                raise
+            raise UsageError(
+                f"{home / DATABASE} is damaged ({error.__cause__}); restore it from a backup"
+            ) from error
         except sqlite3.DatabaseError as error:
             database.close()
             raise UsageError(
