@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -89,17 +89,13 @@ class DirectChannel:
     def predict_file(self, name: str) -> Any:
         return self.learner.predict(self.files[name]["x"]).numpy()
 
-    def predict(self, x: Any) -> Any:
+    def prequential(self, steps: Iterable[tuple[Any, Any]]) -> Iterator[Any]:
         import torch
 
-        self.last = torch.from_numpy(x)
-        return self.learner.predict(self.last).numpy()
-
-    def reveal_and_predict(self, y: Any, x: Any) -> Any:
-        import torch
-
-        self.learner.observe(self.last, torch.from_numpy(y))
-        return self.predict(x)
+        for x, y in steps:
+            inputs = torch.from_numpy(x)
+            yield self.learner.predict(inputs).numpy()
+            self.learner.observe(inputs, torch.from_numpy(y))
 
     def withdraw(self, name: str) -> None:
         del self.files[name]

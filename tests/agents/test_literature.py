@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -76,6 +76,12 @@ class Direct:
         before, labels = self.files["now"]["x"], torch.from_numpy(np.ascontiguousarray(y))
         self.meter.call("observe", self.learner.observe, before, labels)
         return self.predict(x)
+
+    def prequential(self, steps: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
+        before: Array | None = None
+        for x, y in steps:
+            yield self.predict(x) if before is None else self.reveal_and_predict(before, x)
+            before = y
 
 
 @dataclasses.dataclass(frozen=True)

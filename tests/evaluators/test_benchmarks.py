@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,12 @@ class Watching:
         self.shown.append(("y", y.copy()))
         self.observed += len(y)
         return self.predict(x)
+
+    def prequential(self, steps: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[np.ndarray]:
+        before: np.ndarray | None = None
+        for x, y in steps:
+            yield self.predict(x) if before is None else self.reveal_and_predict(before, x)
+            before = y
 
     def withdraw(self, name: str) -> None:
         del self.open[name]

@@ -7,7 +7,7 @@ exchange; bytes that wait before a request was sent are an early answer and end 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from cambrian.sandbox.runner.frames import (
     FrameError,
     FrameSocket,
     Kind,
+    encode,
 )
 from cambrian.sandbox.text import neutralise
 
@@ -33,6 +34,10 @@ FLOAT = np.dtype("<f4")
 ALIGNMENT = 64
 MAX_FLOPS = 1 << 62
 MAX_QUESTIONS = 32
+SPIN_S = 0.0001
+"""How long to look for an answer before sleeping: a fast learner's comes sooner than a wake-up."""
+DONE = Expect(frozenset({Kind.DONE, Kind.FAILED}))
+ANSWERS = frozenset({Kind.ANSWER, Kind.FAILED})
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ class Channel:
         self._send(Kind.SPAN, meta)
         for _ in range(probes):
             yield self._scores(self._rows[str(probe)])
-        self._receive(Expect(frozenset({Kind.DONE, Kind.FAILED})))
+        self._receive(DONE)
 
     def predict(self, x: Array, task: int | None = None) -> Array:
         """Scores (B, outputs) for inputs x (B, *input_shape) that are sent now."""
@@ -153,17 +158,44 @@ class Channel:
 
     def reveal_and_predict(self, y: Array, x: Array) -> Array:
         """Labels of the inputs sent last, then the next inputs: one round trip for both."""
-        self._refuse_early()
-        self._sequence += 1
-        self._out(Kind.REVEAL, None, y, more=True)
-        self._send(Kind.PREDICT, None, x, checked=True)
+        self._push(self._revealing(y, x))
         return self._scores(len(x))
+
+    def prequential(self, steps: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
+        """A stream in which every batch is predicted first and its labels are revealed then.
+
+        One round trip per step; what the caller does with the scores, and the next step's frames,
+        take place while the learner works.
+
+        Args:
+            steps: inputs (B, *input_shape) and their labels (B,), at least one. The labels are
+                sent after the scores for these inputs have come, those of the last step never.
+
+        Yields:
+            scores (B, outputs) of each step.
+        """
+        coming = iter(steps)
+        x, y = next(coming)
+        self._push(encode(Kind.PREDICT, self._next(), None, x))
+        while True:
+            following = next(coming, None)
+            frames = self._revealing(y, following[0]) if following is not None else []
+            # The answer to come is the last request's; _revealing has numbered the next one.
+            scores = self._scores(len(x), self._sequence - (2 if frames else 0))
+            if following is None:
+                yield scores
+                return
+            self._push(frames)
+            yield scores
+            x, y = following
+
+    def _revealing(self, y: Array, x: Array) -> list[memoryview]:
+        reveal = encode(Kind.REVEAL, self._next(), None, y)
+        return reveal + encode(Kind.PREDICT, self._next(), None, x)
 
     def reveal(self, y: Array) -> None:
         """Labels of the inputs sent last. A failure shows at the next request."""
-        self._refuse_early()
-        self._sequence += 1
-        self._out(Kind.REVEAL, None, y)
+        self._send(Kind.REVEAL, None, y)
 
     def predict_file(self, name: str, task: int | None = None) -> Array:
         """Scores for all inputs of a published file."""
@@ -201,61 +233,50 @@ class Channel:
             asked = time.monotonic()
             told = {"text": ask(_messages(frame.meta))}
             self.ends += time.monotonic() - asked
-            self._out(Kind.TOLD, told)
+            # An answer, not a request: it has the number of the one that is under way.
+            self._push(encode(Kind.TOLD, self._sequence, told, None), early=True)
         raise LearnerFailed("limit", f"the improver asked more than {MAX_QUESTIONS} questions")
 
     # -- one exchange ------------------------------------------------------------------
 
     def _ask(self, kind: Kind, meta: dict[str, Any] | None = None) -> Frame:
         self._send(kind, meta)
-        return self._receive(Expect(frozenset({Kind.DONE, Kind.FAILED})))
+        return self._receive(DONE)
+
+    def _next(self) -> int:
+        self._sequence += 1
+        return self._sequence
 
     def _send(
-        self,
-        kind: Kind,
-        meta: dict[str, Any] | None = None,
-        array: Array | None = None,
-        *,
-        checked: bool = False,
+        self, kind: Kind, meta: dict[str, Any] | None = None, array: Array | None = None
     ) -> None:
-        if not checked:
-            self._refuse_early()
-        self._sequence += 1
-        self._out(kind, meta, array)
+        self._push(encode(kind, self._next(), meta, array))
 
-    def _out(
-        self,
-        kind: Kind,
-        meta: dict[str, Any] | None = None,
-        array: Array | None = None,
-        *,
-        more: bool = False,
-    ) -> None:
+    def _push(self, frames: list[memoryview], *, early: bool = False) -> None:
+        """Send requests; nothing may wait to be read then, unless `early`."""
+        if not early and self.door.pending():
+            raise LearnerFailed("protocol", "an answer came before the question")
         try:
-            self.door.send(kind, self._sequence, meta, array, deadline=self._deadline(), more=more)
+            self.door.send_encoded(frames, deadline=self._deadline())
         except DeadlinePassed:
             raise LearnerFailed("timeout", "the learner did not take its input in time") from None
 
-    def _refuse_early(self) -> None:
-        if self.door.pending():
-            raise LearnerFailed("protocol", "an answer came before the question")
-
-    def _receive(self, expect: Expect) -> Frame:
+    def _receive(self, expect: Expect, sequence: int | None = None) -> Frame:
         try:
-            frame = self.door.receive(expect, deadline=self._deadline())
+            frame = self.door.receive(expect, deadline=self._deadline(), spin_s=SPIN_S)
         except DeadlinePassed:
             raise LearnerFailed("timeout", self._late()) from None
         except FrameError as error:
             raise LearnerFailed("protocol", str(error)) from None
-        if frame.sequence != self._sequence:
+        if frame.sequence != (self._sequence if sequence is None else sequence):
             raise LearnerFailed("protocol", "an answer to another question")
         if frame.kind is Kind.FAILED:
             raise _failure(frame.meta)
         return frame
 
-    def _scores(self, rows: int) -> Array:
+    def _scores(self, rows: int, sequence: int | None = None) -> Array:
         shape = (rows, self._outputs)
-        frame = self._receive(Expect(frozenset({Kind.ANSWER, Kind.FAILED}), shape, FLOAT))
+        frame = self._receive(Expect(ANSWERS, shape, FLOAT), sequence)
         if frame.array is None:
             raise LearnerFailed("protocol", f"expected scores of shape {shape}, got none")
         if not np.isfinite(frame.array).all():

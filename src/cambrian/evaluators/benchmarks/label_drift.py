@@ -60,15 +60,13 @@ class LabelDrift:
         x, digit = _pool(images, stage)
         rows = rng.integers(0, len(digit), _samples(stage))
         labels = drifting_labels(digit[rows], rng, self.swap_every)
-        right = np.empty(len(rows) // BATCH, dtype=np.float32)
-        scores = channel.predict(x[rows[:BATCH]])
-        for step in range(len(right)):
-            now = slice(step * BATCH, (step + 1) * BATCH)
-            right[step] = metrics.accuracy(scores, labels[now])
-            if step + 1 < len(right):
-                after = rows[(step + 1) * BATCH : (step + 2) * BATCH]
-                scores = channel.reveal_and_predict(labels[now], x[after])
-        return _judge(right)
+        batches = [slice(start, start + BATCH) for start in range(0, len(rows), BATCH)]
+        answers = channel.prequential((x[rows[now]], labels[now]) for now in batches)
+        right = [
+            metrics.accuracy(scores, labels[now])
+            for scores, now in zip(answers, batches, strict=True)
+        ]
+        return _judge(np.array(right, dtype=np.float32))
 
 
 def _judge(right: np.ndarray) -> Outcome:

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import select
 import socket
 import struct
 import time
@@ -31,6 +33,8 @@ HEADER = struct.Struct("<4sBBBBIIQ4I")
 MAX_META = 1 << 20
 MAX_PAYLOAD = 1 << 28
 MAX_DIMS = 4
+BUFFER = 1 << 16
+"""Bytes that are read at once: most frames, header and tensor together, in one system call."""
 
 
 class Kind(IntEnum):
@@ -71,6 +75,7 @@ DTYPES: tuple[np.dtype[Any], ...] = (
     np.dtype("u1"),
 )
 _CODES = {dtype: code for code, dtype in enumerate(DTYPES, start=1)}
+_KINDS = {int(kind): kind for kind in Kind}
 
 
 class FrameError(Exception):
@@ -105,7 +110,7 @@ class Expect:
     any_tensor: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Frame:
     kind: Kind
     sequence: int
@@ -114,11 +119,21 @@ class Frame:
 
 
 class FrameSocket:
-    """Frames over a connected stream socket. Not for use from several threads at once."""
+    """Frames over a connected stream socket. Not for use from several threads at once.
+
+    The socket is non-blocking and read through a small buffer: a round trip is a few microseconds
+    of work, so the system calls and the waking up are what it costs.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
         self.socket = sock
-        self._header = bytearray(HEADER.size)
+        self._buffer = memoryview(bytearray(BUFFER))
+        self._start = self._end = 0
+        self._readable = select.poll()
+        self._readable.register(sock, select.POLLIN)
+        self._writable = select.poll()
+        self._writable.register(sock, select.POLLOUT)
 
     def fileno(self) -> int:
         return self.socket.fileno()
@@ -126,13 +141,16 @@ class FrameSocket:
     def close(self) -> None:
         self.socket.close()
 
+    def buffered(self) -> bool:
+        """Whether something was read already: waiting for the socket alone would miss it."""
+        return self._start < self._end
+
     def pending(self) -> bool:
         """Whether bytes wait to be read (before a request there must be none)."""
-        self.socket.settimeout(0)  # a socket with a timeout would wait for it here
+        if self.buffered():
+            return True
         try:
             return bool(self.socket.recv(1, socket.MSG_PEEK))
-        except BlockingIOError:
-            return False
         except OSError:
             return False
 
@@ -144,21 +162,27 @@ class FrameSocket:
         array: Array | None = None,
         *,
         deadline: float | None = None,
-        more: bool = False,
     ) -> None:
-        """Send one frame. `more` tells the kernel that another follows at once.
+        """Send one frame.
 
         Raises:
             ChannelClosed, DeadlinePassed; ValueError for what could never be received.
         """
-        parts = encode(kind, sequence, meta, array)
-        flags = socket.MSG_NOSIGNAL | (socket.MSG_MORE if more else 0)
+        self.send_encoded(encode(kind, sequence, meta, array), deadline=deadline)
+
+    def send_encoded(self, parts: list[memoryview], *, deadline: float | None = None) -> None:
+        """Send the buffers of one frame or of several, as `encode` made them.
+
+        Raises:
+            ChannelClosed, DeadlinePassed.
+        """
         while parts:
-            self.socket.settimeout(_remaining(deadline))
             try:
-                sent = self.socket.sendmsg(parts, (), flags)
-            except TimeoutError:
-                raise DeadlinePassed("the frame could not be sent in time") from None
+                sent = self.socket.sendmsg(parts, (), socket.MSG_NOSIGNAL)
+            except BlockingIOError:
+                if not self._wait(self._writable, deadline):
+                    raise DeadlinePassed("the frame could not be sent in time") from None
+                continue
             except OSError as error:
                 raise ChannelClosed(str(error)) from None
             parts = _drop(parts, sent)
@@ -168,17 +192,21 @@ class FrameSocket:
     ) -> Frame:
         """Receive one whole frame before `deadline` (of `time.monotonic`).
 
-        For up to `spin_s` seconds it looks again and again before it sleeps: being woken takes
-        longer than the other side's work between two steps of a prequential stream.
+        For up to `spin_s` seconds it looks again and again before it sleeps, giving way to whoever
+        has work to do: being woken takes longer than the other side's work between two steps.
 
         Raises:
             FrameError: no frame, or none of those expected; nothing was allocated for it.
             ChannelClosed, DeadlinePassed.
         """
-        if spin_s:
-            self._spin(spin_s)
-        self._fill(memoryview(self._header), deadline)
-        kind, sequence, meta_size, dtype, shape, payload = _check(self._header, expect)
+        if deadline is not None and time.monotonic() >= deadline:
+            raise DeadlinePassed("the deadline has passed")
+        spin_until = time.monotonic() + spin_s if spin_s else 0.0
+        while self._end - self._start < HEADER.size:
+            self._read(deadline, spin_until)
+        header = self._buffer[self._start : self._start + HEADER.size]
+        self._start += HEADER.size
+        kind, sequence, meta_size, dtype, shape, payload = _check(header, expect)
         meta = self._meta(meta_size, deadline) if meta_size else {}
         array: Array | None = None
         if dtype is not None:
@@ -186,11 +214,6 @@ class FrameSocket:
             if payload:
                 self._fill(array.data.cast("B"), deadline)
         return Frame(kind, sequence, meta, array)
-
-    def _spin(self, seconds: float) -> None:
-        ends = time.monotonic() + seconds
-        while not self.pending() and time.monotonic() < ends:
-            pass
 
     def _meta(self, size: int, deadline: float | None) -> dict[str, Any]:
         raw = bytearray(size)
@@ -205,19 +228,50 @@ class FrameSocket:
             raise FrameError("the frame's description is not a JSON object")
         return meta
 
+    def _read(self, deadline: float | None, spin_until: float) -> None:
+        """Read what there is into the buffer, at least one byte."""
+        if self._start:
+            left = self._end - self._start
+            self._buffer[:left] = self._buffer[self._start : self._end]
+            self._start, self._end = 0, left
+        self._end += self._receive_into(self._buffer[self._end :], deadline, spin_until)
+
     def _fill(self, view: memoryview, deadline: float | None) -> None:
-        done, size = 0, len(view)
-        while done < size:
-            self.socket.settimeout(_remaining(deadline))
+        done = min(len(view), self._end - self._start)
+        view[:done] = self._buffer[self._start : self._start + done]
+        self._start += done
+        while done < len(view):
+            done += self._receive_into(view[done:], deadline)
+
+    def _receive_into(
+        self, view: memoryview, deadline: float | None, spin_until: float = 0.0
+    ) -> int:
+        while True:
             try:
-                count = self.socket.recv_into(view[done:])
-            except TimeoutError:
-                raise DeadlinePassed("no whole frame came in time") from None
+                count = self.socket.recv_into(view)
+            except BlockingIOError:
+                if spin_until and time.monotonic() < spin_until:
+                    os.sched_yield()  # whoever has work to do goes first
+                    continue
+                if not self._wait(self._readable, deadline):
+                    raise DeadlinePassed("no whole frame came in time") from None
+                continue
             except OSError as error:
                 raise ChannelClosed(str(error)) from None
             if count == 0:
                 raise ChannelClosed("the other side closed the channel")
-            done += count
+            if deadline is not None and time.monotonic() >= deadline:
+                raise DeadlinePassed("no whole frame came in time")
+            return count
+
+    @staticmethod
+    def _wait(poll: select.poll, deadline: float | None) -> bool:
+        """Sleep until the socket is ready; False when the deadline came first."""
+        if deadline is None:
+            poll.poll()
+            return True
+        left = deadline - time.monotonic()
+        return left > 0 and bool(poll.poll(math.ceil(left * 1000)))
 
 
 def encode(
@@ -243,15 +297,14 @@ def encode(
 
 
 def _check(
-    header: bytes | bytearray, expect: Expect
+    header: memoryview, expect: Expect
 ) -> tuple[Kind, int, int, np.dtype[Any] | None, tuple[int, ...], int]:
     magic, number, code, ndim, zero, sequence, meta, payload, *dims = HEADER.unpack(header)
     if magic != MAGIC or zero:
         raise FrameError("not a frame")
-    try:
-        kind = Kind(number)
-    except ValueError:
-        raise FrameError(f"unknown frame type {number}") from None
+    kind = _KINDS.get(number)
+    if kind is None:
+        raise FrameError(f"unknown frame type {number}")
     if kind not in expect.kinds:
         wanted = " or ".join(sorted(k.name for k in expect.kinds))
         raise FrameError(f"expected {wanted}, got {kind.name}")
@@ -273,15 +326,6 @@ def _check(
     if payload > MAX_PAYLOAD or payload != math.prod(shape) * dtype.itemsize:
         raise FrameError(f"{kind.name} carries {payload} bytes for a tensor of shape {shape}")
     return kind, sequence, meta, dtype, shape, payload
-
-
-def _remaining(deadline: float | None) -> float | None:
-    if deadline is None:
-        return None
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise DeadlinePassed("the deadline has passed")
-    return left
 
 
 def _drop(parts: list[memoryview], sent: int) -> list[memoryview]:
