@@ -1,4 +1,4 @@
-"""Paired comparisons over seeds, with an interval beside every number.
+"""A mean over seeds, and an interval beside it.
 
 Child and parent see the same streams and seeds (common random numbers), so what is compared is
 the difference per seed. With five seeds a bootstrap is far too narrow; the intervals are

@@ -1,0 +1,116 @@
+"""Do the rules keep what they promise? Draws of paired differences, and rates of claims.
+
+Differences are in units of their own standard deviation. `SYMMETRIC` shapes are those that no
+difference between two agents can have (scores exchangeable under a seed); `SKEWED` ones are means
+of zero that are no such thing, as a child that is mostly a little better and rarely much worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from cambrian.evaluators.statistics.intervals import mean_interval
+from cambrian.evaluators.statistics.paired import bootstrap_interval, permutation_p
+from cambrian.evaluators.statistics.racing import Race
+
+Floats = NDArray[np.float64]
+Draw = Callable[[np.random.Generator, tuple[int, int]], Floats]
+
+
+def _gamma(shape: float, sign: int) -> Draw:
+    """Gamma of this shape, standardised; skewness 2/√shape, to the right (1) or left (−1)."""
+
+    def draw(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
+        return np.asarray(sign * (rng.gamma(shape, 1, size) - shape) / np.sqrt(shape))
+
+    return draw
+
+
+def _skewed_pair(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
+    """The difference of two agents whose scores are exponential, skewness 2 each."""
+    return np.asarray((rng.exponential(1, size) - rng.exponential(1, size)) / np.sqrt(2))
+
+
+def _outliers(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
+    """One in ten has three times the spread."""
+    spread = np.where(rng.random(size) < 0.1, 3.0, 1.0)
+    return np.asarray(spread * rng.standard_normal(size) / np.sqrt(1.8))
+
+
+SYMMETRIC: dict[str, Draw] = {
+    "normal": lambda rng, size: rng.standard_normal(size),
+    "uniform": lambda rng, size: rng.uniform(-1, 1, size) * np.sqrt(3),
+    "Laplace": lambda rng, size: rng.laplace(size=size) / np.sqrt(2),
+    "Student t, 3 df": lambda rng, size: rng.standard_t(3, size) / np.sqrt(3),
+    "one in ten wild": _outliers,
+    "two skewed agents": _skewed_pair,
+}
+SKEWED: dict[str, Draw] = {
+    "skewness +1": _gamma(4, 1),
+    "skewness −1": _gamma(4, -1),
+}
+BEYOND: dict[str, Draw] = {
+    "skewness −1.4": _gamma(2, -1),
+    "skewness −2": _gamma(1, -1),
+}
+"""More skewed than is promised for; reported all the same."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Of many trials.
+
+    Attributes:
+        improvement: share that claimed an improvement.
+        level: share that claimed "not worse" than the margin.
+        seeds: mean number of seeds taken.
+    """
+
+    improvement: float
+    level: float
+    seeds: float
+
+
+def race_rates(differences: Floats, race: Race, margin: float = np.inf) -> Rates:
+    """What `racing` would do with each row of differences (trials, at least the last look):
+    `claim` and `next_look`, for all at once."""
+    trials = len(differences)
+    better, level = np.zeros(trials, bool), np.zeros(trials, bool)
+    running, seeds = np.ones(trials, bool), np.zeros(trials)
+    for look, alpha in zip(race.looks, race.levels, strict=True):
+        part = differences[:, :look]
+        mean, error = part.mean(1), part.std(1, ddof=1) / np.sqrt(look)
+        lower = mean - stats.t.ppf(1 - alpha, look - 1) * error
+        seeds[running] = look
+        better |= running & (lower > 0)
+        level |= running & (lower > -margin)
+        running &= ~better & (mean > 0)
+    return Rates(float(better.mean()), float(level.mean()), float(seeds.mean()))
+
+
+def fixed_rates(differences: Floats, confidence: float, margin: float = np.inf) -> Rates:
+    """The rule of a fixed number of seeds: the lower bound of a two-sided t interval."""
+    count = differences.shape[1]
+    mean, error = differences.mean(1), differences.std(1, ddof=1) / np.sqrt(count)
+    lower = mean - stats.t.ppf((1 + confidence) / 2, count - 1) * error
+    return Rates(float((lower > 0).mean()), float((lower > -margin).mean()), float(count))
+
+
+def coverage(differences: Floats, confidence: float, *, resamples: int = 999) -> dict[str, float]:
+    """How often each interval holds the true mean, 0, and how often the two-sided permutation
+    test wrongly says otherwise at 1 − confidence."""
+    trials = len(differences)
+    zeros = np.zeros(differences.shape[1])
+    inside = {"t": 0, "bootstrap": 0, "permutation": 0}
+    for row in differences:
+        t = mean_interval(row.tolist(), confidence)
+        b = bootstrap_interval(row, zeros, confidence, resamples=resamples)
+        inside["t"] += t.lower <= 0 <= t.upper
+        inside["bootstrap"] += b.lower <= 0 <= b.upper
+        inside["permutation"] += permutation_p(row, zeros) > 1 - confidence
+    return {name: count / trials for name, count in inside.items()}
