@@ -36,6 +36,7 @@ run: plan-run $(VENV)/.installed ## set up what is missing, then grow an archive
 
 test: plan-test $(VENV)/.installed-dev ## set up what is missing, then run the tests (about 10 minutes)
 	@scripts/bubblewrap
+	@scripts/fashion-mnist
 	@PYTHON=$(PY) scripts/sandbox-ready
 	$(PY) -m pytest $(PYTEST_ARGS)
 

@@ -67,6 +67,56 @@ def show(name: str, as_json: bool) -> None:
         say("not calibrated: scores cannot be normalised yet (scripts/calibrate, in a checkout)")
 
 
+@bench.command("data", epilog=examples("cambrian bench data"))
+@json_option
+@common
+def list_data(as_json: bool) -> None:
+    """List the data that benchmarks use: what it is, its licence, and whether it is here.
+
+    Nothing is ever downloaded by Cambrian: data comes inside installed packages, and what is slow
+    to read is kept in the user's cache folder.
+    """
+    from cambrian.evaluators.data import SOURCES, cache
+
+    items = [describe_source(name) for name in SOURCES]
+    if as_json:
+        show_list(items)
+        return
+    headers = ["data", "here", "what it is", "from", "licence"]
+    keys = ("name", "holds", "origin", "licence")
+    rows = [[item[key] for key in keys] for item in items]
+    for row, item in zip(rows, items, strict=True):
+        row.insert(1, "yes" if item["present"] else "no")
+    show_table(headers, rows)
+    say()
+    for item in items:
+        if not item["present"]:
+            say(f"{item['name']} is missing: {item['get']}")
+            say(f"  without it: {', '.join(item['benchmarks']) or 'no benchmark is left out'}")
+    say(f"cache: {cache.folder()}")
+
+
+def describe_source(name: str) -> dict[str, Any]:
+    """A data source, whether it is here, and the benchmarks that cannot do without it.
+
+    Raises:
+        NotFound: there is no such source.
+    """
+    from cambrian.evaluators.benchmarks import benchmark, names, needs
+    from cambrian.evaluators.data import source
+
+    found = source(name)
+    return {
+        "name": found.name,
+        "present": found.present(),
+        "holds": found.holds,
+        "origin": found.origin,
+        "licence": found.licence,
+        "get": found.get,
+        "benchmarks": [b for b in names() if name in needs(benchmark(b))],
+    }
+
+
 def _end(found: dict[str, Any], name: str) -> str | None:
     """A raw score, and how it was found."""
     how = found["details"].get(name)

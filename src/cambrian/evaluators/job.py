@@ -112,7 +112,7 @@ def evaluate(session: Session, unit: Unit, *, device: str = "cpu") -> Evaluation
 
 
 def allowed(bench: Benchmark, measure: Calibration, stage: str) -> Stream:
-    """The stream as the learner is told of it, with its allowances filled in.
+    """The stream with the allowances filled in that a learner is held to.
 
     A smoke stage is shorter but allows the same: it only asks whether the code runs.
     """
@@ -121,6 +121,12 @@ def allowed(bench: Benchmark, measure: Calibration, stage: str) -> Stream:
         flops=ALLOWANCE * measure.flops,
         memory_bytes=ALLOWANCE * measure.state_bytes,
     )
+
+
+def told(stream: Stream) -> Stream:
+    """The stream as the learner is told of it: where the horizon is hidden, so are the FLOPs
+    allowed, from which it could be worked out."""
+    return stream if stream.observations else dataclasses.replace(stream, flops=0)
 
 
 def _drive(
@@ -134,7 +140,7 @@ def drive(
     channel: Channel, bench: Benchmark, stream: Stream, unit: Unit, device: str = "cpu"
 ) -> tuple[Outcome, Cost]:
     """Create the learner and take it through the benchmark; what it did and what it cost."""
-    channel.start(stream, learner_seed(unit.benchmark, unit.stage, unit.seed), device)
+    channel.start(told(stream), learner_seed(unit.benchmark, unit.stage, unit.seed), device)
     outcome = bench.run(channel, unit.stage, unit.seed)
     return outcome, channel.finish()
 

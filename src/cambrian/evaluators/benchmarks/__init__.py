@@ -1,21 +1,74 @@
-"""The benchmarks, by name."""
+"""The benchmarks, by name.
+
+`DEFAULT` are those a run searches on, sealed-only ones are those no search ever sees; all others
+are there to be asked for by name. A name that ends in "+each-batch" is a stream of tasks probed
+after every batch. A family is a module with a tuple of benchmarks; `FAMILIES` names them all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from cambrian.errors import NotFound, UsageError
-from cambrian.evaluators.benchmarks.base import STAGES, Benchmark, Card, Outcome
+from cambrian.evaluators import data
+from cambrian.evaluators.benchmarks.base import (
+    EACH_BATCH,
+    STAGES,
+    Benchmark,
+    Bounds,
+    Card,
+    Outcome,
+    bounds,
+    needs,
+    stem,
+)
 from cambrian.evaluators.benchmarks.blurry_digits import BlurryDigits
 from cambrian.evaluators.benchmarks.digit_sums import DigitSums
 from cambrian.evaluators.benchmarks.label_drift import LabelDrift
 from cambrian.evaluators.benchmarks.split_mnist import SplitMnist
+from cambrian.evaluators.benchmarks.tasks import TaskStream
 
-__all__ = ["STAGES", "Benchmark", "Card", "Outcome", "benchmark", "sealed_names", "search_names"]
+__all__ = [
+    "DEFAULT",
+    "STAGES",
+    "Benchmark",
+    "Bounds",
+    "Card",
+    "Outcome",
+    "benchmark",
+    "bounds",
+    "missing",
+    "names",
+    "needs",
+    "register",
+    "sealed_names",
+    "search_names",
+]
 
-_ALL: dict[str, Benchmark] = {
-    b.name: b for b in (SplitMnist(), DigitSums(), LabelDrift(), BlurryDigits())
-}
+DEFAULT = ("split-mnist", "digit-sums", "label-drift")
+"""What a run searches on unless it is told otherwise."""
+
+FAMILIES: tuple[tuple[Benchmark, ...], ...] = (
+    (SplitMnist(), DigitSums(), LabelDrift(), BlurryDigits()),
+)
+
+_ALL: dict[str, Benchmark] = {}
+
+
+def register(*found: Benchmark) -> None:
+    """Add benchmarks to those that are known by name in this process.
+
+    Raises:
+        UsageError: another benchmark has the name already, or it ends as ours may not.
+    """
+    for bench in found:
+        if bench.name in _ALL or bench.name.endswith(EACH_BATCH):
+            raise UsageError(f"expected a name that no benchmark has; got {bench.name!r}")
+        _ALL[bench.name] = bench
+
+
+for _family in FAMILIES:
+    register(*_family)
 
 
 def names() -> list[str]:
@@ -29,26 +82,38 @@ def benchmark(name: str) -> Benchmark:
     Raises:
         NotFound: there is none.
     """
-    try:
-        return _ALL[name]
-    except KeyError:
-        raise NotFound(f"no benchmark is called {name!r}; there are: {', '.join(_ALL)}") from None
+    found = _ALL.get(stem(name))
+    if found is None:
+        raise NotFound(f"no benchmark is called {name!r}; there are: {', '.join(_ALL)}")
+    if name == found.name:
+        return found
+    if not isinstance(found, TaskStream):
+        raise NotFound(f"{found.name} is no stream of tasks: it cannot be probed at each batch")
+    return found.each_batch()
+
+
+def missing(bench: Benchmark) -> list[data.Source]:
+    """The data that a benchmark needs and this machine lacks."""
+    return [found for found in map(data.source, needs(bench)) if not found.present()]
 
 
 def search_names(wanted: Iterable[str] | None = None) -> list[str]:
-    """The benchmarks a search uses: those wanted, or all that are not sealed-only.
+    """The benchmarks a search uses: those wanted, or `DEFAULT`.
 
     Raises:
-        NotFound: an unknown name. UsageError: none, one twice, or a sealed-only one.
+        NotFound: an unknown name, or data that is not on this machine.
+        UsageError: none, one twice, or a sealed-only one.
     """
-    chosen = [benchmark(name) for name in wanted] if wanted is not None else list(_ALL.values())
     if wanted is None:
-        return [b.name for b in chosen if not b.sealed_only]
+        return list(DEFAULT)
+    chosen = [benchmark(name) for name in wanted]
     if not chosen or len({b.name for b in chosen}) != len(chosen):
         raise UsageError("expected one or more different benchmarks, separated by commas")
     for b in chosen:
         if b.sealed_only:
             raise UsageError(f"{b.name} is sealed: no search may use it")
+        for lacking in missing(b):
+            raise NotFound(f"{b.name} needs {lacking.name}, which is not here: {lacking.get}")
     return [b.name for b in chosen]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ STAGES: dict[str, tuple[int, ...]] = {
 """The seeds of each stage. A full result is the screen's seed and the full stage's together."""
 
 PROBE_IMAGES = 500
+EACH_BATCH = "+each-batch"
+"""Ends the name of a stream of tasks that is probed after every batch."""
+
 LOWEST, HIGHEST = -1.0, 2.0
 
 
@@ -61,13 +64,20 @@ class Outcome:
 class Benchmark(Protocol):
     """A benchmark. `sealed_only` ones are never run in a search.
 
-    The version changes whenever a number would.
+    The version changes whenever a number would. Besides these it may have `needs` and `bounds`.
     """
 
-    name: ClassVar[str]
-    version: ClassVar[str]
-    sealed_only: ClassVar[bool]
-    card: ClassVar[Card]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def sealed_only(self) -> bool: ...
+
+    @property
+    def card(self) -> Card: ...
 
     def stream(self, stage: str) -> Stream:
         """What the learner is told of the stream (its allowances are filled in later)."""
@@ -76,14 +86,51 @@ class Benchmark(Protocol):
         """Drive a started learner through the stream and judge it."""
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """How `scripts/calibrate` measures what 0 and 1 stand for.
+
+    Attributes:
+        floor: "rates" for the `finetune` seed agent at the best constant learning rate of a grid,
+            or the name of a seed agent.
+        ceiling: "joint" for one network trained on all tasks together until it stops getting
+            better, "apart" for one such network per task, or the name of a seed agent.
+        oracle: the stream that the ceiling's seed agent runs on, without what is hidden in this
+            one (a drift, for example); None for this one.
+        close: why floor and ceiling are less than 0.3 apart, where they are.
+    """
+
+    floor: str = "rates"
+    ceiling: str = "joint"
+    oracle: Benchmark | None = None
+    close: str = ""
+
+
+def needs(bench: Benchmark) -> tuple[str, ...]:
+    """The data sources (names of `cambrian.evaluators.data`) that a benchmark cannot do without."""
+    return tuple(getattr(bench, "needs", ()))
+
+
+def bounds(bench: Benchmark) -> Bounds:
+    """How a benchmark's floor and ceiling are measured."""
+    found = getattr(bench, "bounds", None)
+    return found if isinstance(found, Bounds) else Bounds()
+
+
+def stem(name: str) -> str:
+    """A benchmark's name without the way it is looked at: the stream and its chance are the same
+    however often it is probed."""
+    return name.removesuffix(EACH_BATCH)
+
+
 def generator(name: str, stage: str, seed: int) -> np.random.Generator:
     """The benchmark's only source of chance; sealed runs draw from salted seeds of their own."""
     salt = "sealed" if stage == "sealed" else "search"
-    digest = hashlib.sha256(f"{name}/{salt}/{seed}".encode()).digest()
+    digest = hashlib.sha256(f"{stem(name)}/{salt}/{seed}".encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
 
 
 def learner_seed(name: str, stage: str, seed: int) -> int:
     """The seed a learner is given: says nothing about the stream's own."""
-    digest = hashlib.sha256(f"learner/{name}/{stage}/{seed}".encode()).digest()
+    digest = hashlib.sha256(f"learner/{stem(name)}/{stage}/{seed}".encode()).digest()
     return int.from_bytes(digest[:4], "little")

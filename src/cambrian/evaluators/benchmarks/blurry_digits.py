@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from cambrian.evaluators import data
-from cambrian.evaluators.benchmarks.base import Card, Outcome, generator
-from cambrian.evaluators.benchmarks.tasks import Course, Task, run_tasks
-from cambrian.sandbox.channel import Channel, Stream
+from cambrian.evaluators.benchmarks.base import Card
+from cambrian.evaluators.benchmarks.tasks import Course, Task, TaskStream
+from cambrian.sandbox.channel import Stream
 
 CLASSES, SAMPLES, SMOKE_SAMPLES = 10, 6000, 200
 WIDTH = 0.05
@@ -20,9 +20,11 @@ TIMES, SIDE = 2, 28
 COURSE = Course(batch=32, probe_every=20, boundaries=False, reveal=640)
 
 
-class BlurryDigits:
-    name: ClassVar[str] = "blurry-digits"
+class BlurryDigits(TaskStream):
+    name = "blurry-digits"
     version: ClassVar[str] = "1"
+    course = COURSE
+    needs = ("digits",)
     sealed_only: ClassVar[bool] = True
     card: ClassVar[Card] = Card(
         task="Class-incremental with blurred boundaries: each class has a moment in the stream "
@@ -46,10 +48,6 @@ class BlurryDigits:
             batch_size=COURSE.batch,
         )
 
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
-        rng = generator(self.name, stage, seed)
-        return run_tasks(channel, self.tasks(stage, rng), COURSE)
-
     def tasks(self, stage: str, rng: np.random.Generator) -> list[Task]:
         """The one task, answers included: trusted side only."""
         images = data.digits()
@@ -67,11 +65,18 @@ class BlurryDigits:
         return [task]
 
 
-def blurred(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` row numbers, ordered so that each class is spread around a moment of its own."""
+def blurred(
+    labels: np.ndarray,
+    count: int,
+    rng: np.random.Generator,
+    classes: int = CLASSES,
+    width: float = WIDTH,
+) -> np.ndarray:
+    """`count` row numbers, ordered so that each class is spread around a moment of its own (a
+    Gaussian of this width, the whole stream being 1 long)."""
     rows = rng.integers(0, len(labels), count)
-    moments = rng.permutation(CLASSES) / (CLASSES - 1)
-    when = moments[labels[rows]] + rng.normal(0, WIDTH, count)
+    moments = rng.permutation(classes) / (classes - 1)
+    when = moments[labels[rows]] + rng.normal(0, width, count)
     return rows[np.argsort(when, kind="stable")]
 
 

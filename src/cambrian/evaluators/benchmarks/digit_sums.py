@@ -11,10 +11,10 @@ from typing import ClassVar
 import numpy as np
 
 from cambrian.evaluators import data
-from cambrian.evaluators.benchmarks.base import PROBE_IMAGES, Card, Outcome, generator
-from cambrian.evaluators.benchmarks.tasks import Course, Task, run_tasks, shuffled
+from cambrian.evaluators.benchmarks.base import PROBE_IMAGES, Card
+from cambrian.evaluators.benchmarks.tasks import Course, Task, TaskStream, shuffled
 from cambrian.evaluators.data import Floats, Labels
-from cambrian.sandbox.channel import Channel, Stream
+from cambrian.sandbox.channel import Stream
 
 SIDE, CLASSES, DOMAINS = 14, 5, 4
 PAIRS, SMOKE_PAIRS, TEST_PAIRS = 10_000, 160, 500
@@ -22,9 +22,11 @@ EPOCHS = 1
 COURSE = Course(batch=32, probe_every=40, boundaries=True)
 
 
-class DigitSums:
-    name: ClassVar[str] = "digit-sums"
+class DigitSums(TaskStream):
+    name = "digit-sums"
     version: ClassVar[str] = "1"
+    course = COURSE
+    needs = ("mnist-5k",)
     sealed_only: ClassVar[bool] = False
     card: ClassVar[Card] = Card(
         task="Two-digit images labelled (d1 + d2) mod 5, in four domains that differ by a "
@@ -50,10 +52,6 @@ class DigitSums:
             observations=pairs * DOMAINS * EPOCHS,
             batch_size=COURSE.batch,
         )
-
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
-        rng = generator(self.name, stage, seed)
-        return run_tasks(channel, self.tasks(stage, rng), COURSE)
 
     def tasks(self, stage: str, rng: np.random.Generator) -> list[Task]:
         """The tasks, answers included: trusted side only."""

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from cambrian.evaluators import data, metrics
-from cambrian.evaluators.benchmarks.base import Card, Outcome, generator
+from cambrian.evaluators.benchmarks.base import Bounds, Card, Outcome, generator
 from cambrian.evaluators.data import Labels
 from cambrian.sandbox.channel import Channel, Stream
 
@@ -24,6 +24,7 @@ WINDOW = 10
 class LabelDrift:
     name: ClassVar[str] = "label-drift"
     version: ClassVar[str] = "1"
+    needs = ("mnist-5k",)
     sealed_only: ClassVar[bool] = False
     card: ClassVar[Card] = Card(
         task="A stream of images, ten at a time: predict, then learn the labels. Every 100 "
@@ -44,6 +45,10 @@ class LabelDrift:
 
     def __init__(self, swap_every: int = SWAP_EVERY) -> None:
         self.swap_every = swap_every
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds(ceiling="random_features", oracle=LabelDrift(swap_every=10**9))
 
     def stream(self, stage: str) -> Stream:
         return Stream(

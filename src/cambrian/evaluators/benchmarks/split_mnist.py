@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from cambrian.evaluators import data
-from cambrian.evaluators.benchmarks.base import PROBE_IMAGES, Card, Outcome, generator
-from cambrian.evaluators.benchmarks.tasks import Course, Task, run_tasks, shuffled
-from cambrian.sandbox.channel import Channel, Stream
+from cambrian.evaluators.benchmarks.base import PROBE_IMAGES, Card
+from cambrian.evaluators.benchmarks.tasks import Course, Task, TaskStream, shuffled
+from cambrian.sandbox.channel import Stream
 
 CLASSES, PER_TASK = 10, 2
 EPOCHS = 3
@@ -17,9 +17,11 @@ COURSE = Course(batch=32, probe_every=10, boundaries=True)
 SMOKE_IMAGES = 64
 
 
-class SplitMnist:
-    name: ClassVar[str] = "split-mnist"
+class SplitMnist(TaskStream):
+    name = "split-mnist"
     version: ClassVar[str] = "1"
+    course = COURSE
+    needs = ("mnist-5k",)
     sealed_only: ClassVar[bool] = False
     card: ClassVar[Card] = Card(
         task="Ten classes arrive two at a time and never come back; one head has to tell all ten "
@@ -46,10 +48,6 @@ class SplitMnist:
             observations=samples * EPOCHS,
             batch_size=COURSE.batch,
         )
-
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
-        rng = generator(self.name, stage, seed)
-        return run_tasks(channel, self.tasks(stage, rng), COURSE)
 
     def tasks(self, stage: str, rng: np.random.Generator) -> list[Task]:
         """The tasks, answers included: trusted side only."""

@@ -1,17 +1,20 @@
 """A learner through a sequence of offline tasks: publish, observe in spans, probe, test.
 
-The accuracy matrix, min-ACC and the curves come from here, for every benchmark made of tasks.
+The accuracy matrix, min-ACC and the curves come from here, for every benchmark made of tasks. What
+is probed or tested together is shuffled, so that a row's place says nothing about its task.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from cambrian.evaluators import metrics
-from cambrian.evaluators.benchmarks.base import Outcome
+from cambrian.evaluators.benchmarks.base import EACH_BATCH, Outcome, generator
 from cambrian.evaluators.data import Floats, Labels
 from cambrian.sandbox.channel import Channel
 
@@ -50,12 +53,38 @@ class Course:
         probe_every: batches between probes.
         boundaries: whether the learner is told that a task has ended.
         reveal: samples that are revealed at a time, a multiple of `batch`; 0: a task as a whole.
+        identity: whether the learner is told which task it observes and which it is asked about.
     """
 
     batch: int
     probe_every: int
     boundaries: bool
     reveal: int = 0
+    identity: bool = False
+
+
+class TaskStream:
+    """What benchmarks made of tasks have in common; a subclass says its `tasks`."""
+
+    name: str
+    course: Course
+
+    def tasks(self, stage: str, rng: np.random.Generator) -> list[Task]:
+        """The tasks, answers included: trusted side only."""
+        raise NotImplementedError
+
+    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+        tasks = self.tasks(stage, generator(self.name, stage, seed))
+        rows = generator(f"{self.name}/rows", stage, seed)
+        return run_tasks(channel, tasks, self.course, rows)
+
+    def each_batch(self) -> Self:
+        """The same stream, probed after every batch (De Lange 2023: a stability gap lasts for a
+        few batches). Its calibration holds what the probes cost."""
+        closer = copy.copy(self)
+        object.__setattr__(closer, "name", self.name + EACH_BATCH)
+        object.__setattr__(closer, "course", replace(self.course, probe_every=1))
+        return closer
 
 
 def shuffled(count: int, epochs: int, rng: np.random.Generator) -> Labels:
@@ -63,28 +92,79 @@ def shuffled(count: int, epochs: int, rng: np.random.Generator) -> Labels:
     return np.concatenate([rng.permutation(count) for _ in range(epochs)]).astype(np.int64)
 
 
-def run_tasks(channel: Channel, tasks: Sequence[Task], course: Course) -> Outcome:
-    """Train on the tasks one after the other; the raw score is the average accuracy (ACC)."""
+def run_tasks(
+    channel: Channel,
+    tasks: Sequence[Task],
+    course: Course,
+    rows: np.random.Generator | None = None,
+) -> Outcome:
+    """Train on the tasks one after the other; the raw score is the average accuracy (ACC).
+
+    `rows` shuffles what is probed and tested together (None: task after task).
+    """
     matrix = np.full((len(tasks), len(tasks)), np.nan)
-    probes: list[tuple[int, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]] = []
+    probes: list[tuple[int, metrics.Floats]] = []
     for now, task in enumerate(tasks):
         seen = tasks[: now + 1]
-        channel.publish("probe", {"x": np.concatenate([t.probe_x for t in seen])})
-        for scores in _learn(channel, task, course):
-            probes.append((now, _per_task(scores, [t.probe_y for t in seen])))
-        channel.withdraw("probe")
+        probed = _Asked(channel, "probe", [(t.probe_x, t.probe_y) for t in seen], course, rows)
+        probes += [(now, values) for values in _learn(channel, task, now, course, probed)]
+        probed.withdraw()
         if course.boundaries:
             channel.boundary()
-        channel.publish("test", {"x": np.concatenate([t.test_x for t in seen])})
-        final = channel.predict_file("test")
-        channel.withdraw("test")
-        matrix[now, : now + 1] = _per_task(final, [t.test_y for t in seen])
+        tested = _Asked(channel, "test", [(t.test_x, t.test_y) for t in seen], course, rows)
+        matrix[now, : now + 1] = tested.accuracies()
+        tested.withdraw()
     return _judge(matrix, probes)
 
 
-def _learn(channel: Channel, task: Task, course: Course) -> Iterator[Floats]:
+class _Asked:
+    """The inputs of some tasks, published to be predicted; the answers stay here.
+
+    All in one shuffled file, or where the task is told, in a file for each.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        name: str,
+        tasks: Sequence[tuple[Floats, Labels]],
+        course: Course,
+        rows: np.random.Generator | None,
+    ) -> None:
+        self.channel, self.apart = channel, course.identity
+        self.labels = [y for _, y in tasks]
+        count = sum(len(y) for y in self.labels)
+        self.order = np.arange(count) if rows is None else rows.permutation(count)
+        self.names = [name] if not self.apart else [f"{name}-{t}" for t in range(len(tasks))]
+        if self.apart:
+            for file, (x, _) in zip(self.names, tasks, strict=True):
+                channel.publish(file, {"x": x})
+        else:
+            channel.publish(name, {"x": np.concatenate([x for x, _ in tasks])[self.order]})
+
+    def accuracies(self, scores: Floats | None = None) -> metrics.Floats:
+        """Accuracy on each task, from `scores` (of the one file) or asked for now."""
+        if self.apart:
+            found = [self.channel.predict_file(n, task=t) for t, n in enumerate(self.names)]
+            pairs = zip(found, self.labels, strict=True)
+            return np.array([metrics.accuracy(s, y) for s, y in pairs])
+        scores = self.channel.predict_file(self.names[0]) if scores is None else scores
+        straight = np.empty_like(scores)
+        straight[self.order] = scores
+        ends = np.cumsum([len(part) for part in self.labels])
+        pieces = np.split(straight, ends[:-1])
+        return np.array([metrics.accuracy(s, y) for s, y in zip(pieces, self.labels, strict=True)])
+
+    def withdraw(self) -> None:
+        for name in self.names:
+            self.channel.withdraw(name)
+
+
+def _learn(
+    channel: Channel, task: Task, number: int, course: Course, probed: _Asked
+) -> Iterator[metrics.Floats]:
     """Reveal the task (bit by bit where the course says so), have it observed, take it back;
-    yields the probes' scores."""
+    yields the accuracies at the probes."""
     rows = course.reveal or len(task.order)
     for start in range(0, len(task.order), rows):
         order = task.order[start : start + rows]
@@ -92,10 +172,27 @@ def _learn(channel: Channel, task: Task, course: Course) -> Iterator[Floats]:
         if course.reveal:
             x, y, order = x[order], y[order], np.arange(len(order))
         channel.publish("task", {"x": x, "y": y, "order": order})
-        yield from channel.span(
-            "task", 0, len(order), course.batch, probe="probe", probe_every=course.probe_every
-        )
+        if course.identity:
+            yield from _told(channel, len(order), number, course, probed)
+        else:
+            for scores in channel.span(
+                "task", 0, len(order), course.batch, probe="probe", probe_every=course.probe_every
+            ):
+                yield probed.accuracies(scores)
         channel.withdraw("task")
+
+
+def _told(
+    channel: Channel, count: int, number: int, course: Course, probed: _Asked
+) -> Iterator[metrics.Floats]:
+    """As `_learn`, where the learner is told the task: each is probed under its own number, so a
+    span ends where a probe begins."""
+    stride = course.batch * course.probe_every
+    for start in range(0, count, stride):
+        stop = min(start + stride, count)
+        for _ in channel.span("task", start, stop, course.batch, task=number):
+            raise AssertionError("a span without a probe has no answers")
+        yield probed.accuracies()
 
 
 def _judge(matrix: metrics.Floats, probes: Sequence[tuple[int, metrics.Floats]]) -> Outcome:
@@ -112,11 +209,14 @@ def _judge(matrix: metrics.Floats, probes: Sequence[tuple[int, metrics.Floats]])
         acc,
         values,
         {"probe_accuracy": curve},
-        {"accuracy": matrix.astype(np.float32)},
+        {"accuracy": matrix.astype(np.float32), "probes": _table(probes, len(matrix))},
     )
 
 
-def _per_task(scores: Floats, labels: Sequence[Labels]) -> metrics.Floats:
-    ends = np.cumsum([len(part) for part in labels])
-    pieces = np.split(scores, ends[:-1])
-    return np.array([metrics.accuracy(s, y) for s, y in zip(pieces, labels, strict=True)])
+def _table(probes: Sequence[tuple[int, metrics.Floats]], tasks: int) -> Floats:
+    """All probes (P, 1 + tasks): the task being learned, then the accuracy on each (NaN: unseen).
+    Every continual metric can be worked out from it again."""
+    table = np.full((len(probes), 1 + tasks), np.nan, dtype=np.float32)
+    for row, (now, seen) in zip(table, probes, strict=True):
+        row[0], row[1 : 1 + len(seen)] = now, seen
+    return table
