@@ -80,6 +80,37 @@ def test_a_learner_sees_each_row_once_and_nothing_of_the_last_job(anywhere: Any)
         assert not session.spent
 
 
+KEEPING = """
+import torch
+class Learner:
+    def __init__(self, spec, *, seed, device="cpu"): self.kept = []
+    def observe(self, x, y, task=None):
+        assert torch.equal(x[:, 0] + 1, y.float()), "labels of other inputs"
+    def predict(self, x, task=None):
+        self.kept.append(x)
+        sums = torch.stack([torch.full((2,), float(kept[:, 0].sum())) for kept in self.kept])
+        return torch.cat([sums, torch.zeros(len(x) - len(sums), 2)])
+"""
+
+
+def test_big_inputs_are_the_learners_own_whatever_comes_after(anywhere: Any) -> None:
+    """They go by a file that is used again; what a learner keeps of it must not change."""
+    batches = [
+        np.full((16, wide), number, np.float32) for number, wide in enumerate([4, 9000, 9000])
+    ]
+    batches += [np.full((16, 50_000), 3, np.float32), np.full((16, 9000), 4, np.float32)]
+    labels = [np.full(16, number + 1, np.int64) for number in range(5)]
+    session = _job(anywhere, KEEPING)
+    with session.job() as channel:
+        channel.start(SMALL, seed=0)
+        steps = zip(batches, labels, strict=True)
+        for number, scores in enumerate(channel.prequential(steps)):
+            assert scores[: number + 1, 0].tolist() == [16.0 * n for n in range(number + 1)]
+        channel.finish()
+    assert not session.spent
+    assert not list((session._share / "data").iterdir())
+
+
 def test_a_report_says_how_a_job_ended_and_what_it_took(anywhere: Any) -> None:
     session = _job(anywhere, "print('hello \\x1b[2J')\n" + COUNTING)
     with session.job() as channel:
@@ -201,6 +232,7 @@ class Deaf:
 
     name = "deaf"
     isolation = "none"
+    shares_memory = True
 
     def __init__(self, script: str) -> None:
         self.script = script

@@ -102,6 +102,7 @@ class BubblewrapBackend:
     """
 
     name = "bubblewrap"
+    shares_memory = True
 
     def __init__(self, as_root: bool | None = None) -> None:
         self._bwrap = _tool("bwrap", "bubblewrap")

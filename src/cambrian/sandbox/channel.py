@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from cambrian.errors import SandboxBroken
+from cambrian.sandbox import bulk
 from cambrian.sandbox.failures import LearnerFailed
 from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.runner.frames import (
@@ -69,8 +70,11 @@ class Channel:
     """One job's channel. Every method raises `LearnerFailed`, or `ChannelClosed` when the other
     end is gone (the session then finds out why)."""
 
-    def __init__(self, door: FrameSocket, share: Path, limits: Limits) -> None:
+    def __init__(
+        self, door: FrameSocket, share: Path, limits: Limits, *, shares_memory: bool = True
+    ) -> None:
         self.door = door
+        self._bulk = bulk.Bulk(share / "data") if shares_memory else None
         self.share = share
         self.limits = limits
         self.ends = time.monotonic() + limits.job_s
@@ -133,7 +137,7 @@ class Channel:
 
     def predict(self, x: Array, task: int | None = None) -> Array:
         """Scores (B, outputs) for inputs x (B, *input_shape) that are sent now."""
-        self._send(Kind.PREDICT, {"task": task} if task is not None else None, x)
+        self._push(self._asking(x, {"task": task} if task is not None else None))
         return self._scores(len(x))
 
     def adapt(self, x: Array, y: Array, steps: int | None = None) -> None:
@@ -144,7 +148,7 @@ class Channel:
 
     def predict_copy(self, x: Array) -> Array:
         """Scores (B, outputs) of the adapted copy for inputs x (B, *input_shape)."""
-        self._send(Kind.PREDICT, {"copy": True}, x)
+        self._push(self._asking(x, {"copy": True}))
         return self._scores(len(x))
 
     def drop(self) -> None:
@@ -176,22 +180,34 @@ class Channel:
         """
         coming = iter(steps)
         x, y = next(coming)
-        self._push(encode(Kind.PREDICT, self._next(), None, x))
-        while True:
-            following = next(coming, None)
-            frames = self._revealing(y, following[0]) if following is not None else []
-            # The answer to come is the last request's; _revealing has numbered the next one.
-            scores = self._scores(len(x), self._sequence - (2 if frames else 0))
-            if following is None:
-                yield scores
-                return
-            self._push(frames)
+        self._push(self._asking(x))
+        for following in coming:
+            revealing = encode(Kind.REVEAL, self._next(), None, y)
+            asking = None if self._goes_by_file(following[0]) else self._asking(following[0])
+            # The answer to come is the last request's; the frames for the next have their numbers.
+            scores = self._scores(len(x), self._sequence - (2 if asking else 1))
+            # The file is written only now: what it held has been answered.
+            self._push(revealing + (asking or self._asking(following[0])))
             yield scores
             x, y = following
+        yield self._scores(len(x))
 
     def _revealing(self, y: Array, x: Array) -> list[memoryview]:
         reveal = encode(Kind.REVEAL, self._next(), None, y)
-        return reveal + encode(Kind.PREDICT, self._next(), None, x)
+        return reveal + self._asking(x)
+
+    def _asking(self, x: Array, meta: dict[str, Any] | None = None) -> list[memoryview]:
+        """The frame that asks for scores of x, which goes in it or, if it is big, by the file."""
+        if self._bulk is None or not self._goes_by_file(x):
+            return encode(Kind.PREDICT, self._next(), meta, x)
+        try:
+            where = self._bulk.put(x)
+        except OSError as error:
+            raise SandboxBroken(f"expected to write inputs; got: {error}") from None
+        return encode(Kind.PREDICT, self._next(), (meta or {}) | where, None)
+
+    def _goes_by_file(self, x: Array) -> bool:
+        return self._bulk is not None and x.nbytes >= bulk.LEAST and x.dtype == FLOAT
 
     def reveal(self, y: Array) -> None:
         """Labels of the inputs sent last. A failure shows at the next request."""

@@ -207,6 +207,15 @@ class DockerBackend:
     def isolation(self) -> str:
         return "reduced" if self.missing else "full"
 
+    @property
+    def shares_memory(self) -> bool:
+        """Not under gVisor, whose kernel keeps pages of its own."""
+        return "runsc" not in self._runtime
+
+    @property
+    def _runtime(self) -> str:
+        return self.runtime or str(self._info.get("DefaultRuntime", ""))
+
     def launch(self, share: Path, limits: Limits) -> DockerProcess:
         try:
             client = connect()
@@ -277,7 +286,7 @@ class DockerBackend:
             "isolation": self.isolation,
             "image": self.image,
             "engine": str(self._version.get("Version", "")),
-            "runtime": self.runtime or str(self._info.get("DefaultRuntime", "")),
+            "runtime": self._runtime,
         }
 
     def reap(self) -> int:

@@ -76,6 +76,7 @@ class PlainBackend:
 
     name = "none"
     isolation = "none"
+    shares_memory = True
 
     def launch(self, share: Path, limits: Limits) -> PlainProcess:
         return PlainProcess(share)

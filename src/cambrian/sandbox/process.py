@@ -50,6 +50,7 @@ class Backend(Protocol):
     Attributes:
         name: "docker", "bubblewrap" or "none".
         isolation: "full", "reduced" (something cannot be bounded here) or "none".
+        shares_memory: whether what is written to a mapped file here is seen in there at once.
     """
 
     @property
@@ -57,6 +58,9 @@ class Backend(Protocol):
 
     @property
     def isolation(self) -> str: ...
+
+    @property
+    def shares_memory(self) -> bool: ...
 
     def launch(self, share: Path, limits: Limits) -> SandboxProcess:
         """Start a zygote that sees `share` (read-only) as its session folder.

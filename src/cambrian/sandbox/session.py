@@ -190,7 +190,7 @@ class Session:
                 self.spent = True
                 raise SandboxBroken(f"the sandbox is gone: {error}. {self._log()}") from None
             door = self._accept(listener, deadline)
-        return Channel(door, self._share, self.limits)
+        return Channel(door, self._share, self.limits, shares_memory=self.backend.shares_memory)
 
     def _end(self, channel: Channel, began: float, cpu: float | None) -> Report:
         """Hang up, have whatever is left killed, and read the zygote's report."""

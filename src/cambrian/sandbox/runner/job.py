@@ -85,6 +85,7 @@ class LearnerJob:
         self.outputs = 0
         self.device = "cpu"
         self._presented: Tensor | None = None
+        self._bulk: tuple[str, mmap.mmap] | None = None
         self._failure: dict[str, Any] | None = None
         self._handlers: dict[Kind, Callable[[FrameSocket, Frame], None]] = {
             Kind.START: self._start,
@@ -175,7 +176,7 @@ class LearnerJob:
         self.meter.call("observe", self.learner.observe, self._presented, labels, task)
 
     def _predict(self, door: FrameSocket, frame: Frame) -> None:
-        self._presented = self._tensor(frame)
+        self._presented = self._inputs(frame)
         copied = bool(frame.meta.get("copy"))
         scores = self._scores(self._presented, frame.meta.get("task"), copied=copied)
         door.send(Kind.ANSWER, frame.sequence, array=scores)
@@ -211,6 +212,18 @@ class LearnerJob:
         if isinstance(scores, Tensor):
             scores = scores.detach().to("cpu", torch.float32).numpy()
         return np.ascontiguousarray(np.asarray(scores, dtype=np.float32))
+
+    def _inputs(self, frame: Frame) -> Tensor:
+        """What came with the frame, or a copy of what lies in the file that it names."""
+        name = frame.meta.get("bulk")
+        if name is None:
+            return self._tensor(frame)
+        if self._bulk is None or self._bulk[0] != name:
+            with (self.session / "data" / str(name)).open("rb") as file:
+                self._bulk = name, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        shape = tuple(frame.meta["shape"])
+        values = np.frombuffer(self._bulk[1], "<f4", int(np.prod(shape))).reshape(shape)
+        return self._to(torch.from_numpy(values.copy()))
 
     def _tensor(self, frame: Frame) -> Tensor:
         if frame.array is None:
