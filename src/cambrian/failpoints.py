@@ -43,7 +43,7 @@ POINTS: dict[str, str] = {
     "decision.inside": "nothing: half way through a decision",
     "proposal.decided": "the decision; the lineage is behind",
     "lineage.written": "commits without refs or a map",
-    "lineage.pointed": "commits, refs and map",
+    "lineage.pointed": "commits and refs without the map",
     "intent.recorded": "what a person asked for; not carried out",
     "intent.carried_out": "that it was carried out, and its effect",
     "seals.queued": "jobs of sealed runs",

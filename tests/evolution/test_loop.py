@@ -11,23 +11,27 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import anyio
 import pytest
 from tests.evolution.fakes import InstantWorker
 from tests.evolution.instant_run import BENCHMARKS, grow, picture
 
+from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive
 from cambrian.archive.check import check
 from cambrian.daemon.supervisor import prepare
-from cambrian.errors import SandboxBroken
+from cambrian.errors import SandboxBroken, UsageError
 from cambrian.evaluators.job import Evaluation, Unit
+from cambrian.evolution.budget import evaluations_per_variant
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import LAG, Settings
 
 ROOT = Path(__file__).parents[2]
 PROPOSALS = 14
+SEEDS = {load_seed(name).identity for name in seed_names()}
 
 
 def settings(**changes: object) -> Settings:
@@ -165,12 +169,12 @@ def test_what_breaks_on_our_side_is_tried_again_and_costs_the_agent_nothing(
 
 
 class Broken(InstantWorker):
-    """Never gets a variant to run."""
+    """Never gets a variant to run, while all is well with a seed agent."""
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
     ) -> AsyncIterator[Evaluation]:
-        if units and units[0].stage == "smoke":
+        if units and units[0].stage == "smoke" and agent_id not in SEEDS:
             raise SandboxBroken("no room")
         async for one in super().evaluate(agent_id, files, units, device):
             yield one
@@ -185,6 +189,179 @@ def test_a_variant_on_which_the_sandbox_keeps_breaking_is_parked_not_failed(
         counts = archive.counts()
         assert (counts["parked"], counts["judged"], counts["failed_smoke"]) == (2, 0, 0)
         assert "no room" in str(archive.proposals.at(0).reason)  # type: ignore[union-attr]
+
+
+class Down(InstantWorker):
+    """An engine that goes down once, for the time that it takes to ask it eight times."""
+
+    used = 0
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        Down.used += 1
+        if 20 <= Down.used < 28:
+            raise SandboxBroken("the engine does not answer")
+        async for one in super().evaluate(agent_id, files, units, device):
+            yield one
+
+
+def test_an_engine_that_is_down_pauses_the_run_and_parks_nobody(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cambrian.evolution.loop.BACK_OFF_S", 0.02)
+    run_with(tmp_path / "archive", Down)
+    assert Down.used > 28
+    assert picture(tmp_path / "archive") == picture(undisturbed)
+    with Archive.open(tmp_path / "archive", read_only=True) as archive:
+        kinds = [event.kind for event in archive.events(limit=100_000)]
+        assert kinds.count("run.paused") == kinds.count("run.went_on") == 1
+        assert "job.parked" not in kinds
+
+
+class AlwaysDown(InstantWorker):
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        raise SandboxBroken("the engine does not answer")
+        yield  # type: ignore[unreachable]
+
+
+def test_an_engine_that_stays_down_ends_the_run_which_goes_on_where_it_stopped(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cambrian.evolution.loop.BACK_OFF_S", 0.02)
+    with pytest.raises(SandboxBroken, match="the sandbox does not work: the engine"):
+        run_with(tmp_path / "archive", AlwaysDown, patience=0.002)
+    grow(tmp_path / "archive", settings())
+    assert picture(tmp_path / "archive") == picture(undisturbed)
+
+
+class BrokenForAll(InstantWorker):
+    """Every smoke stage breaks for a while, whoever's it is."""
+
+    broken = 0
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        if units and units[0].stage == "smoke" and BrokenForAll.broken < 12:
+            BrokenForAll.broken += 1
+            raise SandboxBroken("no reason given")
+        async for one in super().evaluate(agent_id, files, units, device):
+            yield one
+
+
+def test_what_breaks_for_one_variant_after_the_other_is_no_variants_fault(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cambrian.evolution.loop.BACK_OFF_S", 0.0)
+    run_with(tmp_path / "archive", BrokenForAll)
+    assert picture(tmp_path / "archive") == picture(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("limit", "count"), [({"agents": 3}, "admitted"), ({"judged": 5}, "judged")]
+)
+def test_a_limit_is_reached_exactly_and_not_gone_over(
+    tmp_path: Path, limit: dict[str, int], count: str
+) -> None:
+    loop = run_with(tmp_path / "archive", InstantWorker, proposals=None, **limit)
+    assert "used up" in loop.ended_by
+    with Archive.open(tmp_path / "archive", read_only=True) as archive:
+        assert archive.counts()[count] == next(iter(limit.values()))
+
+
+def test_the_limit_on_evaluations_is_not_gone_over(tmp_path: Path) -> None:
+    loop = run_with(tmp_path / "archive", InstantWorker, proposals=None, evaluations=150)
+    with Archive.open(tmp_path / "archive", read_only=True) as archive:
+        meters = archive.steering.meters(1)
+        counts = archive.counts()
+    assert loop.ended_by == "150 evaluations are used up"
+    assert 150 - evaluations_per_variant(settings()) < meters["evaluations"] <= 150
+    assert meters["evaluations"] == counts["evaluations_scored"] + counts["evaluations_failed"]
+    assert meters["sealed_evaluations"] == counts["sealed_evaluations_scored"]
+
+
+def test_admissions_wait_for_a_person_and_a_refusal_is_a_gate(tmp_path: Path) -> None:
+    """Approval of every second admission; the first one asked about is refused."""
+    home = tmp_path / "archive"
+    said: list[int] = []
+    given = settings(approve="every:2", proposals=8)
+    with Archive.open_or_create(home) as archive, archive.lock():
+        prepare(archive)
+        row = archive.runs.start(given.seed, given.to_json(), 8)
+        loop = Loop(archive, row, given, lambda _: None, home / "logs", InstantWorker)
+
+        async def person() -> None:
+            while True:
+                for asked in archive.steering.waiting():
+                    verdict: Literal["approved", "rejected"] = "approved" if said else "rejected"
+                    said.append(asked.proposal_id)
+                    archive.steering.answer_approval(asked.proposal_id, verdict, "me", "why not")
+                    loop.heard()
+                await anyio.sleep(0.01)
+
+        async def both() -> None:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(person)
+                assert await loop.run() == "finished"
+                tasks.cancel_scope.cancel()
+
+        anyio.run(both)
+        first = archive.proposals.get(said[0])
+        assert first.state == "rejected"
+        assert first.reason == "rejected by a person: why not"
+        for proposal_id in said:
+            proposal = archive.proposals.get(proposal_id)
+            [gate] = [g for g in archive.gates(proposal_id=proposal_id) if g.gate == "approval"]
+            assert (gate.verdict == "pass") == (proposal.state == "admitted")
+            assert "by me: why not" in gate.detail
+        unasked = [p for p in archive.proposals.select() if p.id not in said]
+        assert sum(p.state == "admitted" for p in unasked) >= 1
+
+
+@pytest.mark.parametrize("text", ["", "some", "every:0", "every:x", "every"])
+def test_what_is_no_policy_of_approval_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="every:N"):
+        settings(approve=text)
+
+
+def test_a_pause_holds_until_it_is_taken_back_and_its_time_does_not_count(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "archive"
+    with Archive.open_or_create(home) as archive, archive.lock():
+        prepare(archive)
+        row = archive.runs.start(3, settings().to_json(), PROPOSALS)
+        archive.steering.order(row.id, "paused", True)
+        loop = Loop(archive, row, settings(), lambda _: None, home / "logs", InstantWorker)
+
+        async def paused_a_while() -> None:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(loop.run)
+                while not loop.pauses:
+                    await anyio.sleep(0.01)
+                began = loop.wall_s
+                await anyio.sleep(0.5)
+                assert archive.counts()["evaluations_scored"] == 0
+                assert loop.wall_s == began
+                assert loop.resume()
+                assert not loop.resume()
+                while archive.counts()["judged"] < 3:
+                    await anyio.sleep(0.01)
+                loop.pause(now=True)
+                loop.employ(3)
+                before = archive.counts()["evaluations_scored"]
+                await anyio.sleep(0.5)
+                assert archive.counts()["evaluations_scored"] <= before + 1
+                loop.halt("drain")
+
+        anyio.run(paused_a_while)
+        assert archive.steering.orders(row.id) == {"paused": True, "workers": 3}
+        archive.steering.order(row.id, "paused", False)
+    grow(home, settings())
+    assert picture(home) == picture(undisturbed)
 
 
 def test_a_kill_between_ready_and_decided_does_not_stop_the_run_for_ever(
@@ -229,26 +406,6 @@ def test_free_order_goes_on_after_kills(tmp_path: Path) -> None:
     found = picture(home)
     assert len(found["proposals"]) == 10
     assert all(p["state"] in ("admitted", "rejected", "duplicate") for p in found["proposals"])
-
-
-def test_seeds_whose_sandbox_broke_too_often_are_taken_up_again(
-    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Down(InstantWorker):
-        async def evaluate(
-            self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-        ) -> AsyncIterator[Evaluation]:
-            if units:
-                raise SandboxBroken("no engine")
-            async for one in super().evaluate(agent_id, files, units, device):
-                yield one
-
-    monkeypatch.setattr("cambrian.evolution.loop.BACK_OFF_S", 0.0)
-    home = tmp_path / "archive"
-    with pytest.raises(SandboxBroken, match="no engine"):
-        run_with(home, Down)
-    grow(home, settings())
-    assert picture(home) == picture(undisturbed)
 
 
 def test_free_order_judges_everything_too(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from cambrian.daemon import supervisor
 from cambrian.errors import Unreachable, UsageError
 from cambrian.evolution.broker import OpenAIModel
 from cambrian.evolution.loop import Loop
+from cambrian.evolution.prices import Price
 from cambrian.evolution.settings import Settings
 from cambrian.evolution.workers import Ask, AskRefused
 
@@ -178,16 +179,71 @@ def test_spend_is_recorded_per_answer(connect: Callable[[str], None], tmp_path: 
     assert len(server.requests) == 4
 
 
-def test_the_token_budget_is_a_hard_stop(connect: Callable[[str], None], tmp_path: Path) -> None:
-    with endpoint(numbered()) as server:
+def greedy(request: dict[str, Any]) -> Reply:
+    """Uses up all that a question may cost: a token per byte, and every token of the answer."""
+    reply = json.loads(Reply.saying(f"note {len(request['messages'])}").body)
+    asked = sum(len(m["content"]) + len(m["role"]) for m in request["messages"])
+    reply["usage"] = {"prompt_tokens": asked, "completion_tokens": request["max_tokens"]}
+    return Reply.of(reply)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_the_token_budget_is_never_gone_over(
+    connect: Callable[[str], None], tmp_path: Path, workers: int
+) -> None:
+    with endpoint(greedy) as server:
         connect(server.url)
-        run_model(tmp_path / "a", 6, tokens=30, workers=1)
-    assert len(server.requests) == 2  # 18 tokens, then 36: no third question
+        run_model(tmp_path / "a", 9, tokens=20_000, workers=workers)
+    assert [r["max_tokens"] for r in server.requests][:2] == [8192, 8192]
+    assert 256 <= server.requests[2]["max_tokens"] < 8192
+    assert len(server.requests) == 3
     with Archive.open(tmp_path / "a", read_only=True) as archive:
+        spent = archive.ledger.total()
         proposals = archive.proposals.select()
+        assert archive.ledger.reserved(1).tokens == 0
+    assert 19_000 < spent.prompt_tokens + spent.completion_tokens <= 20_000
     refused = [p for p in proposals if p.state == "invalid"]
-    assert all("budget of 30 tokens is spent" in str(p.reason) for p in refused)
-    assert len(proposals) - len(refused) == 2
+    assert all("budget of 20000 tokens is spent" in str(p.reason) for p in refused)
+    assert len(proposals) - len(refused) == 3
+
+
+def test_a_budget_in_dollars_is_never_gone_over(
+    connect: Callable[[str], None], tmp_path: Path
+) -> None:
+    prices = {"scripted": Price(prompt=3.0, completion=15.0)}
+    with endpoint(greedy) as server:
+        connect(server.url)
+        run_model(tmp_path / "a", 9, dollars=0.3, prices=prices)
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        assert 0.28 < archive.ledger.total().dollars <= 0.3
+    assert len(server.requests) == 3
+
+
+def test_a_budget_in_dollars_without_a_price_is_refused() -> None:
+    with pytest.raises(UsageError, match="needs the price of scripted"):
+        Settings(rewriter="model", model="scripted", dollars=1.0)
+    with pytest.raises(UsageError, match="spends no tokens"):
+        Settings(dollars=1.0)
+    for text in ("1", "1,2,3", "a,b", "-1,2", "nan,1"):
+        with pytest.raises(UsageError, match="dollars per million"):
+            Price.of(text)
+
+
+def test_an_endpoint_that_counts_nothing_is_counted_by_an_estimate_marked_as_one(
+    connect: Callable[[str], None], tmp_path: Path
+) -> None:
+    def silent(_: dict[str, Any]) -> Reply:
+        reply = json.loads(Reply.saying("a note").body)
+        del reply["usage"]
+        return Reply.of(reply)
+
+    with endpoint(silent) as server:
+        connect(server.url)
+        run_model(tmp_path / "a", 1)
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        [row] = archive.database.rows("SELECT * FROM spend")
+    assert row["estimated"] == 1
+    assert row["prompt_tokens"] > 20 and row["completion_tokens"] == len("a note")
 
 
 def test_an_endpoint_that_never_answers_stops_the_run_so_that_it_can_go_on_later(
@@ -202,7 +258,49 @@ def test_an_endpoint_that_never_answers_stops_the_run_so_that_it_can_go_on_later
         assert archive.counts()["proposals"] < 20
 
 
-@pytest.mark.parametrize("status", [401, 429, 500])
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_endpoint_that_is_down_for_a_while_pauses_the_run_and_costs_no_proposal(
+    connect: Callable[[str], None], tmp_path: Path, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cambrian.evolution.broker.RETRIES", 0)
+    monkeypatch.setattr("cambrian.evolution.pausing.FIRST_WAIT_S", 0.05)
+    answers = numbered()
+    calls = iter(range(1000))
+
+    def flapping(request: dict[str, Any]) -> Reply:
+        if next(calls) % 5 < 3:
+            return Reply.of({"error": {"message": "not now"}}, status)
+        return answers(request)
+
+    with endpoint(flapping) as server:
+        connect(server.url)
+        run_model(tmp_path / "a", 4)
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        assert archive.counts()["judged"] == 4
+        assert archive.ledger.total().calls == 4
+        kinds = [event.kind for event in archive.events(limit=10_000)]
+        assert kinds.count("run.paused") == kinds.count("run.went_on") >= 1
+
+
+def test_an_endpoint_that_stays_down_ends_the_run_which_goes_on_where_it_stopped(
+    connect: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cambrian.evolution.broker.RETRIES", 0)
+    monkeypatch.setattr("cambrian.evolution.pausing.FIRST_WAIT_S", 0.05)
+    up = False
+    answers = numbered()
+    down = Reply.of({"error": {"message": "not now"}}, 503)
+    with endpoint(lambda request: answers(request) if up else down) as server:
+        connect(server.url)
+        with pytest.raises(Unreachable, match="said 503"):
+            run_model(tmp_path / "a", 3, patience=0.002)
+        up = True
+        run_model(tmp_path / "a", 3)
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        assert (archive.counts()["judged"], archive.counts()["invalid"]) == (3, 0)
+
+
+@pytest.mark.parametrize("status", [400, 401])
 def test_a_failing_endpoint_is_recorded_and_the_loop_goes_on(
     connect: Callable[[str], None], tmp_path: Path, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

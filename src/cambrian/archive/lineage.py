@@ -35,6 +35,7 @@ from cambrian.archive.fastimport import IMPORT_REF, write_commit
 from cambrian.archive.git import Git, GitError
 from cambrian.archive.records import Agent
 from cambrian.archive.store import LINEAGE, Archive
+from cambrian.failpoints import reach
 
 BATCH = 500
 CHAMPION = "refs/heads/champion"
@@ -161,6 +162,7 @@ class Lineage:
                 write_commit(cast(BinaryIO, stream), agent, files, parents)
             stream.seek(0)
             marks = git.fast_import(stream)
+        reach("lineage.written")
         made = {agent.id: marks[cast(int, agent.number)] for agent in batch}
         has_child = {parent for agent in batch for parent in agent.parents}
         lines = [f"delete {leaf_ref(parent)}" for parent in sorted(has_child)]
@@ -171,6 +173,7 @@ class Lineage:
         ]
         newest = batch[-1].id
         git.update_refs([*lines, f"update {MAIN} {made[newest]}", f"delete {IMPORT_REF}"])
+        reach("lineage.pointed")
         commits.add([(cast(int, a.number), a.id, made[a.id]) for a in batch])
 
     def _point(self, git: Git, commits: Commits) -> None:

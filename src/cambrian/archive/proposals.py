@@ -22,6 +22,7 @@ from cambrian.archive.database import Database, encode
 from cambrian.archive.jobs import Jobs
 from cambrian.archive.records import UNJUDGED, Agent, Gate, Proposal, ProposalState, Rewriter
 from cambrian.errors import NotFound, Refused, UsageError
+from cambrian.failpoints import reach
 
 
 class Proposals:
@@ -136,6 +137,7 @@ class Proposals:
                 self._set(proposal_id, agent_id=agent_id)
                 self.close(proposal_id, "duplicate", f"the same code as {agent_id}")
                 return "duplicate"
+            reach("variant.inside")
             self._set(proposal_id, agent_id=agent_id, state="proposed")
             database.event(
                 "proposal.proposed",
@@ -254,6 +256,7 @@ class Proposals:
                     *(self._database.now(), proposal.agent_id),
                 ),
             )
+            reach("decision.inside")
             self._end(proposal, state, reason, gates, kind=kind, score=score, lower=lower)
         return self._agents.get(proposal.agent_id)
 
@@ -286,6 +289,29 @@ class Proposals:
                     ),
                 )
             self._end(proposal, state, reason, gates)
+        return self.get(proposal_id)
+
+    def reopen(self, proposal_id: int) -> Proposal:
+        """Judge a parked proposal after all: its parked jobs are queued again, from the start.
+
+        Raises:
+            Refused: it is not parked, or its code belongs to another proposal by now.
+        """
+        with self._database.transaction():
+            proposal = self.get(proposal_id)
+            self._require(proposal, "parked")
+            agent = self._agents.find(proposal.agent_id or "")
+            if agent is None or agent.proposal_id != proposal_id or agent.status != "candidate":
+                raise Refused(f"the code of proposal {proposal.idx} is another proposal's by now")
+            self._set(proposal_id, state="proposed", outcome=None, reason=None, decided_at=None)
+            self._database.event(
+                "proposal.reopened",
+                run_id=proposal.run_id,
+                agent_id=agent.id,
+                proposal_id=proposal_id,
+            )
+            for job in self._jobs.of(proposal_id=proposal_id):
+                self._jobs.revive(job.id)
         return self.get(proposal_id)
 
     def _end(

@@ -82,6 +82,11 @@ class Runs:
                 "UPDATE runs SET wall_s = wall_s + ? WHERE id = ?", (seconds, run_id)
             )
 
+    def note(self, run_id: int, what: str, **data: Any) -> None:
+        """Append an event `run.WHAT` that changes nothing else (a pause, its end)."""
+        with self._database.transaction():
+            self._database.event(f"run.{what}", run_id=run_id, **data)
+
     def end(self, run_id: int, state: RunState) -> Run:
         """Leave a run as finished, stopped (it may be resumed) or abandoned.
 

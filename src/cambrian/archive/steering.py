@@ -11,7 +11,7 @@ stays raised, and what was asked while nobody ran is carried out by who runs nex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -190,7 +190,7 @@ class Steering:
     # -- approvals ---------------------------------------------------------------------
 
     def ask_approval(
-        self, proposal_id: int, why: str, kind: str, gates: list[Mapping[str, Any]]
+        self, proposal_id: int, why: str, kind: str, gates: Sequence[Mapping[str, Any]]
     ) -> Approval:
         """Ask a person about a decision; asking again returns what was asked before."""
         with self._database.transaction():
@@ -202,7 +202,7 @@ class Steering:
                     "proposal_id": proposal_id,
                     "why": why,
                     "kind": kind,
-                    "gates": encode(gates),
+                    "gates": encode(list(gates)),
                     "state": "waiting",
                     "asked_at": self._database.now(),
                     "answered_by": "",

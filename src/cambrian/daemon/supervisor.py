@@ -1,31 +1,31 @@
-"""From settings to a finished run: the lock, the seeds, resuming, signals, the control.
+"""From settings to a finished run: the lock, the seeds, resuming, serving, the control.
 
-The first SIGINT or SIGTERM drains (what is being carried out is finished and recorded), the
-second drops it; after either, and after kill -9, the same command goes on where it stopped.
+Signals, control and storage trouble are `daemon.service`'s; after any end of the process, kill -9
+included, the same command goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
-import anyio.abc
 
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Archive, EvaluationRecord, Run
 from cambrian.archive.lineage import Lineage
+from cambrian.daemon import killswitch
+from cambrian.daemon.service import Options, Service
 from cambrian.errors import CambrianError, Refused, UsageError
 from cambrian.evaluators.benchmarks import benchmark, search_names
 from cambrian.evaluators.calibration import calibration
 from cambrian.evolution.broker import OpenAIModel
-from cambrian.evolution.loop import Loop
 from cambrian.evolution.records import missing, units
-from cambrian.evolution.settings import Settings, differences
+from cambrian.evolution.settings import LIMITS, Settings, differences
+from cambrian.failpoints import reach
 from cambrian.sandbox.backends import choose
 
 CONTROL = "control"
@@ -58,6 +58,7 @@ def prepare(archive: Archive) -> None:
     for name in seed_names():
         tree = load_seed(name)
         archive.agents.add_seed(tree.identity, tree, name)
+        reach("seed.added")
 
 
 def run(
@@ -67,6 +68,7 @@ def run(
     *,
     control: bool = False,
     abandon: bool = False,
+    options: Options = Options(),  # noqa: B008 - frozen
 ) -> Ending:
     """Run evolution in the archive at `path` (made if it is not there) until its end.
 
@@ -74,26 +76,30 @@ def run(
         control: then spend the same budget of judged variants on random recombinations of the
             seed agents without an archive, in `path/control`.
         abandon: give an unfinished run with other settings up, instead of refusing.
+        options: how it is served.
 
     Raises:
-        Refused: another process holds the archive, or an unfinished run has other settings.
+        Refused: another process holds the archive, its kill switch is set, or an unfinished run
+            has other settings.
         UsageError: settings that make no sense, or that the archive's agents were not judged by.
         SandboxBroken: nothing could be evaluated; the run may be resumed.
     """
+    killswitch.require_clear(path)
     settings = _ready(settings, tell)
     with Archive.open_or_create(path) as archive, archive.lock():
+        reach("archive.made")
         prepare(archive)
         _same_benchmarks(archive, settings.benchmarks)
         done = archive.runs.last() if control and _only_control_left(archive, settings) else None
         if done is None:
-            ending = _run(archive, settings, tell, abandon=abandon)
+            ending = _run(archive, settings, tell, options, abandon=abandon)
         else:
             tell(f"run {done.id} is finished; going on with its control")
             ending = Ending("finished", done.id)
         judged = archive.counts()["judged"]
         if control and ending.state == "finished" and judged:
             tell(f"control: {judged} random recombinations of the seed agents, no archive")
-            return _control(archive, settings, tell, judged, ending)
+            return _control(archive, settings, tell, options, judged, ending)
     return ending
 
 
@@ -142,16 +148,23 @@ def _only_control_left(archive: Archive, settings: Settings) -> bool:
         return run is None or run.state != "finished"
 
 
-def _run(archive: Archive, settings: Settings, tell: Tell, *, abandon: bool = False) -> Ending:
+def _run(
+    archive: Archive, settings: Settings, tell: Tell, options: Options, *, abandon: bool = False
+) -> Ending:
     row = _start_or_resume(archive, settings, abandon)
-    loop = Loop(archive, row, settings, tell, archive.path / "logs")
+    reach("run.started")
+    service = Service(archive, row, settings, tell, options)
     state: Literal["finished", "stopped"] = "stopped"
     try:
-        state = anyio.run(_with_signals, loop, tell)
+        state = anyio.run(service.run)
     except BaseExceptionGroup as group:
         raise _first(group) from group
     finally:
-        archive.runs.end(row.id, state)
+        if not service.storage:  # else it cannot be written: the next start does it
+            service.archive.runs.end(row.id, state)
+        if service.archive is not archive:
+            service.archive.close()
+    reach("run.ended")
     return Ending(state, row.id)
 
 
@@ -187,45 +200,27 @@ def _start_or_resume(archive: Archive, settings: Settings, abandon: bool) -> Run
     return archive.runs.start(settings.seed, settings.to_json(), target)
 
 
-async def _with_signals(loop: Loop, tell: Tell) -> Literal["finished", "stopped"]:
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(_watch_signals, loop, tell)
-        state = await loop.run()
-        tasks.cancel_scope.cancel()
-    return state
-
-
-async def _watch_signals(
-    loop: Loop, tell: Tell, *, task_status: anyio.abc.TaskStatus[None]
-) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        async for _ in signals:
-            if loop.stop:
-                tell("stopping now; nothing recorded is lost")
-                loop.stop = "now"
-            else:
-                tell("finishing what is being evaluated, then stopping (once more: stop now)")
-                loop.stop = "drain"
-            loop.notify()
-
-
 def _control(
-    archive: Archive, settings: Settings, tell: Tell, judged: int, before: Ending
+    archive: Archive,
+    settings: Settings,
+    tell: Tell,
+    options: Options,
+    judged: int,
+    before: Ending,
 ) -> Ending:
     """The same budget without an archive: random chains of recombinations of seed agents."""
+    nothing: dict[str, Any] = dict.fromkeys(LIMITS)
     settings = dataclasses.replace(
         settings,
         random_control=True,
         selection="uniform",
         rewriter="recombine",
-        proposals=None,
-        judged=judged,
-        hours=None,
+        approve="none",
+        **nothing | {"judged": judged},
     )
     with Archive.open_or_create(archive.path / CONTROL) as control, control.lock():
         _copy_seeds(archive, control)
-        ending = _run(control, settings, tell, abandon=True)
+        ending = _run(control, settings, tell, options, abandon=True)
     return before if ending.state == "finished" else ending
 
 

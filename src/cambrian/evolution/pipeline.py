@@ -13,12 +13,15 @@ from dataclasses import asdict
 from typing import Any
 
 from cambrian.archive import Archive, Evaluation, Gate, Proposal
+from cambrian.archive.steering import Approval
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import STAGES
 from cambrian.evolution import admission
 from cambrian.evolution.admission import Rules, Standing
+from cambrian.evolution.approval import Policy
 from cambrian.evolution.records import missing, results_of, units
 from cambrian.evolution.results import SEARCH_SEEDS, Results
+from cambrian.failpoints import reach
 
 STAGES_OF_SEEDS = ("screen", "full")
 STAGES_OF_VARIANTS = ("smoke", "screen", "full")
@@ -28,8 +31,15 @@ IMPROVER_FILE = "improver.py"
 class Pipeline:
     """The rules by which a proposal moves on, over one archive."""
 
-    def __init__(self, archive: Archive, benchmarks: Sequence[str], rules: Rules) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        benchmarks: Sequence[str],
+        rules: Rules,
+        policy: Policy = Policy(),  # noqa: B008 - frozen
+    ) -> None:
         self.archive = archive
+        self.policy = policy
         self.benchmarks = tuple(benchmarks)
         self.rules = rules
         self._members: dict[str, Results] = {}
@@ -147,35 +157,56 @@ class Pipeline:
 
     # -- decisions ---------------------------------------------------------------------
 
-    def decide(self, proposal: Proposal) -> None:
-        """Commit a ready proposal's decision; everything decided before it is known now."""
+    def decide(self, proposal: Proposal) -> bool:
+        """Commit a ready proposal's decision; everything decided before it is known now.
+
+        Returns:
+            False if nothing was decided, because a person has to be heard first.
+        """
         outcome: Mapping[str, Any] = proposal.outcome
         gates = [Gate(**gate) for gate in outcome.get("gates", ())]
         reason = str(outcome.get("reason", ""))
         end = outcome["end"]
         if end == "judge":
-            self._judge(proposal)
-        elif end == "reject":
+            return self._judge(proposal)
+        if end == "reject":
             self.archive.proposals.decide(proposal.id, None, reason, gates)
         else:
             self.archive.proposals.close(proposal.id, end, reason, gates)
+        return True
 
-    def _judge(self, proposal: Proposal) -> None:
+    def _judge(self, proposal: Proposal) -> bool:
+        approval = self.archive.steering.approval(proposal.id)
+        if approval is not None and approval.state == "waiting":
+            return False
         child = results_of(self.archive, str(proposal.agent_id))
         decision = admission.decide(
             child, self.results(proposal.parents[0]), self.benchmarks, self._standing(), self.rules
         )
         estimate = child.estimate(self.benchmarks, SEARCH_SEEDS)
-        before = [self._screen(proposal), self.improver_gate(proposal)]
+        gates = [self._screen(proposal), self.improver_gate(proposal), *decision.gates]
+        kind, reason = decision.kind, decision.reason
+        if kind is not None and approval is None:
+            why = self.policy.why(self.archive, estimate.lower)
+            if why:
+                asked = [asdict(gate) for gate in gates]
+                self.archive.steering.ask_approval(proposal.id, why, kind, asked)
+                reach("approval.asked")
+                return False
+        if kind is not None and approval is not None:
+            gates.append(_heard(approval))
+            if approval.state == "rejected":
+                kind, reason = None, f"rejected by a person: {approval.reason or 'no reason given'}"
         self.archive.proposals.decide(
             proposal.id,
-            decision.kind,
-            decision.reason,
-            [*before, *decision.gates],
+            kind,
+            reason,
+            gates,
             score=estimate.mean,
             lower=estimate.lower,
             upper=estimate.upper,
         )
+        return True
 
     def _standing(self) -> Standing:
         members = self.archive.members()
@@ -189,6 +220,17 @@ class Pipeline:
         if agent_id not in self._members:
             self._members[agent_id] = results_of(self.archive, agent_id)
         return self._members[agent_id]
+
+
+def _heard(approval: Approval) -> Gate:
+    """A person's word as a gate."""
+    return Gate(
+        gate="approval",
+        rule=f"a person approves: {approval.why}",
+        verdict=admission.verdict(approval.state == "approved"),
+        detail=f"{approval.state} by {approval.answered_by}"
+        + (f": {approval.reason}" if approval.reason else ""),
+    )
 
 
 def improver_hash(files: Mapping[str, str]) -> str:

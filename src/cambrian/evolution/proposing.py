@@ -21,13 +21,14 @@ from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive, Proposal
 from cambrian.errors import InvalidAgent, SandboxBroken
 from cambrian.evolution import experience
-from cambrian.evolution.broker import Broker, Model, OpenAIModel
+from cambrian.evolution.broker import Broker, Model, OpenAIModel, Purse
 from cambrian.evolution.evidence import evidence
 from cambrian.evolution.pipeline import improver_hash
 from cambrian.evolution.rewriting import NoVariant, Variant, by_model, by_recombination
 from cambrian.evolution.selection import Candidate, select, strategy
 from cambrian.evolution.settings import Settings
 from cambrian.evolution.workers import AskRefused, Hire, ImproverFailed, Worker
+from cambrian.failpoints import reach
 
 TRIES = 5
 LONGEST_CHAIN = 5
@@ -46,6 +47,7 @@ class Proposer:
         settings: Settings,
         logs: Path,
         hire: Hire,
+        purse: Purse,
         model: Model | None = None,
     ) -> None:
         self.archive = archive
@@ -53,6 +55,7 @@ class Proposer:
         self.settings = settings
         self._logs = logs
         self._hire = hire
+        self._purse = purse
         self._model = model
         self._idle: list[Worker] = []
         self._slots = anyio.Semaphore(settings.workers)
@@ -108,6 +111,7 @@ class Proposer:
             self.archive.proposals.make_ready(proposal.id, ending)
             return
         self.refused = 0
+        reach("variant.made")
         edit = outcome.edit
         self.archive.proposals.record_variant(
             proposal.id,
@@ -123,6 +127,7 @@ class Proposer:
             stage="smoke",
             priority=proposal.idx,
         )
+        reach("variant.recorded")
 
     async def _by_recombination(self, proposal: Proposal, attempt: int) -> Variant:
         trees = [self._tree(agent_id) for agent_id in proposal.parents]
@@ -138,13 +143,7 @@ class Proposer:
     async def _by_model(self, proposal: Proposal) -> Variant:
         parent = self._tree(proposal.parents[0])
         model = self._model = self._model or OpenAIModel(self.settings.model)
-        broker = Broker(
-            self.archive,
-            model,
-            run_id=self.run_id,
-            proposal_id=proposal.id,
-            tokens=self.settings.tokens,
-        )
+        broker = Broker(self.archive, model, purse=self._purse, proposal_id=proposal.id)
         shown = evidence(self.archive, proposal, self.settings.benchmarks)
         async with self._worker() as worker:
 
@@ -169,7 +168,9 @@ class Proposer:
             valid, detail = False, str(error)[:2000]
         except (EditError, InvalidAgent, AskRefused) as error:
             valid, detail = False, str(error)[:2000]
+        reach("improver.judged")
         self.archive.ledger.record_improver_check(improver_hash(files), valid, detail)
+        reach("improver.recorded")
 
     def _tree(self, agent_id: str) -> SourceTree:
         return SourceTree(self.archive.agents.files(agent_id))

@@ -16,7 +16,7 @@ from cambrian.agents.edits import Edit, EditError, apply
 from cambrian.agents.recombine.isolated import recombine_in_subprocess
 from cambrian.agents.tree import SourceTree
 from cambrian.errors import InvalidAgent, SandboxBroken
-from cambrian.evolution.workers import AskRefused, ImproverFailed
+from cambrian.evolution.workers import AskRefused, BudgetSpent, EndpointDown, ImproverFailed
 
 RECOMBINE_TIMEOUT_S = 30.0
 
@@ -30,12 +30,16 @@ class NoVariant(Exception):
     Attributes:
         end: the state its proposal ends in: `invalid`, or `parked` where it was our fault.
         refused: whether it is because a question was not answered.
+        down: whether it is worth asking again later.
     """
 
-    def __init__(self, reason: str, *, end: str = "invalid", refused: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, end: str = "invalid", refused: bool = False, down: bool = False
+    ) -> None:
         super().__init__(reason)
         self.end = end
         self.refused = refused
+        self.down = down
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,8 @@ async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Imp
         except ImproverFailed as error:
             raise NoVariant(f"the improver failed: {error}") from None
         except AskRefused as error:
-            raise NoVariant(str(error), refused=True) from None
+            spent, down = isinstance(error, BudgetSpent), isinstance(error, EndpointDown)
+            raise NoVariant(str(error), refused=not spent, down=down) from None
         else:
             if _substance(tree) != _substance(parent):
                 return Variant(tree, edit)

@@ -8,10 +8,18 @@ from typing import Any, Literal
 
 from cambrian.errors import UsageError
 from cambrian.evolution.admission import Rules
+from cambrian.evolution.approval import Policy
+from cambrian.evolution.prices import Price
 from cambrian.evolution.selection import strategy
 
 LAG = 6
 """Proposal k sees the archive as decided through k − LAG, however many workers there are."""
+
+LIMITS = (
+    *("proposals", "judged", "agents", "evaluations"),
+    *("hours", "cpu_hours", "tokens", "dollars"),
+)
+"""What a run may be limited in; see `evolution.budget`."""
 
 Rewriter = Literal["recombine", "model"]
 Order = Literal["fixed", "free"]
@@ -30,7 +38,12 @@ class Settings:
             come in.
         random_control: no archive at all: parents are seed agents only, and every proposal is
             a random number of recombinations in a row.
-        proposals, hours, judged, tokens: hard stops; None where there is none.
+        proposals, judged, agents, evaluations, hours, cpu_hours, tokens, dollars: hard stops; None
+            where there is none. Agents are those admitted to the tree.
+        prices: of models, by name; a limit in dollars needs that of `model`.
+        approve: which admissions wait for a person: none, champion, every:N or all.
+        patience: minutes that the sandbox's engine or the model's endpoint may be down, the run
+            pausing, before it is given up (to be resumed).
         workers: evaluation processes.
         sandbox: auto, docker, bubblewrap or none.
         device: cpu or cuda.
@@ -50,40 +63,70 @@ class Settings:
     proposals: int | None = None
     hours: float | None = None
     judged: int | None = None
+    agents: int | None = None
+    evaluations: int | None = None
+    cpu_hours: float | None = None
     tokens: int | None = None
+    dollars: float | None = None
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    approve: str = "none"
+    patience: float = 60.0
     workers: int = 2
     sandbox: str = "auto"
 
     def __post_init__(self) -> None:
         strategy(self.selection)
-        for name, least in (("proposals", 0), ("workers", 1), ("judged", 0), ("tokens", 0)):
+        Policy.of(self.approve)
+        for name, least in (("workers", 1), ("patience", 0), *((name, 0) for name in LIMITS)):
             value = getattr(self, name)
-            if value is not None and value < least:
+            if value is not None and not least <= value < 1e15:
                 raise UsageError(f"{name} must be at least {least}, got {value}")
-        if self.hours is not None and not 0 < self.hours < 1e6:
-            raise UsageError(f"hours must be above 0, got {self.hours}")
-        if self.proposals is None and self.hours is None and self.judged is None:
-            raise UsageError("a run needs an end: give --proposals, --hours or both")
-        if self.rewriter == "model" and not self.model:
+        for name in ("hours", "cpu_hours"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1e6:
+                raise UsageError(f"{name} must be above 0, got {value}")
+        if all(getattr(self, name) is None for name in LIMITS):
+            raise UsageError("a run needs an end: give --proposals, --hours or another limit")
+        if self.rewriter == "model":
+            self._check_model()
+        elif not self._ends_without_a_model():
+            raise UsageError(
+                f"--rewriter {self.rewriter} spends no tokens and no dollars, so that limits in "
+                "these end nothing: give --proposals, --hours or another limit"
+            )
+
+    def _check_model(self) -> None:
+        if not self.model:
             raise UsageError(
                 "--rewriter model needs a model's name: give --model or set CAMBRIAN_MODEL"
             )
+        if self.dollars is not None and self.model not in self.prices:
+            raise UsageError(
+                f"a limit in dollars needs the price of {self.model}: give --price "
+                "PROMPT,COMPLETION (dollars per million tokens), or state it under [prices] in "
+                "cambrian.toml"
+            )
+
+    def _ends_without_a_model(self) -> bool:
+        return any(getattr(self, n) is not None for n in LIMITS if n not in ("tokens", "dollars"))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-_MAY_CHANGE = {"proposals", "hours", "judged", "tokens", "workers", "sandbox"}
+MAY_CHANGE = frozenset({*LIMITS, "prices", "approve", "patience", "workers", "sandbox"})
+"""What may be changed when a run is resumed."""
 
 
 def differences(before: Mapping[str, Any], now: Settings) -> list[str]:
     """What decides a run's course and is not as it was: "seed: 1 before, 2 now", ..."""
     current = now.to_json()
+    usual = Settings(proposals=0).to_json()  # what an older Cambrian did not know was as usual
     found = []
     for name in (f.name for f in fields(Settings)):
-        old, new = before.get(name), current[name]
+        old, new = before.get(name, usual[name]), current[name]
         if isinstance(new, tuple):
             new = list(new)
-        if name not in _MAY_CHANGE and old != new:
+        if name not in MAY_CHANGE and old != new:
             found.append(f"{name}: {old} before, {new} now")
     return found

@@ -46,6 +46,14 @@ class AskRefused(Exception):
     """Raised by an `Ask` that will not or cannot answer: no budget, no endpoint."""
 
 
+class EndpointDown(AskRefused):
+    """Nobody answers, or says that it cannot now: worth asking again later."""
+
+
+class BudgetSpent(AskRefused):
+    """What the run may spend does not reach for another question."""
+
+
 class Worker:
     """One worker process. Not for use by several tasks at once.
 

@@ -1,0 +1,242 @@
+"""What may be asked of a run, by name: checked, written down, carried out, answered.
+
+Each is an intent: a row that is written before anything is done, so that what was asked for
+survives a kill, and is carried out by who runs next. All of them may be asked twice: the second
+time says that it is so already. With `dry_run` nothing is written and the answer says what would
+be done. Where nobody runs, the same code works on the rows alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cambrian.archive import Archive, Proposal, Run
+from cambrian.archive.steering import Intent
+from cambrian.errors import CambrianError, NotFound, Refused, UsageError
+from cambrian.evolution.budget import Budget, check_limit
+from cambrian.evolution.loop import Loop
+from cambrian.evolution.settings import Settings
+from cambrian.failpoints import reach
+
+Arguments = Mapping[str, Any]
+MOST_WORKERS = 1024
+
+
+class Intents:
+    """The verbs, over one run.
+
+    Args:
+        loop: that carries the run on in this process; None where nobody does.
+        stop: stops the process ("drain" or "now"); None where nobody runs.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        run: Run,
+        settings: Settings,
+        loop: Loop | None = None,
+        stop: Callable[[str], bool] | None = None,
+    ) -> None:
+        self.archive = archive
+        self.run = run
+        self.loop = loop
+        self._stop_process = stop
+        self._budget = loop.budget if loop else Budget(archive, run, settings)
+        self._workers = settings.workers
+
+    def ask(self, verb: str, arguments: Arguments, by: str, *, dry_run: bool = False) -> str:
+        """Write down what is asked and do it; what was done, in words.
+
+        Raises:
+            UsageError: no such verb, or arguments that it does not take.
+            NotFound, Refused: what it is about is not there, or may not be done.
+        """
+        act = self._act(verb)
+        act(self, arguments, by, True)  # what cannot be done is not written down
+        if dry_run:
+            return f"would be done: {act(self, arguments, by, True)}"
+        intent = self.archive.steering.ask(verb, arguments, by)
+        reach("intent.recorded")
+        return self._carry_out(intent)
+
+    def carry_out_pending(self) -> list[str]:
+        """What was asked for and not done when the last process ended."""
+        return [f"{intent.verb}: {self._try(intent)}" for intent in self.archive.steering.pending()]
+
+    def _try(self, intent: Intent) -> str:
+        try:
+            return self._carry_out(intent)
+        except CambrianError as error:
+            self.archive.steering.answer(intent.id, "refused", str(error))
+            return str(error)
+
+    def _carry_out(self, intent: Intent) -> str:
+        with self.archive.transaction():
+            said = self._act(intent.verb)(self, intent.arguments, intent.asked_by, False)
+            self.archive.steering.answer(intent.id, "done", said)
+        reach("intent.carried_out")
+        if self.loop is not None:
+            self.loop.heard()
+        return said
+
+    def _act(self, verb: str) -> Callable[[Intents, Arguments, str, bool], str]:
+        if verb not in VERBS:
+            raise UsageError(f"expected one of {', '.join(VERBS)}, came {verb!r}")
+        return VERBS[verb]
+
+    # -- the verbs ---------------------------------------------------------------------
+
+    def pause(self, arguments: Arguments, by: str, dry: bool) -> str:
+        now = bool(_only(arguments, "now").get("now", False))
+        paused = bool(self.archive.steering.orders(self.run.id).get("paused"))
+        if not dry:
+            if self.loop is not None:
+                self.loop.pause(now=now)
+            else:
+                self.archive.steering.order(self.run.id, "paused", True)
+        dropped = "; what was being evaluated is dropped" if now and self.loop else ""
+        return f"run {self.run.id} is paused{' already' if paused else ''}{dropped}"
+
+    def resume(self, arguments: Arguments, by: str, dry: bool) -> str:
+        _only(arguments)
+        paused = bool(self.archive.steering.orders(self.run.id).get("paused"))
+        if not dry:
+            if self.loop is not None:
+                self.loop.resume()
+            else:
+                self.archive.steering.order(self.run.id, "paused", False)
+        return f"run {self.run.id} {'goes on' if paused else 'was not paused'}"
+
+    def stop(self, arguments: Arguments, by: str, dry: bool) -> str:
+        how = _only(arguments, "how").get("how", "drain")
+        if how not in ("drain", "now"):
+            raise UsageError(f"expected how to be drain or now, came {how!r}")
+        if self._stop_process is None:
+            return "nobody runs in this archive"
+        if not dry:
+            self._stop_process(how)
+        return (
+            "stopping now; what is being evaluated is dropped"
+            if how == "now"
+            else "finishing what is being evaluated, then stopping"
+        )
+
+    def approve(self, arguments: Arguments, by: str, dry: bool) -> str:
+        return self._answer("approved", arguments, by, dry)
+
+    def reject(self, arguments: Arguments, by: str, dry: bool) -> str:
+        return self._answer("rejected", arguments, by, dry)
+
+    def _answer(self, state: Any, arguments: Arguments, by: str, dry: bool) -> str:
+        given = _only(arguments, "agent", "reason")
+        proposal = self._proposal(given)
+        known = self.archive.steering.approval(proposal.id)
+        name = f"proposal {proposal.idx} ({(proposal.agent_id or '')[:10]})"
+        if known is not None and known.state not in ("waiting", state):
+            raise Refused(f"{name} was {known.state} before, by {known.answered_by}")
+        if known is None:
+            raise NotFound(f"no decision on {name} waits for a person: `cambrian approvals`")
+        if not dry:
+            reason = str(given.get("reason", ""))[:2000]
+            self.archive.steering.answer_approval(proposal.id, state, by, reason)
+            reach("approval.answered")
+        return f"{name} is {state}{' already' if known.state == state else ''}"
+
+    def set_budget(self, arguments: Arguments, by: str, dry: bool) -> str:
+        given = _only(arguments, "name", "limit")
+        name, limit = str(given.get("name")), given.get("limit")
+        if limit is not None and not isinstance(limit, (int, float)):
+            raise UsageError(f"expected a number as the limit, or null for none, came {limit!r}")
+        check_limit(name, limit)
+        before = self._budget.limits[name]
+        others = [value for each, value in self._budget.limits.items() if each != name]
+        if limit is None and not any(value is not None for value in others):
+            raise UsageError(f"a run needs an end: {name} is the only limit there is")
+        if not dry:
+            self._budget.order(name, limit)
+        return f"{name}: {_number(before)} before, {_number(limit)} now"
+
+    def set_workers(self, arguments: Arguments, by: str, dry: bool) -> str:
+        count = _only(arguments, "count").get("count")
+        if not isinstance(count, int) or not 1 <= count <= MOST_WORKERS:
+            raise UsageError(f"expected 1 to {MOST_WORKERS} workers, came {count!r}")
+        orders = self.archive.steering.orders(self.run.id)
+        before = self.loop.workers if self.loop else orders.get("workers", self._workers)
+        if not dry:
+            if self.loop is not None:
+                self.loop.employ(count)
+            else:
+                self.archive.steering.order(self.run.id, "workers", count)
+        return f"{before} workers before, {count} now"
+
+    def retry(self, arguments: Arguments, by: str, dry: bool) -> str:
+        """Give a parked proposal, or the parked jobs of a seed or sealed run, another chance."""
+        proposal = self._proposal(_only(arguments, "agent"))
+        name = f"proposal {proposal.idx}"
+        if proposal.state in ("open", "proposed", "ready"):
+            return f"{name} is under way already"
+        if proposal.state != "parked" or proposal.agent_id is None:
+            raise Refused(f"{name} is {proposal.state}: only what is parked can be tried again")
+        if not dry:
+            self.archive.proposals.reopen(proposal.id)
+        return f"{name} is tried again"
+
+    def cancel(self, arguments: Arguments, by: str, dry: bool) -> str:
+        """Give an undecided proposal up: nothing more is spent on it, and it is not judged."""
+        proposal = self._proposal(_only(arguments, "agent"))
+        name = f"proposal {proposal.idx}"
+        if proposal.state == "invalid" and (proposal.reason or "").startswith(CANCELLED):
+            return f"{name} is cancelled already"
+        if proposal.state == "open":
+            raise Refused(f"{name} is still being made: cancel it when it is being judged")
+        if proposal.terminal:
+            raise Refused(f"{name} is {proposal.state}: that is not taken back")
+        if not dry:
+            self.archive.proposals.close(proposal.id, "invalid", f"{CANCELLED} by {by}")
+            if self.loop is not None:
+                self.loop.drop(proposal.id)
+        return f"{name} is cancelled"
+
+    def _proposal(self, arguments: Arguments) -> Proposal:
+        """By `agent`: an agent's id or a prefix of it, or a proposal's number (an integer)."""
+        given = arguments.get("agent")
+        if isinstance(given, int) and not isinstance(given, bool):
+            found = self.archive.proposals.at(given)
+            if found is None:
+                raise NotFound(f"there is no proposal {given}")
+            return found
+        if not isinstance(given, str):
+            raise UsageError(f"expected an agent's id or a proposal's number, came {given!r}")
+        agent = self.archive.agents.get(self.archive.resolve(given))
+        if agent.proposal_id is None:
+            raise Refused("a seed agent comes of no proposal")
+        return self.archive.proposals.get(agent.proposal_id)
+
+
+CANCELLED = "cancelled by request"
+
+VERBS: dict[str, Callable[[Intents, Arguments, str, bool], str]] = {
+    "pause": Intents.pause,
+    "resume": Intents.resume,
+    "stop": Intents.stop,
+    "approve": Intents.approve,
+    "reject": Intents.reject,
+    "set-budget": Intents.set_budget,
+    "set-workers": Intents.set_workers,
+    "retry": Intents.retry,
+    "cancel": Intents.cancel,
+}
+
+
+def _only(arguments: Arguments, *names: str) -> Arguments:
+    """The arguments, if the verb takes them."""
+    unknown = sorted(set(arguments) - set(names))
+    if unknown:
+        raise UsageError(f"expected only {', '.join(names) or 'no arguments'}, came {unknown}")
+    return arguments
+
+
+def _number(limit: float | None) -> str:
+    return "no limit" if limit is None else f"{limit:g}"

@@ -1,0 +1,302 @@
+"""One run as a service: the loop, and all that steers and watches it, in one event loop.
+
+Signal handlers only set flags, which this acts on:
+
+=========== =====================================================================================
+SIGINT/TERM finish what is being evaluated (for at most `drain_s` seconds), then stop; the second
+            one stops at once
+SIGHUP      read the settings again, and take what may change while a run goes on
+=========== =====================================================================================
+
+Storage that fails (a full disk, a read-only file system, a lock) does not end the process: the
+stretch of the run that met it is given up, as a kill would have done; the service waits until the
+archive can be written again, saying why, and begins the next stretch.
+"""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import anyio
+import anyio.abc
+import anyio.from_thread
+
+from cambrian.archive import Archive, Run
+from cambrian.archive.trouble import told
+from cambrian.daemon import health, killswitch, socket
+from cambrian.daemon.intents import Intents
+from cambrian.daemon.logs import EventLog
+from cambrian.daemon.notify import Notifier
+from cambrian.daemon.snapshot import snapshot
+from cambrian.errors import CambrianError, StorageTrouble
+from cambrian.evolution.loop import Listener, Loop, Stop
+from cambrian.evolution.pausing import waits
+from cambrian.evolution.settings import Settings, differences
+from cambrian.evolution.workers import Hire
+
+BEAT_S = 1.0
+State = Literal["finished", "stopped"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is served.
+
+    Attributes:
+        drain_s: how long a drain may take before what is left is dropped.
+        metrics_port: of `/metrics`, `/healthz` and `/readyz` on loopback; 0 takes any free one,
+            None serves none.
+        reload: the settings, read again; None where they cannot be.
+        notifier: the service manager.
+        hire: makes workers; None for real ones.
+        log: gets every event; None for none.
+    """
+
+    drain_s: float = 300.0
+    metrics_port: int | None = None
+    reload: Callable[[], Settings] | None = None
+    notifier: Notifier = field(default_factory=Notifier)
+    hire: Hire | None = None
+    log: EventLog | None = None
+
+
+class Service:
+    """Serves one run of an archive that the caller has locked.
+
+    Attributes:
+        archive: the archive; another connection after storage trouble.
+        storage: what is wrong with the storage; "" while nothing is.
+    """
+
+    def __init__(
+        self, archive: Archive, run: Run, settings: Settings, tell: Listener, options: Options
+    ) -> None:
+        self.archive = archive
+        self.run_id = run.id
+        self.settings = settings
+        self._listener = tell
+        self.options = options
+        self.storage = ""
+        self.stop: Stop = ""
+        self.metrics_port: int | None = None
+        self.started = time.time()
+        self.beat = time.monotonic()
+        self.loop = self._loop()
+        self._draining_since: float | None = None
+
+    def tell(self, text: str) -> None:
+        """Say something to people, on the screen and in the log."""
+        self._listener(text)
+        if self.options.log is not None:
+            self.options.log.say(text, run=self.run_id)
+
+    def _loop(self) -> Loop:
+        return Loop(
+            self.archive,
+            self.archive.runs.get(self.run_id),
+            self.settings,
+            self.tell,
+            self.archive.path / "logs",
+            self.options.hire,
+        )
+
+    async def run(self) -> State:
+        """Carry the run on until its end or until told to stop.
+
+        Raises:
+            CambrianError: the run was given up; it may be resumed.
+        """
+        async with AsyncExitStack() as stack:
+            tasks = await stack.enter_async_context(anyio.create_task_group())
+            stack.enter_context(killswitch.watch(self.archive.path, self._kill))
+            await tasks.start(self._watch_signals)
+            await tasks.start(socket.serve, self.archive.path, self._answer)
+            if self.options.metrics_port is not None:
+                self.metrics_port = await tasks.start(health.serve, self.options.metrics_port, self)
+            tasks.start_soon(self._tick)
+            tasks.start_soon(self.options.notifier.watchdog)
+            self.options.notifier.ready(f"run {self.run_id}")
+            try:
+                return await self._stretches()
+            finally:
+                self.options.notifier.stopping()
+                if self.options.log is not None and not self.storage:
+                    self.options.log.follow(self.archive)
+                tasks.cancel_scope.cancel()
+
+    async def _stretches(self) -> State:
+        """One stretch of the run after the other, parted by storage trouble."""
+        next_look = waits()
+        while True:
+            began = time.monotonic()
+            try:
+                for said in self._intents().carry_out_pending():
+                    self.tell(said)
+                if self.stop:
+                    self.loop.halt(self.stop)
+                return await self.loop.run()
+            except Exception as error:
+                trouble = storage_trouble(error)
+                if trouble is None:
+                    raise
+            if time.monotonic() - began > 300:
+                next_look = waits()
+            if not await self._storage_is_back(trouble, next_look):
+                return "stopped"
+            self.loop = self._loop()
+
+    async def _storage_is_back(self, trouble: StorageTrouble, looks: Any) -> bool:
+        """Wait until the archive can be written again; False if told to stop before."""
+        self.storage = f"the archive cannot be written: {trouble}"
+        self.tell(f"paused: {self.storage}")
+        for wait_s in looks:
+            with anyio.move_on_after(wait_s):
+                while not self.stop:
+                    await anyio.sleep(0.1)
+            if self.stop:
+                return False
+            try:
+                self._open_again(trouble)
+            except (CambrianError, sqlite3.Error, OSError) as error:
+                self.storage = f"the archive cannot be written: {error}"
+                continue
+            break
+        self.storage = ""
+        self.tell("the archive can be written again")
+        return True
+
+    def _open_again(self, trouble: StorageTrouble) -> None:
+        """Another connection, if everything is well with it."""
+        fresh = Archive.open(self.archive.path)
+        try:
+            if not trouble.passing:
+                said = fresh.database.value("PRAGMA quick_check")
+                if said != "ok":
+                    raise StorageTrouble(f"damaged: {said}", trouble.reason)
+            fresh.runs.add_wall(self.run_id, 0.0)
+        except BaseException:
+            fresh.close()
+            raise
+        old, self.archive = self.archive, fresh
+        with ExitStack() as stack:
+            stack.callback(old.close)
+
+    # -- steering ----------------------------------------------------------------------
+
+    def halt(self, how: str) -> bool:
+        """Stop ("drain" or "now"); False if it is stopping like that already."""
+        if self.stop in ("now", how):
+            return False
+        self.stop = "now" if how == "now" else "drain"
+        self._draining_since = self._draining_since or time.monotonic()
+        self.tell(
+            "stopping now; nothing recorded is lost"
+            if self.stop == "now"
+            else "finishing what is being evaluated, then stopping (once more: stop now)"
+        )
+        self.loop.halt(self.stop)
+        return True
+
+    def _kill(self) -> None:
+        """The kill switch was set; called from its thread, so only a flag is set."""
+        self._killed = True
+
+    _killed = False
+
+    async def _watch_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        with anyio.open_signal_receiver(*kinds) as signals:
+            task_status.started()
+            async for kind in signals:
+                if kind == signal.SIGHUP:
+                    self.reload()
+                else:
+                    self.halt("now" if self.stop else "drain")
+
+    async def _tick(self) -> None:
+        """The kill switch, the end of a drain's patience, and the beat that health looks at."""
+        said = ""
+        while True:
+            self.beat = time.monotonic()
+            if self._killed and self.stop != "now":
+                self.tell(f"the kill switch is set ({killswitch.NAME})")
+                self.halt("now")
+            drained = self._draining_since
+            if self.stop == "drain" and drained and self.beat - drained > self.options.drain_s:
+                self.tell(f"the drain took {self.options.drain_s:g} s; what is left is dropped")
+                self.halt("now")
+            if self.options.log is not None and not self.storage:
+                self.options.log.follow(self.archive)
+            if (state := self.state()) != said:
+                said = state
+                self.options.notifier.status(f"run {self.run_id}: {state}")
+            await anyio.sleep(BEAT_S)
+
+    def reload(self) -> None:
+        """Read the settings again; what decides a run's course stays as it was."""
+        if self.options.reload is None:
+            self.tell("SIGHUP: there are no settings to read again")
+            return
+        self.options.notifier.reloading()
+        try:
+            settings = self.options.reload()
+            changed = differences(self.settings.to_json(), settings)
+            if changed:
+                self.tell(f"not taken while the run goes on: {'; '.join(changed)}")
+            else:
+                self.settings = settings
+                self.loop.reload(settings)
+                self.tell("settings read again")
+        except (CambrianError, OSError) as error:
+            self.tell(f"the settings stay as they are: {error}")
+        self.options.notifier.ready(f"run {self.run_id}")
+
+    # -- answers -----------------------------------------------------------------------
+
+    def _intents(self) -> Intents:
+        run = self.archive.runs.get(self.run_id)
+        return Intents(self.archive, run, self.settings, self.loop, self.halt)
+
+    async def _answer(
+        self, verb: str, arguments: Mapping[str, Any], dry_run: bool, by: str
+    ) -> Mapping[str, Any]:
+        if verb == "status":
+            return {"answer": self.state(), "data": snapshot(self)}
+        if verb == "stop" and self.storage and not dry_run:
+            self.halt(str(arguments.get("how", "drain")))  # it cannot be written down
+            return {"answer": "stopping", "data": {}}
+        try:
+            said = self._intents().ask(verb, arguments, by, dry_run=dry_run)
+        except sqlite3.Error as error:
+            raise CambrianError(f"the archive cannot be written: {error}") from error
+        return {"answer": said, "data": {"dry_run": dry_run}}
+
+    def state(self) -> str:
+        """Where it stands, in a word or a line."""
+        if self.stop:
+            return "stopping" if self.stop == "now" else "draining"
+        texts = [*self.loop.pauses.texts().values(), *([self.storage] if self.storage else [])]
+        return f"paused: {'; '.join(texts)}" if texts else "running"
+
+    @property
+    def ready(self) -> bool:
+        """Whether work is being done, or would be if there was any."""
+        down = set(self.loop.pauses.texts()) - {"asked"}
+        return not (self.stop or self.storage or down)
+
+
+def storage_trouble(error: BaseException) -> StorageTrouble | None:
+    """The storage trouble that an error, or each error of a group, amounts to; None if there is
+    anything else among them."""
+    if isinstance(error, BaseExceptionGroup):
+        found = [storage_trouble(one) for one in error.exceptions]
+        return found[0] if all(found) else None
+    if isinstance(error, StorageTrouble):
+        return error
+    return told(error) if isinstance(error, (sqlite3.Error, OSError)) else None

@@ -1,0 +1,165 @@
+"""What a run may use, and what it has used: hard stops, and how long they still leave.
+
+The stops on proposals, judged variants, agents, evaluations, tokens and dollars are exact: nothing
+is begun that could go over one. Time and processor time cannot be known before they are spent:
+when one of these is used up no proposal is opened any more, and what is under way (at most `LAG`
+variants) is finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cambrian.archive import Archive, Run
+from cambrian.errors import UsageError
+from cambrian.evaluators.benchmarks import STAGES
+from cambrian.evolution.settings import LIMITS, Settings
+
+STAGES_OF_VARIANTS = ("smoke", "screen", "full")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One limit: what was spent of it, and when it will be used up at the pace so far.
+
+    Attributes:
+        limit: None where there is none. left_s: seconds; None while there is no pace.
+    """
+
+    name: str
+    spent: float
+    limit: float | None
+    left_s: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        return vars(self)
+
+
+class Budget:
+    """The limits of one run: those of its settings, unless a standing order changed one.
+
+    An order holds for as long as the settings say what they said when it was given: who resumes
+    a run with another limit on the command line means that one.
+    """
+
+    def __init__(self, archive: Archive, run: Run, settings: Settings) -> None:
+        self._archive = archive
+        self._run_id = run.id
+        self._first = run.first_proposal
+        self._given = {name: getattr(settings, name) for name in LIMITS}
+        self._per_variant = evaluations_per_variant(settings)
+
+    @property
+    def limits(self) -> dict[str, float | None]:
+        """Each limit; None where there is none."""
+        orders = self._archive.steering.orders(self._run_id)
+        return {name: self._limit(name, orders) for name in LIMITS}
+
+    def _limit(self, name: str, orders: Mapping[str, Any]) -> float | None:
+        order = orders.get(f"budget.{name}")
+        given: float | None = self._given[name]
+        if order is None or order["instead_of"] != given:
+            return given
+        limit: float | None = order["limit"]
+        return limit
+
+    def order(self, name: str, limit: float | None) -> bool:
+        """Change a limit from now on, over restarts; False if it was so already.
+
+        Raises:
+            UsageError: an unknown limit, or a number that is none.
+        """
+        check_limit(name, limit)
+        if self.limits[name] == limit:
+            return False
+        order = {"limit": limit, "instead_of": self._given[name]}
+        return self._archive.steering.order(self._run_id, f"budget.{name}", order)
+
+    def given(self, settings: Settings) -> None:
+        """Take the limits of settings that were read again."""
+        self._given = {name: getattr(settings, name) for name in LIMITS}
+
+    def spent(self, wall_s: float) -> dict[str, float]:
+        """What was used of each."""
+        meters = self._archive.steering.meters(self._run_id)
+        money = self._archive.ledger.total(run_id=self._run_id)
+        counts = self._archive.counts()
+        return {
+            "proposals": counts["proposals"] - self._first,
+            "judged": counts["judged"],
+            "agents": counts["admitted"],
+            "evaluations": int(meters.get("evaluations", 0)),
+            "hours": wall_s / 3600,
+            "cpu_hours": meters.get("cpu_s", 0.0) / 3600,
+            "tokens": money.prompt_tokens + money.completion_tokens,
+            "dollars": money.dollars,
+        }
+
+    def used_up(self, wall_s: float, under_way: int) -> str:
+        """The limit that ends the run now, in words; "" while there is room.
+
+        Args:
+            under_way: how many proposals are undecided.
+        """
+        limits = self.limits
+        spent = self.spent(wall_s)
+        for name in LIMITS:
+            limit = limits[name]
+            if limit is None:
+                continue
+            ends = spent[name] >= limit
+            if name == "evaluations":
+                ends = not under_way and spent[name] + self._per_variant > limit
+            if ends:
+                return f"{limit:g} {name.replace('_', ' ')} are used up"
+        return ""
+
+    def must_wait(self, under_way: int) -> bool:
+        """Whether one more proposal could go over a limit, depending on what is under way."""
+        if not under_way:
+            return False
+        limits = self.limits
+        counts = self._archive.counts()
+        for name, done in (("judged", counts["judged"]), ("agents", counts["admitted"])):
+            limit = limits[name]
+            if limit is not None and done + under_way >= limit:
+                return True
+        limit = limits["evaluations"]
+        if limit is None:
+            return False
+        used = self._archive.steering.meters(self._run_id).get("evaluations", 0)
+        return used + (under_way + 1) * self._per_variant > limit
+
+    def standings(self, wall_s: float) -> list[Standing]:
+        """Every limit with what was spent, and the time left at the pace of the run so far."""
+        spent, limits = self.spent(wall_s), self.limits
+        return [
+            Standing(name, spent[name], limits[name], _left_s(spent[name], limits[name], wall_s))
+            for name in LIMITS
+        ]
+
+
+def _left_s(spent: float, limit: float | None, wall_s: float) -> float | None:
+    if limit is None or spent <= 0 or wall_s <= 0:
+        return None
+    return max(limit - spent, 0.0) / spent * wall_s
+
+
+def evaluations_per_variant(settings: Settings) -> int:
+    """The most that judging one variant takes (sealed runs, at the end, are not of a budget)."""
+    return len(settings.benchmarks) * sum(len(STAGES[stage]) for stage in STAGES_OF_VARIANTS)
+
+
+def check_limit(name: str, limit: float | None) -> None:
+    """Raises UsageError if that is no limit."""
+    if name not in LIMITS:
+        raise UsageError(f"expected a limit out of {', '.join(LIMITS)}, came {name!r}")
+    if limit is None:
+        return
+    if not 0 <= limit < 1e15 or (name in ("hours", "cpu_hours") and limit <= 0):
+        raise UsageError(f"{name} must be at least 0 (time: above 0), got {limit:g}")
+    whole = name not in ("hours", "cpu_hours", "dollars")
+    if whole and limit != int(limit):
+        raise UsageError(f"{name} must be a whole number, got {limit:g}")

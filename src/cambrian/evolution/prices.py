@@ -1,0 +1,53 @@
+"""What models cost: US dollars per million tokens, as the user states them.
+
+There is no built-in list: prices change, and a wrong one would make a hard stop a soft one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cambrian.errors import UsageError
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Price:
+    """Dollars per million prompt tokens and per million completion tokens."""
+
+    prompt: float
+    completion: float
+
+    def __post_init__(self) -> None:
+        for name in ("prompt", "completion"):
+            value = getattr(self, name)
+            if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
+                raise UsageError(f"expected dollars per million {name} tokens, came {value!r}")
+
+    @classmethod
+    def of(cls, text: str) -> Price:
+        """From "PROMPT,COMPLETION".
+
+        Raises:
+            UsageError: it is not two numbers.
+        """
+        parts = text.split(",")
+        try:
+            prompt, completion = (float(part) for part in parts)
+        except ValueError:
+            raise UsageError(
+                f'expected a price as "PROMPT,COMPLETION" (dollars per million tokens), '
+                f"came {text!r}"
+            ) from None
+        return cls(prompt, completion)
+
+    def dollars(self, prompt_tokens: int, completion_tokens: int) -> float:
+        return (self.prompt * prompt_tokens + self.completion * completion_tokens) / MILLION
+
+
+def price_of(model: str, prices: Mapping[str, Price]) -> Price | None:
+    """The price of a model; None if it is not known."""
+    return prices.get(model)
