@@ -381,3 +381,28 @@ CREATE TABLE reservations (
     at REAL NOT NULL,
     PRIMARY KEY (proposal_id, position)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE nodes (
+    number INTEGER PRIMARY KEY REFERENCES agents (number),
+    parent INTEGER REFERENCES nodes (number),
+    member INTEGER NOT NULL CHECK (member IN (0, 1)),
+    proposal_index INTEGER,
+    score REAL,
+    children INTEGER NOT NULL,
+    successes INTEGER NOT NULL,
+    trials INTEGER NOT NULL,
+    clade_successes INTEGER NOT NULL,
+    clade_trials INTEGER NOT NULL,
+    clade_members INTEGER NOT NULL
+) STRICT;
+CREATE INDEX nodes_parent ON nodes (parent, number);
+CREATE INDEX nodes_proposal ON nodes (proposal_index) WHERE proposal_index IS NOT NULL;
+CREATE TABLE behaviours (
+    number INTEGER PRIMARY KEY REFERENCES agents (number),
+    measure INTEGER NOT NULL,
+    vector BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER proposals_tally_reason AFTER UPDATE OF state ON proposals
+WHEN NEW.state = 'admitted' AND OLD.state <> 'admitted' BEGIN
+    INSERT INTO tallies VALUES ('admitted.' || ifnull(NEW.reason, ''), 1)
+        ON CONFLICT (name) DO UPDATE SET n = n + 1;
+END;

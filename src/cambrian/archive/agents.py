@@ -8,9 +8,10 @@ rejected, and only then gets its number) and, for a seed, its score.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from cambrian.archive.database import Database, Row
+from cambrian.archive.nodes import Nodes
 from cambrian.archive.records import Agent, Member
 from cambrian.archive.sources import Sources
 from cambrian.errors import NotFound, Refused, UsageError
@@ -50,6 +51,7 @@ ORDER BY m.number
 _CHAMPION = f"""
 SELECT {COLUMNS} FROM agents a
 WHERE a.status IN ('seed', 'admitted') AND a.lower IS NOT NULL
+  AND (a.proposal_index IS NULL OR a.proposal_index <= :through)
 ORDER BY a.lower DESC, a.number LIMIT 1
 """
 
@@ -68,9 +70,10 @@ _EVERYTHING = 2**62
 class Agents:
     """The verbs on agents."""
 
-    def __init__(self, database: Database, sources: Sources) -> None:
+    def __init__(self, database: Database, sources: Sources, nodes: Nodes) -> None:
         self._database = database
         self._sources = sources
+        self._nodes = nodes
 
     def add_seed(self, agent_id: str, files: Mapping[str, str], title: str) -> Agent:
         """Add a seed agent; the same seed again changes nothing and returns what is there.
@@ -91,6 +94,7 @@ class Agents:
                 number = self.next_number()
                 row = {"title": title, "number": number, "status": "seed", "kind": "seed"}
                 self.insert(agent_id, files, (), {**row, "decided_at": database.now()})
+                self._nodes.decided(agent_id)
                 database.event("agent.seeded", agent_id=agent_id, number=number)
         return self.get(agent_id)
 
@@ -145,6 +149,7 @@ class Agents:
                 "UPDATE agents SET score = ?, lower = ?, upper = ? WHERE id = ?",
                 (score, lower, upper, agent_id),
             )
+            self._nodes.scored(cast(int, agent.number), score)
             self._database.event(
                 "agent.scored", agent_id=agent_id, score=score, lower=lower, upper=upper
             )
@@ -237,7 +242,12 @@ class Agents:
         limit = _EVERYTHING if through is None else through
         return [Member(**row) for row in self._database.rows(_MEMBERS, {"through": limit})]
 
-    def champion(self) -> Agent | None:
-        """The member with the best lower bound (the lowest number of equals); None before any."""
-        row: Row | None = self._database.row(_CHAMPION)
+    def champion(self, through: int | None = None) -> Agent | None:
+        """The member with the best lower bound (the lowest number of equals); None before any.
+
+        Args:
+            through: of those decided through this proposal only.
+        """
+        limit = _EVERYTHING if through is None else through
+        row: Row | None = self._database.row(_CHAMPION, {"through": limit})
         return None if row is None else Agent.of(row)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from cambrian.archive import schema, sources
+from cambrian.archive import nodes, schema, sources
 from cambrian.archive.lineage import Lineage
 from cambrian.archive.store import Archive
 from cambrian.errors import CambrianError
@@ -79,6 +79,10 @@ _TALLIED = " UNION ALL ".join(
         ("sealed_evaluations", "verdict"),
     )
 )
+_TALLIED += (
+    " UNION ALL SELECT 'admitted.' || ifnull(reason, ''), count(*) FROM proposals "
+    "WHERE state = 'admitted' GROUP BY 1"
+)
 
 
 def check(archive: Archive, *, identity: Identity | None = None) -> list[Problem]:
@@ -108,6 +112,7 @@ def _everything(archive: Archive, identity: Identity | None) -> Iterator[Problem
     if sound:
         # Rows of a damaged file would only repeat the same news.
         yield from _rules(archive)
+        yield from _nodes(archive)
         yield from _leases(archive)
         yield from _code(archive, identity)
         yield from (Problem("lineage", text) for text in Lineage(archive).verify())
@@ -132,6 +137,20 @@ def _rules(archive: Archive) -> Iterator[Problem]:
             sql = query.format(table=table, tallied=_TALLIED)
             for row in archive.database.stream(sql):
                 yield Problem(kind, str(next(iter(row.values()))))
+
+
+def _nodes(archive: Archive) -> Iterator[Problem]:
+    """The tree in numbers against a count of everything."""
+    found = iter(archive.database.stream("SELECT * FROM nodes ORDER BY number DESC"))
+    counted = 0
+    for node in nodes.recount(archive.database):
+        counted += 1
+        row = next(found, None)
+        if row != vars(node):
+            yield Problem("clade counts", f"#{node.number}: expected {vars(node)}, found {row}")
+            return
+    if (row := next(found, None)) is not None:
+        yield Problem("clade counts", f"expected {counted} nodes, found #{row['number']} too")
 
 
 def _leases(archive: Archive) -> Iterator[Problem]:

@@ -125,6 +125,11 @@ class Database:
         with trouble.storage():
             yield from self._cursor(sql, parameters)
 
+    def tuples(self, sql: str, parameters: Parameters = ()) -> Iterator[tuple[Any, ...]]:
+        """The same without names: a million rows go into an array in a second."""
+        with trouble.storage():
+            yield from self.connection.execute(sql, parameters)
+
     def _cursor(self, sql: str, parameters: Parameters) -> Iterator[Row]:
         cursor = self.connection.execute(sql, parameters)
         names = [column[0] for column in cursor.description]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from cambrian.archive.database import Database, Row, encode
+from cambrian.archive.nodes import Nodes
 from cambrian.archive.records import Evaluation, EvaluationRecord
 from cambrian.archive.series import pack, unpack
 from cambrian.errors import NotFound, UsageError
@@ -24,8 +25,9 @@ _SERIES_FIELDS = ("curves", "matrices")
 class Evaluations:
     """The verbs on evaluations."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, nodes: Nodes) -> None:
         self._database = database
+        self._nodes = nodes
 
     def record(self, record: EvaluationRecord, *, sealed: bool = False) -> bool:
         """Store a measurement and its series in one transaction.
@@ -48,7 +50,7 @@ class Evaluations:
         series = list(_series(record))
         database = self._database
         with database.transaction():
-            self._require_agent(record.agent_id)
+            number = self._number(record.agent_id)
             if record.verdict != "broken" and self._counted(record, sealed):
                 return False
             evaluation_id = database.insert(
@@ -56,6 +58,8 @@ class Evaluations:
             )
             for one in series:
                 database.insert(_table("series", sealed), {"evaluation_id": evaluation_id, **one})
+            if number is not None and not sealed:
+                self._nodes.evaluated(number, evaluation_id)
             database.event(
                 "sealed.recorded" if sealed else "evaluation.recorded",
                 agent_id=record.agent_id,
@@ -79,9 +83,12 @@ class Evaluations:
         )
         return found is not None
 
-    def _require_agent(self, agent_id: str) -> None:
-        if self._database.value("SELECT 1 FROM agents WHERE id = ?", (agent_id,)) is None:
+    def _number(self, agent_id: str) -> int | None:
+        row = self._database.row("SELECT number FROM agents WHERE id = ?", (agent_id,))
+        if row is None:
             raise NotFound(f"expected an evaluation of an agent in this archive, came {agent_id!r}")
+        number: int | None = row["number"]
+        return number
 
     def of(
         self,

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from cambrian.archive.agents import Agents
 from cambrian.archive.database import Database, encode
 from cambrian.archive.jobs import Jobs
+from cambrian.archive.nodes import Nodes
 from cambrian.archive.records import UNJUDGED, Agent, Gate, Proposal, ProposalState, Rewriter
 from cambrian.errors import NotFound, Refused, UsageError
 from cambrian.failpoints import reach
@@ -28,10 +29,13 @@ from cambrian.failpoints import reach
 class Proposals:
     """The verbs on proposals."""
 
-    def __init__(self, database: Database, agents: Agents, jobs: Jobs) -> None:
+    def __init__(
+        self, database: Database, agents: Agents, jobs: Jobs, nodes: Nodes
+    ) -> None:
         self._database = database
         self._agents = agents
         self._jobs = jobs
+        self._nodes = nodes
 
     def open(
         self,
@@ -257,6 +261,7 @@ class Proposals:
                 ),
             )
             reach("decision.inside")
+            self._nodes.decided(proposal.agent_id)
             self._end(proposal, state, reason, gates, kind=kind, score=score, lower=lower)
         return self._agents.get(proposal.agent_id)
 
@@ -280,7 +285,7 @@ class Proposals:
                 return proposal
             self._require(proposal, "open", "proposed", "ready")
             if state == "failed_smoke" and proposal.agent_id is not None:
-                self._database.execute(
+                changed = self._database.execute(
                     "UPDATE agents SET status = 'rejected', number = ?, decided_at = ? "
                     "WHERE id = ? AND proposal_id = ?",
                     (
@@ -288,6 +293,8 @@ class Proposals:
                         *(proposal.agent_id, proposal_id),
                     ),
                 )
+                if changed:
+                    self._nodes.decided(proposal.agent_id)
             self._end(proposal, state, reason, gates)
         return self.get(proposal_id)
 
@@ -370,9 +377,9 @@ class Proposals:
     def count_admitted(self, reason: str) -> int:
         """How many were admitted for exactly this reason."""
         found = self._database.value(
-            "SELECT count(*) FROM proposals WHERE state = 'admitted' AND reason = ?", (reason,)
+            "SELECT n FROM tallies WHERE name = ?", (f"admitted.{reason}",)
         )
-        return int(found)
+        return int(found or 0)
 
     def decided_through(self) -> int:
         """The largest k such that proposals 0..k are all terminal; -1 if there is none."""

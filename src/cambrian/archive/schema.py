@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
-from cambrian.archive import ledger, steering, tables, views
+from cambrian.archive import ledger, nodes, steering, tables, views
 from cambrian.archive.database import APPLICATION_ID, Database
 from cambrian.errors import Refused
 
@@ -42,7 +42,14 @@ def m003_steering(database: Database) -> None:
             database.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_tables, m002_views, m003_steering)
+def m004_nodes(database: Database) -> None:
+    """The tree in numbers: clade counts, behaviours, and tallies of why agents were admitted."""
+    for statement in statements(nodes.TABLES):
+        database.execute(statement)
+    nodes.fill(database)
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_tables, m002_views, m003_steering, m004_nodes)
 
 
 def statements(script: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from cambrian.archive.database import Clock, Database, Durability, connect
 from cambrian.archive.evaluations import Evaluations
 from cambrian.archive.jobs import Jobs
 from cambrian.archive.ledger import Ledger
+from cambrian.archive.nodes import Nodes
 from cambrian.archive.proposals import Proposals
 from cambrian.archive.records import Agent, Event, Gate, Member
 from cambrian.archive.runs import Runs
@@ -49,10 +50,11 @@ class Archive:
         self.path = path
         self.database = database
         self.runs = Runs(database)
-        self.agents = Agents(database, Sources(database))
+        self.nodes = Nodes(database)
+        self.agents = Agents(database, Sources(database), self.nodes)
         self.jobs = Jobs(database)
-        self.proposals = Proposals(database, self.agents, self.jobs)
-        self.evaluations = Evaluations(database)
+        self.proposals = Proposals(database, self.agents, self.jobs, self.nodes)
+        self.evaluations = Evaluations(database, self.nodes)
         self.ledger = Ledger(database)
         self.steering = Steering(database)
 
