@@ -8,6 +8,7 @@ import numpy as np
 
 from cambrian.archive import Gate
 from cambrian.evolution.admission import NEW, Rules, Standing, decide, screen
+from cambrian.evolution.neighbours import Neighbours
 from cambrian.evolution.results import SEARCH_SEEDS, Result, Results
 
 BENCHMARKS = ("split-mnist", "digit-sums")
@@ -32,7 +33,8 @@ def results(
 
 
 def alone(*members: Results, admitted: int = 0, novel: int = 0) -> Standing:
-    return Standing(members, admitted, novel)
+    behaviours = [m.behaviour(BENCHMARKS, SEARCH_SEEDS).mean(axis=0) for m in members]
+    return Standing(Neighbours(np.array(behaviours)), admitted, novel)
 
 
 def gate(gates: Sequence[Gate], name: str) -> Gate:

@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from cambrian.archive.database import Database, Row
 
 UNIT = 1_000_000
@@ -153,6 +155,42 @@ class Nodes:
     def scored(self, number: int, score: float) -> None:
         """A seed got its score."""
         self._database.execute("UPDATE nodes SET score = ? WHERE number = ?", (score, number))
+
+    # -- behaviours --------------------------------------------------------------------
+
+    def behave(self, number: int, measure: int, vector: np.ndarray) -> None:
+        """Keep how a member behaves, (d,); what was kept of another measure goes."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO behaviours (number, measure, vector) VALUES (?, ?, ?)",
+            (number, measure, np.asarray(vector, dtype="<f8").tobytes()),
+        )
+
+    def behaviours(self, measure: int, after: int = 0) -> tuple[list[int], np.ndarray]:
+        """Numbers above `after` and behaviours, (n, d), of all that have this measure, by number."""
+        rows = self._database.tuples(
+            "SELECT number, vector FROM behaviours WHERE number > ? AND measure = ? "
+            "ORDER BY number",
+            (after, measure),
+        )
+        numbers, vectors = [], []
+        for number, vector in rows:
+            numbers.append(int(number))
+            vectors.append(vector)
+        flat = np.frombuffer(b"".join(vectors), dtype="<f8")
+        return numbers, flat.reshape(len(numbers), -1) if numbers else flat.reshape(0, 0)
+
+    def without_behaviour(self, measure: int, after: int = 0) -> list[tuple[int, str]]:
+        """Number and id of each member with a score of which no such behaviour is kept."""
+        rows = self._database.tuples(
+            "SELECT n.number, a.id FROM nodes n JOIN agents a ON a.number = n.number "
+            "LEFT JOIN behaviours b ON b.number = n.number AND b.measure = ? "
+            "WHERE n.number > ? AND n.member AND n.score IS NOT NULL AND b.number IS NULL "
+            "ORDER BY n.number",
+            (measure, after),
+        )
+        return [(number, agent_id) for number, agent_id in rows]
+
+    # -- clades ------------------------------------------------------------------------
 
     def _add(self, number: int, successes: int, trials: int, members: int) -> None:
         self._database.execute(

@@ -29,9 +29,7 @@ from cambrian.failpoints import reach
 class Proposals:
     """The verbs on proposals."""
 
-    def __init__(
-        self, database: Database, agents: Agents, jobs: Jobs, nodes: Nodes
-    ) -> None:
+    def __init__(self, database: Database, agents: Agents, jobs: Jobs, nodes: Nodes) -> None:
         self._database = database
         self._agents = agents
         self._jobs = jobs

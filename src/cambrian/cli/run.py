@@ -143,10 +143,11 @@ class Given:
 )
 @click.option(
     "--selection",
-    type=click.Choice(["dgm", "uniform"]),
+    type=click.Choice(["dgm", "clade", "power-law", "uniform", "greedy"]),
     default="dgm",
     show_default=True,
-    help="How parents are picked: by score and number of children, or evenly.",
+    help="How parents are picked: by score over number of children (dgm), by what their clades "
+    "have shown (clade), by rank (power-law), evenly (uniform), or the best ones only (greedy).",
 )
 @click.option(
     "--control/--no-control",

@@ -15,6 +15,7 @@ import numpy as np
 
 from cambrian.archive import Gate
 from cambrian.evaluators.statistics import paired_difference
+from cambrian.evolution.neighbours import Neighbours
 from cambrian.evolution.results import SEARCH_SEEDS, Results
 
 Kind = Literal["improvement", "stepping_stone"]
@@ -63,11 +64,11 @@ class Standing:
     """What a decision may know of the archive: decided before, in proposal order.
 
     Attributes:
-        members: results of every member (seeds included).
+        members: how every member behaves (seeds included).
         admitted: how many proposals were admitted, `novel` of them for novelty alone.
     """
 
-    members: Sequence[Results]
+    members: Neighbours
     admitted: int
     novel: int
 
@@ -167,9 +168,7 @@ def not_worse(child: Results, parent: Results, benchmarks: Sequence[str], rules:
     )
 
 
-def novelty(
-    child: Results, members: Sequence[Results], benchmarks: Sequence[str], rules: Rules
-) -> Gate:
+def novelty(child: Results, members: Neighbours, benchmarks: Sequence[str], rules: Rules) -> Gate:
     """Mean distance to the nearest members (Lehman & Stanley 2011), in units of seed noise.
 
     The distance of two agents is the root mean square, over the entries of their behaviours'
@@ -182,11 +181,9 @@ def novelty(
         rules.flops_noise
     )  # FLOPs hardly vary over seeds; spending more is not behaving new
     noise = np.maximum(mine.std(axis=0, ddof=1), floors)
-    others = np.array([m.behaviour(benchmarks, SEARCH_SEEDS).mean(axis=0) for m in members])
-    if len(others) == 0:
+    if not len(members):
         return Gate(gate="novelty", rule="nothing to compare with", verdict="pass")
-    distances = np.sqrt((((others - mine.mean(axis=0)) / noise) ** 2).mean(axis=1))
-    nearest = float(np.sort(distances)[: rules.neighbours].mean())
+    nearest = float(members.nearest(mine.mean(axis=0), noise, rules.neighbours).mean())
     return Gate(
         gate="novelty",
         rule=f"mean distance to the {rules.neighbours} nearest members, in units of seed noise, is "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cambrian.agents.catalogue import catalogue
-from cambrian.archive import Agent, Archive, Member, Proposal
+from cambrian.archive import Agent, Archive, Proposal
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import ALLOWANCE, calibration
 from cambrian.evaluators.statistics import mean_interval
@@ -31,10 +31,9 @@ nothing tells them apart."""
 def evidence(archive: Archive, proposal: Proposal, benchmarks: Sequence[str]) -> dict[str, Any]:
     """The evidence for rewriting a proposal's first parent, as a JSON object."""
     parent = proposal.parents[0]
-    members = archive.members(proposal.seen_through)
-    champion = max(members, key=lambda m: (_bound(m), -m.number)).agent_id
+    champion = archive.agents.champion(proposal.seen_through)
     agent = archive.agents.get(parent)
-    shown = {"parent": parent, "champion": champion}
+    shown = {"parent": parent, "champion": parent if champion is None else champion.id}
     if agent.parents:
         shown["grandparent"] = agent.parents[0]
     return {
@@ -46,10 +45,6 @@ def evidence(archive: Archive, proposal: Proposal, benchmarks: Sequence[str]) ->
         "cards": [_card(m) for m in list(catalogue().values())[:CARDS_SHOWN]],
         "rules": RULES,
     }
-
-
-def _bound(member: Member) -> float:
-    return member.lower if member.lower is not None else float("-inf")
 
 
 def _scores(archive: Archive, agent_id: str, benchmarks: Sequence[str]) -> dict[str, Any]:

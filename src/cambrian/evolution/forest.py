@@ -11,8 +11,6 @@ Evaluations of an agent that are recorded after it was decided are seen at the n
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from cambrian.archive import Archive
@@ -42,15 +40,16 @@ ORDER BY proposal_index
 _SINCE = "SELECT * FROM nodes WHERE number > :number ORDER BY number"
 
 _PARENTS = """
-SELECT a.number FROM agents c JOIN parents p ON p.child_id = c.id JOIN agents a ON a.id = p.parent_id
+SELECT a.number FROM agents c
+JOIN parents p ON p.child_id = c.id JOIN agents a ON a.id = p.parent_id
 WHERE c.number = ? ORDER BY p.position
 """
 
 _EVERYTHING = 2**62
 
 
-class Watcher(Protocol):
-    """Told of every change to the members, so that it need not look for them."""
+class Watcher:
+    """Told of every change to the members, so that it need not look for them. Ignores them all."""
 
     def planted(self, forest: Forest) -> None:
         """Everything was loaded anew."""

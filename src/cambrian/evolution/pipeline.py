@@ -19,6 +19,7 @@ from cambrian.evaluators.benchmarks import STAGES
 from cambrian.evolution import admission
 from cambrian.evolution.admission import Rules, Standing
 from cambrian.evolution.approval import Policy
+from cambrian.evolution.behaviours import Behaviours
 from cambrian.evolution.records import missing, results_of, units
 from cambrian.evolution.results import SEARCH_SEEDS, Results
 from cambrian.failpoints import reach
@@ -42,7 +43,7 @@ class Pipeline:
         self.policy = policy
         self.benchmarks = tuple(benchmarks)
         self.rules = rules
-        self._members: dict[str, Results] = {}
+        self._behaviours = Behaviours(archive, benchmarks, self.results)
 
     # -- seeds -------------------------------------------------------------------------
 
@@ -209,17 +210,12 @@ class Pipeline:
         return True
 
     def _standing(self) -> Standing:
-        members = self.archive.members()
         novel = self.archive.proposals.count_admitted(admission.NEW)
-        return Standing(
-            [self.results(m.agent_id) for m in members], self.archive.counts()["admitted"], novel
-        )
+        return Standing(self._behaviours.neighbours(), self.archive.counts()["admitted"], novel)
 
     def results(self, agent_id: str) -> Results:
-        """A member's results; they never change once it is a member, so they are kept."""
-        if agent_id not in self._members:
-            self._members[agent_id] = results_of(self.archive, agent_id)
-        return self._members[agent_id]
+        """A member's results."""
+        return results_of(self.archive, agent_id)
 
 
 def _heard(approval: Approval) -> Gate:

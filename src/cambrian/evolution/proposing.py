@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import numpy as np
@@ -25,7 +25,7 @@ from cambrian.evolution.broker import Broker, Model, OpenAIModel, Purse
 from cambrian.evolution.evidence import evidence
 from cambrian.evolution.pipeline import improver_hash
 from cambrian.evolution.rewriting import NoVariant, Variant, by_model, by_recombination
-from cambrian.evolution.selection import Candidate, select, strategy
+from cambrian.evolution.selection import Selection
 from cambrian.evolution.settings import Settings
 from cambrian.evolution.workers import AskRefused, Hire, ImproverFailed, Worker
 from cambrian.failpoints import reach
@@ -57,6 +57,7 @@ class Proposer:
         self._hire = hire
         self._purse = purse
         self._model = model
+        self._selection = Selection(archive, settings.selection)
         self._idle: list[Worker] = []
         self._slots = anyio.Semaphore(settings.workers)
         self.refused = 0
@@ -66,15 +67,15 @@ class Proposer:
     def parents(self, index: int, seen_through: int) -> list[str]:
         """Two members (one where there is only one, or for a model), the better one first: a
         child of both is held against the better."""
-        members = self.archive.members(seen_through)
-        if self.settings.random_control:
-            members = [m for m in members if m.depth == 0]
-        candidates = [Candidate(m.agent_id, m.score, m.children) for m in members]
         rng = np.random.default_rng([self.settings.seed, index])
         count = 1 if self.settings.rewriter == "model" else 2
-        chosen = select(candidates, strategy(self.settings.selection), count, rng)
-        rank = {m.agent_id: (-m.score, m.number) for m in members}
-        return sorted(chosen, key=lambda agent_id: rank[agent_id])
+        if self.settings.random_control:
+            seeds = [seed for seed in self.archive.agents.seeds() if seed.score is not None]
+            chosen = rng.choice(len(seeds), min(count, len(seeds)), replace=False)
+            drawn = [(-cast(float, seeds[at].score), seeds[at].number, at) for at in chosen]
+            return [seeds[at].id for _, _, at in sorted(drawn)]
+        through = seen_through if self.settings.order == "fixed" else None
+        return [parent.agent_id for parent in self._selection.draw(through, count, rng)]
 
     def _steps(self, index: int) -> int:
         if not self.settings.random_control:

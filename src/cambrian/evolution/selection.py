@@ -27,8 +27,8 @@ import numpy as np
 from cambrian.archive import Archive
 from cambrian.archive.nodes import UNIT
 from cambrian.errors import UsageError
-from cambrian.evolution.columns import Column, Floats, Ranking, SumTree
-from cambrian.evolution.forest import Forest
+from cambrian.evolution.columns import SMALLEST, Column, Floats, Ranking, SumTree
+from cambrian.evolution.forest import Forest, Watcher
 
 STEEPNESS, MIDPOINT = 10.0, 0.5
 ALPHA = 1.0
@@ -75,21 +75,12 @@ class Selection:
         return sorted(drawn, key=lambda parent: (-parent.score, parent.number))
 
 
-class Strategy(ABC):
+class Strategy(Watcher, ABC):
     """One way to draw; kept up to date by the forest it watches."""
 
     @abstractmethod
     def draw(self, forest: Forest, count: int, rng: np.random.Generator) -> list[int]:
-        """`count` different positions, at least as many as there are members."""
-
-    def planted(self, forest: Forest) -> None:
-        """Everything was loaded anew."""
-
-    def joined(self, forest: Forest, position: int) -> None:
-        """A member joined at the end."""
-
-    def crowded(self, forest: Forest, position: int) -> None:
-        """A member got another child."""
+        """`count` different positions; there are as many members at least."""
 
 
 def dgm_weights(score: Floats, children: np.ndarray) -> Floats:
@@ -165,16 +156,20 @@ class PowerLaw(Greedy):
 
     def planted(self, forest: Forest) -> None:
         super().planted(forest)
-        # Running sums of r^−α: they depend on the count alone, and only ever grow.
-        self._sums = Column(np.cumsum(np.arange(1, len(forest) + 1, dtype=np.float64) ** -ALPHA))
+        self._room(len(forest))
 
     def joined(self, forest: Forest, position: int) -> None:
         super().joined(forest, position)
-        last = float(self._sums.values[-1]) if len(self._sums) else 0.0
-        self._sums.append(last + float(np.float64(len(self._sums) + 1) ** -ALPHA))
+        if len(forest) > len(self._sums):
+            self._room(len(forest))
+
+    def _room(self, members: int) -> None:
+        """Running sums of r^−α, which depend on no member: for more ranks than there are."""
+        ranks = 1 << max(members, SMALLEST).bit_length()
+        self._sums: Floats = np.cumsum(np.arange(1, ranks + 1, dtype=np.float64) ** -ALPHA)
 
     def draw(self, forest: Forest, count: int, rng: np.random.Generator) -> list[int]:
-        sums, drawn = self._sums.values, dict[int, None]()
+        sums, drawn = self._sums[: len(forest)], dict[int, None]()
         while len(drawn) < count:
             rank = int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))
             drawn[min(rank, len(sums) - 1)] = None
