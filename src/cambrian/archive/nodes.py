@@ -166,7 +166,7 @@ class Nodes:
         )
 
     def behaviours(self, measure: int, after: int = 0) -> tuple[list[int], np.ndarray]:
-        """Numbers above `after` and behaviours, (n, d), of all that have this measure, by number."""
+        """Numbers above `after`, and behaviours (n, d), of all with this measure, by number."""
         rows = self._database.tuples(
             "SELECT number, vector FROM behaviours WHERE number > ? AND measure = ? "
             "ORDER BY number",
