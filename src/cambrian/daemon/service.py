@@ -35,6 +35,7 @@ from cambrian.daemon.logs import EventLog
 from cambrian.daemon.notify import Notifier
 from cambrian.daemon.snapshot import snapshot
 from cambrian.errors import CambrianError, StorageTrouble
+from cambrian.evolution.broker import Model
 from cambrian.evolution.loop import Listener, Loop, Stop
 from cambrian.evolution.pausing import waits
 from cambrian.evolution.settings import Settings, differences
@@ -54,7 +55,7 @@ class Options:
             None serves none.
         reload: the settings, read again; None where they cannot be.
         notifier: the service manager.
-        hire: makes workers; None for real ones.
+        hire, model: make workers and answer questions; None for real ones.
         log: gets every event; None for none.
     """
 
@@ -63,6 +64,7 @@ class Options:
     reload: Callable[[], Settings] | None = None
     notifier: Notifier = field(default_factory=Notifier)
     hire: Hire | None = None
+    model: Model | None = None
     log: EventLog | None = None
 
 
@@ -104,6 +106,7 @@ class Service:
             self.tell,
             self.archive.path / "logs",
             self.options.hire,
+            self.options.model,
         )
 
     async def run(self) -> State:

@@ -85,7 +85,7 @@ def run(
         SandboxBroken: nothing could be evaluated; the run may be resumed.
     """
     killswitch.require_clear(path)
-    settings = _ready(settings, tell)
+    settings = _ready(settings, tell, options)
     with Archive.open_or_create(path) as archive, archive.lock():
         reach("archive.made")
         prepare(archive)
@@ -103,7 +103,7 @@ def run(
     return ending
 
 
-def _ready(settings: Settings, tell: Tell) -> Settings:
+def _ready(settings: Settings, tell: Tell, options: Options) -> Settings:
     """Check benchmarks and sandbox before anything is touched; clean up after the dead."""
     names = tuple(search_names(settings.benchmarks or None))
     for name in names:
@@ -112,7 +112,7 @@ def _ready(settings: Settings, tell: Tell) -> Settings:
     reaped = backend.reap()
     if reaped:
         tell(f"removed {reaped} sandboxes that an earlier run left behind")
-    if settings.rewriter == "model":
+    if settings.rewriter == "model" and options.model is None:
         OpenAIModel(settings.model)  # says now what is missing, not after the seeds were judged
     return dataclasses.replace(settings, benchmarks=names, sandbox=backend.name)
 

@@ -1,0 +1,178 @@
+"""Runs with instant workers and an instant model, each in a process that is cheap to kill.
+
+Everything is imported once, and every run is a fork. As a command it goes through fail points:
+
+python nursery.py FOLDER NAME...   a run per fail point, killed there, started again, compared
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tests.evolution.fakes import InstantWorker
+from tests.evolution.instant_run import BENCHMARKS, picture
+
+from cambrian import failpoints
+from cambrian.agents.tree import SourceTree
+from cambrian.archive import Archive
+from cambrian.archive.check import check
+from cambrian.daemon import socket, supervisor
+from cambrian.daemon.service import Options
+from cambrian.errors import CambrianError, SandboxBroken
+from cambrian.evaluators.job import Evaluation, Unit
+from cambrian.evolution import loop
+from cambrian.evolution.broker import MAX_ANSWER_TOKENS, Answer
+from cambrian.evolution.settings import Settings
+from cambrian.evolution.workers import Ask
+
+KILLED = -signal.SIGKILL
+loop.BACK_OFF_S = 0.02
+
+
+class InstantModel:
+    """Answers every question with a digest of it."""
+
+    name = "instant"
+
+    def answer(
+        self, messages: Sequence[dict[str, str]], max_tokens: int = MAX_ANSWER_TOKENS
+    ) -> Answer:
+        text = hashlib.sha256(json.dumps(list(messages)).encode()).hexdigest()
+        return Answer(text, prompt_tokens=50, completion_tokens=20)
+
+
+class InstantImprover(InstantWorker):
+    """An improver that asks once, and writes what it was told into a note.
+
+    In each process the sandbox breaks once, for the first variant.
+    """
+
+    broke = False
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        if "NOTES.md" in files and not InstantImprover.broke:
+            InstantImprover.broke = True
+            raise SandboxBroken("it does so once")
+        async for one in super().evaluate(agent_id, files, units, device):
+            yield one
+
+    async def improve(
+        self, files: Mapping[str, str], evidence: Mapping[str, Any], ask: Ask
+    ) -> dict[str, Any]:
+        seen = json.dumps([evidence, sorted(files)], sort_keys=True)
+        text = await ask([{"role": "user", "content": hashlib.sha256(seen.encode()).hexdigest()}])
+        edit = await super().improve(files, evidence, _silent)
+        return edit | {"title": f"Note {text[:8]}", "files": {"NOTES.md": text}}
+
+
+async def _silent(_: list[dict[str, str]]) -> str:
+    return ""
+
+
+def approve_all(home: Path, over: threading.Event) -> None:
+    """A person who says yes to everything, over the control socket."""
+    while not over.wait(0.02):
+        with suppress(CambrianError), Archive.open(home, read_only=True) as archive:
+            for asked in archive.steering.waiting():
+                index = archive.proposals.get(asked.proposal_id).idx
+                socket.ask(home, "approve", {"agent": index, "reason": "looks right"})
+
+
+def settings(proposals: int, **changes: Any) -> Settings:
+    given: dict[str, Any] = {
+        "seed": 3,
+        "proposals": proposals,
+        "workers": 2,
+        "benchmarks": BENCHMARKS,
+        "sandbox": "none",
+        "rewriter": "model",
+        "model": InstantModel.name,
+        "tokens": 10**9,
+    }
+    return Settings(**given | changes)
+
+
+def finished(home: Path) -> bool:
+    if not (home / "archive.db").exists():
+        return False
+    with Archive.open(home) as archive:
+        run = archive.runs.last()
+        return run is not None and run.state == "finished"
+
+
+def run(home: Path, given: Settings) -> None:
+    """Start or resume a run; every approval it asks for is given."""
+    if finished(home):
+        return
+    options, over = Options(hire=InstantImprover, model=InstantModel()), threading.Event()
+    person = threading.Thread(target=approve_all, args=(home, over), daemon=True)
+    person.start()
+    try:
+        supervisor.run(home, given, lambda _: None, options=options)
+    finally:
+        over.set()
+        person.join()
+
+
+def forked(work: Callable[[], None], *, fail_point: str = "", seen: Path | None = None) -> int:
+    """Do work in a fork and wait for it; its exit code, or minus the signal that ended it."""
+    child = start(work, fail_point=fail_point, seen=seen)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def start(work: Callable[[], None], *, fail_point: str = "", seen: Path | None = None) -> int:
+    """Begin work in a fork, in a process group of its own; its process id."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        os.setpgid(0, 0)
+        failpoints.arm(fail_point, seen)
+        work()
+        status = 0
+    except BaseException as error:  # noqa: BLE001 - the process boundary
+        print(f"nursery: {type(error).__name__}: {error}", file=sys.stderr)
+    finally:
+        os._exit(status)
+
+
+def sound(home: Path) -> list[str]:
+    """What `cambrian db check` finds wrong."""
+    with Archive.open(home) as archive:
+        found = check(archive, identity=lambda files: SourceTree(files).identity)
+        return [f"{problem.kind}: {problem.detail}" for problem in found]
+
+
+def through(home: Path, point: str, given: Settings, expected: Mapping[str, Any]) -> str:
+    """Kill a run at a fail point, and at the third time that its successor gets there, and let it
+    end; what is wrong then, "" if nothing is."""
+    if forked(lambda: run(home, given), fail_point=point) != KILLED:
+        return "never reached"
+    if forked(lambda: run(home, given), fail_point=f"{point}:3") not in (0, KILLED):
+        return "could not go on"
+    if forked(lambda: run(home, given)) != 0:
+        return "could not end"
+    if problems := sound(home):
+        return "; ".join(problems)
+    differs = [name for name, value in picture(home).items() if value != expected[name]]
+    return f"differs in {', '.join(differs)}" if differs else ""
+
+
+if __name__ == "__main__":
+    folder, names = Path(sys.argv[1]), sys.argv[2:]
+    usual = settings(4, approve="all")
+    assert forked(lambda: run(folder / "undisturbed", usual)) == 0
+    whole = picture(folder / "undisturbed")
+    print(json.dumps({name: through(folder / name, name, usual, whole) for name in names}))
