@@ -21,7 +21,6 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PACKAGES = {
     "avalanche": ("avalanche-lib==0.6.0",),
     "rliable": ("rliable==1.2.0", "pandas<3"),  # its statsmodels does not know pandas 3
-    "mammoth": ("mammoth-ai==2026.1",),
 }
 
 

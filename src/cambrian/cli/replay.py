@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cambrian.sandbox.process import Backend
 
 EXACT = ("verdict", "raw", "score", "flops", "state_bytes")
-"""What has to come out the same, to the last bit, beside every metric."""
+"""What has to come out the same, to the last bit, beside every metric that was recorded."""
 
 
 @click.command(
@@ -121,7 +121,8 @@ def repeat(backend: Backend, files: Mapping[str, str], row: Recorded) -> Evaluat
 def compare(row: Recorded, result: Evaluation) -> dict[str, Any]:
     """What differs between a recorded evaluation and its repetition, and the circumstances."""
     before = {name: getattr(row, name) for name in EXACT} | _prefixed(row.metrics)
-    after = {name: getattr(result, name) for name in EXACT} | _prefixed(result.metrics)
+    measured = {name: value for name, value in result.metrics.items() if name in row.metrics}
+    after = {name: getattr(result, name) for name in EXACT} | _prefixed(measured)
     if row.verdict == "failed":
         # Why it failed is compared by its cause: a trace may name other places.
         before = {"verdict": "failed", "cause": row.reason.split(":")[0]}

@@ -16,6 +16,7 @@ from cambrian.errors import SandboxBroken
 from cambrian.evaluators.benchmarks import benchmark as find
 from cambrian.evaluators.benchmarks.base import Array, Benchmark, Outcome, learner_seed
 from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration
+from cambrian.evaluators.transcript import Transcript
 from cambrian.sandbox.channel import Channel, Cost, Stream
 from cambrian.sandbox.failures import LearnerFailed
 from cambrian.sandbox.session import Report, Session
@@ -47,6 +48,7 @@ class Evaluation:
         raw: the benchmark's own score.
         reason: why it failed or broke; untrusted text where it comes from the learner.
         cause: a word for it, of `cambrian.sandbox.failures.CAUSES`, or "broken".
+        predictions: what it answered, for `evaluators.transcript.recompute`.
         wall_s, cpu_s: host seconds, and the sandbox's processor seconds.
     """
 
@@ -60,6 +62,7 @@ class Evaluation:
     metrics: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, Array] = field(default_factory=dict)
     matrices: Mapping[str, Array] = field(default_factory=dict)
+    predictions: Mapping[str, Array] = field(default_factory=dict)
     flops: int = 0
     state_bytes: int = 0
     peak_bytes: int = 0
@@ -103,6 +106,7 @@ def evaluate(session: Session, unit: Unit, *, device: str = "cpu") -> Evaluation
             metrics=outcome.metrics,
             curves=outcome.curves,
             matrices=outcome.matrices,
+            predictions=outcome.predictions,
             flops=cost.flops,
             state_bytes=cost.state_bytes,
         ),
@@ -140,9 +144,11 @@ def drive(
     channel: Channel, bench: Benchmark, stream: Stream, unit: Unit, device: str = "cpu"
 ) -> tuple[Outcome, Cost]:
     """Create the learner and take it through the benchmark; what it did and what it cost."""
+    channel.listener = transcript = Transcript(stream)
     channel.start(told(stream), learner_seed(unit.benchmark, unit.stage, unit.seed), device)
     outcome = bench.run(channel, unit.stage, unit.seed)
-    return outcome, channel.finish()
+    cost = channel.finish()
+    return dataclasses.replace(outcome, predictions=transcript.packed()), cost
 
 
 def _check_cost(cost: Cost, report: Report, stream: Stream, replay_cpu_s: float) -> None:

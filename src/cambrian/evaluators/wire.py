@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import math
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,12 +38,13 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
         "metrics": dict(evaluation.metrics),
         "curves": {name: _listed(array) for name, array in evaluation.curves.items()},
         "matrices": {name: _listed(array) for name, array in evaluation.matrices.items()},
+        "predictions": {name: _packed(array) for name, array in evaluation.predictions.items()},
         "provenance": dict(evaluation.provenance),
     }
 
 
 def from_json(given: Mapping[str, Any]) -> Evaluation:
-    """The inverse of `to_json` (curves and matrices as float32)."""
+    """The inverse of `to_json` (curves and matrices as float32, predictions as they were)."""
     unit = Unit(str(given["benchmark"]), str(given["stage"]), int(given["seed"]))
     return Evaluation(
         unit=unit,
@@ -49,6 +52,7 @@ def from_json(given: Mapping[str, Any]) -> Evaluation:
         metrics=given["metrics"],
         curves={name: _array(values) for name, values in given["curves"].items()},
         matrices={name: _array(values) for name, values in given["matrices"].items()},
+        predictions={name: _unpacked(p) for name, p in given.get("predictions", {}).items()},
         provenance=given["provenance"],
     )
 
@@ -62,3 +66,14 @@ def _listed(array: Any) -> Any:
 
 def _array(values: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.array(values, dtype=np.float32)  # null becomes NaN
+
+
+def _packed(array: np.ndarray[Any, np.dtype[Any]]) -> dict[str, Any]:
+    """Predictions are many, so they go as compressed bytes."""
+    data = base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes())).decode()
+    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": data}
+
+
+def _unpacked(given: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[Any]]:
+    data = zlib.decompress(base64.b64decode(given["data"]))
+    return np.frombuffer(data, dtype=given["dtype"]).reshape(given["shape"])

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -66,6 +66,16 @@ class Cost:
     state_bytes: int
 
 
+class Listener(Protocol):
+    """Told of what came from a learner, once it has been checked."""
+
+    def answer(self, scores: Array) -> None:
+        """Scores (B, outputs), in the order in which they came."""
+
+    def cost(self, cost: Cost) -> None:
+        """What the learner's process said it cost."""
+
+
 class Channel:
     """One job's channel. Every method raises `LearnerFailed`, or `ChannelClosed` when the other
     end is gone (the session then finds out why)."""
@@ -81,6 +91,7 @@ class Channel:
         self._sequence = 0
         self._rows: dict[str, int] = {}
         self._outputs = 0
+        self.listener: Listener | None = None
 
     # -- a learner's job ---------------------------------------------------------------
 
@@ -226,7 +237,10 @@ class Channel:
         """What the learner's process says it cost."""
         self._send(Kind.FINISH)
         meta = self._receive(Expect(frozenset({Kind.USAGE, Kind.FAILED}), max_meta=4096)).meta
-        return Cost(_count(meta, "flops"), _count(meta, "state_bytes"))
+        cost = Cost(_count(meta, "flops"), _count(meta, "state_bytes"))
+        if self.listener is not None:
+            self.listener.cost(cost)
+        return cost
 
     # -- an improver's job -------------------------------------------------------------
 
@@ -297,6 +311,8 @@ class Channel:
             raise LearnerFailed("protocol", f"expected scores of shape {shape}, got none")
         if not np.isfinite(frame.array).all():
             raise LearnerFailed("nonfinite", "the predictions hold NaN or infinity")
+        if self.listener is not None:
+            self.listener.answer(frame.array)
         return frame.array
 
     def _deadline(self) -> float:

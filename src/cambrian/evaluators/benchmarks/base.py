@@ -53,12 +53,16 @@ class Card:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of a learner gave: the raw score and all that explains it."""
+    """What one run of a learner gave: the raw score and all that explains it.
+
+    `predictions` are the learner's answers (`evaluators.transcript`); no benchmark fills them in.
+    """
 
     raw: float
     metrics: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, Array] = field(default_factory=dict)
     matrices: Mapping[str, Array] = field(default_factory=dict)
+    predictions: Mapping[str, Array] = field(default_factory=dict)
 
 
 class Benchmark(Protocol):

@@ -1,0 +1,162 @@
+"""What a learner answered, kept so that every figure can be worked out again.
+
+A `Transcript` listens to a job's channel and keeps of each answer the label that it names (of a
+regression, the values), in the order in which they came. `recompute` runs the benchmark once more
+with a channel that plays them back: the answers meet the same judge, whatever it has been taught
+since. True labels are never kept: the benchmark makes them from its seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from cambrian.errors import UsageError
+from cambrian.evaluators.benchmarks.base import Array, Benchmark, Outcome
+from cambrian.evaluators.metrics import confidences, predicted_labels
+from cambrian.sandbox.channel import Channel, Cost, Stream
+from cambrian.sandbox.limits import Limits
+
+LIMIT_BYTES = 8 << 20
+"""A transcript of more is not kept: the answers of a day's stream are no record but a data set."""
+
+LEAST_ALIKE = 64
+"""Answers of so many rows are kept as what changed since the one before, if that had as many:
+probes of the same inputs mostly repeat themselves, and zeros take no room."""
+
+
+class Transcript:
+    """The answers of one job."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._labels = stream.kind == "classification"
+        self._answers: list[Array] = []
+        self._costs: list[tuple[int, int]] = []
+        self._last: Array | None = None
+        self._bytes = 0
+
+    def answer(self, scores: Array) -> None:
+        """Keep scores (B, outputs)."""
+        if self._bytes > LIMIT_BYTES:
+            return
+        kept = predicted_labels(scores) if self._labels else scores.astype(np.float32)
+        self._bytes += kept.nbytes
+        self._answers.append(kept)
+        self._last = scores
+
+    def cost(self, cost: Cost) -> None:
+        """Keep what the learner said it cost, which some benchmarks ask on the way."""
+        self._costs.append((cost.flops, cost.state_bytes))
+
+    def packed(self) -> dict[str, Array]:
+        """The arrays that `recompute` needs; none if there was nothing, or too much."""
+        if not self._answers or self._bytes > LIMIT_BYTES or self._last is None:
+            return {}
+        found: dict[str, Array] = {"costs": np.array(self._costs, dtype=np.int64).reshape(-1, 2)}
+        if not self._labels:
+            return found | {"values": np.concatenate([a.ravel() for a in self._answers])}
+        found["labels"] = np.concatenate(list(_changes(self._answers)))
+        # Only what was tested last is asked how sure it was.
+        found["confidence"] = confidences(self._last)
+        return found
+
+
+class Playback(Channel):
+    """A channel on whose other end there is nobody: it answers what was answered before."""
+
+    def __init__(self, predictions: Mapping[str, Array]) -> None:
+        self._kept = {name: np.asarray(array) for name, array in predictions.items()}
+        self._place = 0
+        self._before: Array | None = None
+        self._asked = 0
+        self._rows: dict[str, int] = {}
+        self._outputs = 0
+        self._sequence = 0
+        self._bulk = None
+        self.limits = Limits()
+
+    def start(self, stream: Stream, seed: int = 0, device: str = "cpu") -> None:
+        self._outputs = stream.outputs
+
+    def publish(self, name: str, arrays: Mapping[str, Array]) -> None:
+        if "x" in arrays:
+            self._rows[name] = len(arrays["x"])
+
+    def withdraw(self, name: str) -> None:
+        self._rows.pop(name, None)
+
+    def finish(self) -> Cost:
+        flops, state_bytes = self._kept["costs"][self._asked].tolist()
+        self._asked += 1
+        return Cost(flops, state_bytes)
+
+    def _push(self, frames: list[memoryview], *, early: bool = False) -> None:
+        pass
+
+    def _receive(self, *_: Any) -> Any:
+        pass
+
+    def _scores(self, rows: int, sequence: int | None = None) -> Array:
+        if "values" in self._kept:
+            return self._take("values", rows * self._outputs).reshape(rows, self._outputs)
+        labels = self._take("labels", rows)
+        if _alike(self._before, rows):
+            labels = labels + self._before
+        self._before = labels
+        last = self._place == len(self._kept["labels"])
+        sure = self._kept["confidence"] if last else np.ones(rows, np.float16)
+        return _scores(labels, sure, self._outputs)
+
+    def _take(self, name: str, count: int) -> Array:
+        found = self._kept[name][self._place : self._place + count]
+        if len(found) < count:
+            raise UsageError("the benchmark asks for more than was answered when it was run")
+        self._place += count
+        return found
+
+    @property
+    def over(self) -> bool:
+        """Whether every answer has been asked for."""
+        return self._place == len(self._kept["values" if "values" in self._kept else "labels"])
+
+
+def recompute(bench: Benchmark, stage: str, seed: int, predictions: Mapping[str, Array]) -> Outcome:
+    """The outcome of recorded answers, by the benchmark as it is now.
+
+    What is made of the label that an answer names comes out the same; of the last answer also what
+    is made of how sure it was. Figures made of other scores (a loss on the way) do not.
+
+    Raises:
+        UsageError: no answers were kept, or they are not those of this benchmark.
+    """
+    if not predictions:
+        raise UsageError(f"no answers were kept of {bench.name}, {stage} stage, seed {seed}")
+    channel = Playback(predictions)
+    channel.start(bench.stream(stage))
+    outcome = bench.run(channel, stage, seed)
+    if not channel.over:
+        raise UsageError("the benchmark asks for less than was answered when it was run")
+    return outcome
+
+
+def _alike(before: Array | None, rows: int) -> bool:
+    return before is not None and rows >= LEAST_ALIKE and len(before) == rows
+
+
+def _changes(answers: list[Array]) -> Iterator[Array]:
+    """Answers, each as the (wrapping) difference to the one before where the two are alike."""
+    before: Array | None = None
+    for labels in answers:
+        yield labels - before if before is not None and _alike(before, len(labels)) else labels
+        before = labels
+
+
+def _scores(labels: Array, sure: Array, outputs: int) -> Array:
+    """Log-probabilities (B, outputs) with these labels as the largest, at these confidences."""
+    p = np.clip(sure.astype(np.float64), 1 / outputs + 1e-6, 1 - 1e-9)[:, None]
+    rest = (1 - p) / max(outputs - 1, 1)
+    scores = np.broadcast_to(np.log(rest), (len(labels), outputs)).astype(np.float32)
+    np.put_along_axis(scores, labels.astype(np.int64)[:, None], np.log(p), axis=1)
+    return scores
