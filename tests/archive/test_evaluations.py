@@ -48,6 +48,27 @@ def test_an_evaluation_is_counted_once_with_its_series(garden: Garden) -> None:
     assert archive.events()[-1].data["verdict"] == "scored"
 
 
+@pytest.mark.parametrize("sealed", [False, True])
+def test_answers_are_kept_as_they_were_and_apart_from_the_series(
+    garden: Garden, sealed: bool
+) -> None:
+    archive, seed = garden.archive, garden.seed()
+    answers = {
+        "labels": np.arange(300, dtype=np.uint16),
+        "confidence": np.array([0.5, 0.25], dtype=np.float16),
+    }
+    record = garden.evaluation(seed, predictions=answers)
+    assert archive.evaluations.record(record, sealed=sealed)
+    [stored] = archive.evaluations.of(seed, sealed=sealed)
+    found = archive.evaluations.predictions(stored.id, sealed=sealed)
+    assert found.keys() == answers.keys()
+    for name, array in answers.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
+    assert archive.evaluations.series(stored.id, sealed=sealed) == {}
+    assert archive.evaluations.predictions(stored.id, sealed=not sealed) == {}
+
+
 def test_broken_attempts_are_kept_apart_and_never_stand_in_the_way(garden: Garden) -> None:
     archive, seed = garden.archive, garden.seed()
     broken = garden.evaluation(seed, verdict="broken", score=None, reason="no engine")

@@ -19,7 +19,19 @@ from cambrian.archive.records import Evaluation, EvaluationRecord
 from cambrian.archive.series import pack, unpack
 from cambrian.errors import NotFound, UsageError
 
-_SERIES_FIELDS = ("curves", "matrices")
+_SERIES_FIELDS = ("curves", "matrices", "predictions")
+
+PREDICTIONS = """
+CREATE TABLE {prefix}predictions (
+    evaluation_id INTEGER NOT NULL REFERENCES {prefix}evaluations (id),
+    name TEXT NOT NULL,
+    dtype TEXT NOT NULL,
+    shape TEXT NOT NULL CHECK (json_valid(shape)),
+    data BLOB NOT NULL,
+    PRIMARY KEY (evaluation_id, name)
+) STRICT, WITHOUT ROWID;
+"""
+"""What learners answered, apart from the series: read only to work a figure out again."""
 
 
 class Evaluations:
@@ -48,6 +60,7 @@ class Evaluations:
             "provenance": encode(dict(record.provenance)),
         }
         series = list(_series(record))
+        answers = [{"name": n, **pack(n, array)} for n, array in record.predictions.items()]
         database = self._database
         with database.transaction():
             number = self._number(record.agent_id)
@@ -58,6 +71,10 @@ class Evaluations:
             )
             for one in series:
                 database.insert(_table("series", sealed), {"evaluation_id": evaluation_id, **one})
+            for one in answers:
+                database.insert(
+                    _table("predictions", sealed), {"evaluation_id": evaluation_id, **one}
+                )
             if number is not None and not sealed:
                 self._nodes.evaluated(number, evaluation_id)
             database.event(
@@ -131,6 +148,18 @@ class Evaluations:
         """
         rows = self._database.rows(
             f"SELECT * FROM {_table('series', sealed)} WHERE evaluation_id = ? ORDER BY name",
+            (evaluation_id,),
+        )
+        return {row["name"]: unpack(row) for row in rows}
+
+    def predictions(self, evaluation_id: int, *, sealed: bool = False) -> dict[str, np.ndarray]:
+        """The answers that were kept of it, by name; empty where none were.
+
+        Raises:
+            CambrianError: a blob is damaged.
+        """
+        rows = self._database.rows(
+            f"SELECT * FROM {_table('predictions', sealed)} WHERE evaluation_id = ? ORDER BY name",
             (evaluation_id,),
         )
         return {row["name"]: unpack(row) for row in rows}

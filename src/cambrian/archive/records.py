@@ -177,15 +177,17 @@ class Measurement:
 @dataclass(frozen=True, kw_only=True)
 class EvaluationRecord(Measurement):
     """A measurement to be recorded, with its series: curves (steps,) or (steps, columns),
-    matrices (rows, columns). A name is used once over both."""
+    matrices (rows, columns). A name is used once over both. `predictions` are the answers."""
 
     curves: Mapping[str, np.ndarray] = field(default_factory=dict)
     matrices: Mapping[str, np.ndarray] = field(default_factory=dict)
+    predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Measurement):
-    """A measurement as recorded; `Evaluations.series` has its curves and matrices."""
+    """A measurement as recorded; `Evaluations.series` has its curves and matrices, and
+    `Evaluations.predictions` what was answered."""
 
     id: int
     created_at: float

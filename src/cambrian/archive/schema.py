@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
-from cambrian.archive import ledger, nodes, steering, tables, views
+from cambrian.archive import evaluations, ledger, nodes, sealings, steering, tables, views
 from cambrian.archive.database import APPLICATION_ID, Database
 from cambrian.errors import Refused
 
@@ -49,7 +49,22 @@ def m004_nodes(database: Database) -> None:
     nodes.fill(database)
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_tables, m002_views, m003_steering, m004_nodes)
+def m005_predictions(database: Database) -> None:
+    """What learners answered; and each time that sealed data was used, and for whom."""
+    for prefix in ("", "sealed_"):
+        for statement in statements(evaluations.PREDICTIONS.format(prefix=prefix)):
+            database.execute(statement)
+    for statement in statements(sealings.TABLE):
+        database.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    m001_tables,
+    m002_views,
+    m003_steering,
+    m004_nodes,
+    m005_predictions,
+)
 
 
 def statements(script: str) -> Iterator[str]:

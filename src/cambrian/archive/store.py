@@ -20,6 +20,7 @@ from cambrian.archive.nodes import Nodes
 from cambrian.archive.proposals import Proposals
 from cambrian.archive.records import Agent, Event, Gate, Member
 from cambrian.archive.runs import Runs
+from cambrian.archive.sealings import Sealings
 from cambrian.archive.sources import Sources
 from cambrian.archive.steering import Steering
 from cambrian.errors import CambrianError, NotFound, Refused, StorageTrouble, UsageError
@@ -42,7 +43,8 @@ class Archive:
     """Everything that is remembered, by noun; each verb is one transaction with its event.
 
     Attributes:
-        runs, agents, proposals, evaluations, jobs, ledger, steering: the verbs on each noun.
+        runs, agents, proposals, evaluations, sealings, jobs, ledger, steering: the verbs on each
+            noun.
         path: the archive's directory.
     """
 
@@ -55,6 +57,7 @@ class Archive:
         self.jobs = Jobs(database)
         self.proposals = Proposals(database, self.agents, self.jobs, self.nodes)
         self.evaluations = Evaluations(database, self.nodes)
+        self.sealings = Sealings(database)
         self.ledger = Ledger(database)
         self.steering = Steering(database)
 

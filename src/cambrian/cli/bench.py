@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cambrian.cli.output import heading, say, show_fields, show_json, show_list, show_table
+from cambrian.cli.recompute import recompute
 from cambrian.cli.shared import common, examples, json_option
 from cambrian.cli.text import number, quantity
 from cambrian.errors import UsageError
@@ -15,6 +16,9 @@ from cambrian.errors import UsageError
 @click.group()
 def bench() -> None:
     """Show the benchmarks: their cards, and what 0 and 1 stand for."""
+
+
+bench.add_command(recompute)
 
 
 @bench.command("list", epilog=examples("cambrian bench list"))

@@ -64,7 +64,7 @@ def replay(
     shared = ctx.ensure_object(Shared)
     with shared.reading() as archive:
         agent = archive.agents.get(archive.resolve(agent_id))
-        rows = _wanted(archive, agent, benchmark, stage, seed)
+        rows = wanted(archive, agent, benchmark, stage, seed)
         files = archive.agents.files(agent.id)
     backend = choose(sandbox, announce=note)
     found = []
@@ -79,7 +79,7 @@ def replay(
         ctx.exit(1)
 
 
-def _wanted(
+def wanted(
     archive: Archive, agent: Agent, benchmark: str | None, stage: str, seed: int | None
 ) -> list[Recorded]:
     """What was recorded and counts, of what is asked for."""

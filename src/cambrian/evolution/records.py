@@ -37,6 +37,7 @@ def to_record(agent_id: str, evaluation: Evaluation) -> EvaluationRecord:
         provenance=evaluation.provenance,
         curves=evaluation.curves,
         matrices=evaluation.matrices,
+        predictions=evaluation.predictions,
     )
 
 

@@ -1,0 +1,377 @@
+"""What judging costs next to learning: one stream, learned by the same maths in four ways.
+
+    python benchmarks/evaluators.py [--quick] [--json FILE] [--sandbox auto|docker|bubblewrap]
+
+Split MNIST (3,600 real images, five tasks of two classes), a perceptron 784-256-256-10, plain SGD,
+32 new samples and 32 from a memory of 500, evaluated on the test images of the tasks seen so far
+after each task; and the same with an evaluation on all 700 after *every step*. In (a) a bare loop
+with tensor indexing, (b) Cambrian in one process (the runner's own job code, metered, with no
+sandbox), (c) Cambrian in a warm session, (d) Avalanche in an environment of its own, which this
+makes (minutes, once). One thread each; runs alternate; a second bare run in each round gives the
+A/A spread. Mammoth is in no package index, and so not timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _table import Figure, report
+from peers.environment import HERE as PEERS
+from peers.environment import NoEnvironment, python_of
+
+from cambrian.evaluators.benchmarks import benchmark
+from cambrian.evaluators.benchmarks.base import generator
+from cambrian.evaluators.benchmarks.tasks import Task, shuffled
+from cambrian.sandbox.channel import Stream
+
+LEARNER = (PEERS / "replay_learner.py").read_text(encoding="utf-8")
+BATCH, SEED = 32, 1
+STREAM = Stream("classification", (28, 28), 10, boundaries=True, flops=1 << 60)
+ONE_PROCESS, WARM_SESSION, EVERY_STEP = 0.95, 0.90, 3.0
+
+Run = Callable[[int, bool], tuple[float, float]]
+"""(epochs, whether every step is evaluated) → seconds, mean accuracy on all tasks at the end."""
+
+
+def tasks() -> list[Task]:
+    found: list[Task] = benchmark("split-mnist").tasks("full", generator("split-mnist", "full", 1))
+    return found
+
+
+def orders(stream: list[Task], epochs: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(SEED)
+    return [shuffled(len(task.train_x), epochs, rng) for task in stream]
+
+
+# -- (a) a bare loop -------------------------------------------------------------------------
+
+
+def bare(stream: list[Task]) -> Run:
+    import torch
+    from peers.replay_learner import CAPACITY, RATE, Learner
+
+    tensors = [tuple(map(torch.from_numpy, (t.train_x, t.train_y))) for t in stream]
+    tests = [tuple(map(torch.from_numpy, (t.test_x, t.test_y))) for t in stream]
+    every_x, every_y = (torch.cat(parts) for parts in zip(*tests, strict=True))
+
+    def right(network: Any, x: Any, y: Any) -> float:
+        with torch.no_grad():
+            return float((network(x).argmax(1) == y).float().mean())
+
+    def run(epochs: int, each_step: bool) -> tuple[float, float]:
+        plan = [torch.from_numpy(order) for order in orders(stream, epochs)]
+        began = time.perf_counter()
+        start = Learner(None, seed=SEED)
+        network, draw = start.network, start.generator
+        optimiser = torch.optim.SGD(network.parameters(), lr=RATE)
+        memory_x, memory_y, seen = start.x, start.y, 0
+        for number, (x, y) in enumerate(tensors):
+            order = plan[number]
+            for first in range(0, len(order), BATCH):
+                rows = order[first : first + BATCH]
+                new_x, new_y = x[rows], y[rows]
+                all_x, all_y = new_x, new_y
+                if seen:
+                    old = torch.randint(min(seen, CAPACITY), (BATCH,), generator=draw)
+                    all_x = torch.cat((new_x, memory_x[old]))
+                    all_y = torch.cat((new_y, memory_y[old]))
+                loss = torch.nn.functional.cross_entropy(network(all_x), all_y)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                place = torch.arange(seen, seen + len(new_x))
+                luck = torch.rand(len(new_x), generator=draw)
+                slots = torch.where(place < CAPACITY, place, (luck * (place + 1)).long())
+                keep = slots < CAPACITY
+                memory_x[slots[keep]], memory_y[slots[keep]] = new_x[keep], new_y[keep]
+                seen += len(new_x)
+                if each_step:
+                    right(network, every_x, every_y)
+            accuracy = [right(network, *test) for test in tests[: number + 1]]
+        return time.perf_counter() - began, float(np.mean(accuracy))
+
+    return run
+
+
+# -- (b), (c) Cambrian -----------------------------------------------------------------------
+
+
+def driven(channel: Any, stream: list[Task], epochs: int, each_step: bool) -> float:
+    """The stream as `run_tasks` goes through it, but for what is probed when."""
+    every = np.concatenate([task.test_x for task in stream])
+    accuracy: list[float] = []
+    if each_step:
+        channel.publish("every", {"x": every})
+    for number, (task, order) in enumerate(zip(stream, orders(stream, epochs), strict=True)):
+        channel.publish("task", {"x": task.train_x, "y": task.train_y, "order": order})
+        probe = {"probe": "every", "probe_every": 1} if each_step else {}
+        for scores in channel.span("task", 0, len(order), BATCH, **probe):
+            scores.argmax(1)
+        channel.withdraw("task")
+        channel.boundary()
+        seen = stream[: number + 1]
+        channel.publish("test", {"x": np.concatenate([t.test_x for t in seen])})
+        scores = channel.predict_file("test")
+        channel.withdraw("test")
+        ends = np.cumsum([len(t.test_y) for t in seen])[:-1]
+        answers = np.split(scores.argmax(1), ends)
+        accuracy = [float(np.mean(a == t.test_y)) for a, t in zip(answers, seen, strict=True)]
+    return float(np.mean(accuracy))
+
+
+class OneProcess:
+    """The runner's job code, called instead of written to: the frames that it would send are kept,
+    those that it would receive are made here."""
+
+    def __init__(self, folder: Path) -> None:
+        from cambrian.sandbox.runner.job import LearnerJob
+
+        self.folder = folder
+        self.job = LearnerJob(folder)
+        self.answers: list[Any] = []
+
+    def send(self, kind: Any, sequence: int, meta: Any = None, array: Any = None) -> None:
+        from cambrian.sandbox.runner.frames import Kind
+
+        if kind is Kind.FAILED:
+            raise RuntimeError(str(meta))
+        if array is not None:
+            self.answers.append(array)
+
+    def _ask(self, kind: str, meta: Mapping[str, Any] | None = None) -> list[Any]:
+        from cambrian.sandbox.runner.frames import Frame, Kind
+
+        self.answers.clear()
+        self.job._answer(self, Frame(Kind[kind], 1, dict(meta or {}), None))  # type: ignore
+        return self.answers
+
+    def start(self, stream: Stream, seed: int) -> None:
+        from dataclasses import asdict
+
+        self._ask("START", {"spec": asdict(stream), "seed": seed, "device": "cpu"})
+
+    def publish(self, name: str, arrays: Mapping[str, Any]) -> None:
+        from cambrian.sandbox.channel import _write
+
+        layout = _write(self.folder / "data" / name, arrays)
+        self._ask("PUBLISH", {"file": name, "arrays": layout})
+
+    def withdraw(self, name: str) -> None:
+        self._ask("WITHDRAW", {"file": name})
+
+    def span(self, name: str, start: int, stop: int, batch: int, **probe: Any) -> Iterator[Any]:
+        meta = {"file": name, "start": start, "stop": stop, "batch": batch, "probe_every": 1}
+        yield from self._ask("SPAN", meta | probe)
+
+    def predict_file(self, name: str) -> Any:
+        return self._ask("PREDICT_FILE", {"file": name})[0]
+
+    def boundary(self) -> None:
+        self._ask("BOUNDARY")
+
+    def finish(self) -> None:
+        self._ask("FINISH")
+
+
+def one_process(stream: list[Task], folder: Path) -> Run:
+    (folder / "agent").mkdir()
+    (folder / "data").mkdir()
+    (folder / "agent" / "learner.py").write_text(LEARNER, encoding="utf-8")
+
+    def run(epochs: int, each_step: bool) -> tuple[float, float]:
+        channel = OneProcess(folder)
+        began = time.perf_counter()
+        channel.start(STREAM, SEED)
+        accuracy = driven(channel, stream, epochs, each_step)
+        channel.finish()
+        return time.perf_counter() - began, accuracy
+
+    return run
+
+
+def in_session(stream: list[Task], session: Any) -> Run:
+    def run(epochs: int, each_step: bool) -> tuple[float, float]:
+        began = time.perf_counter()
+        with session.job() as channel:
+            channel.start(STREAM, SEED)
+            accuracy = driven(channel, stream, epochs, each_step)
+            channel.finish()
+            return time.perf_counter() - began, accuracy
+
+    return run
+
+
+# -- (d) Avalanche, and bare loops in processes of their own ------------------------------------
+
+
+class Process:
+    """A process that serves runs: a line "EPOCHS EACH_STEP" in, "SECONDS ACCURACY" out."""
+
+    def __init__(self, *command: str) -> None:
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        )
+
+    def __call__(self, epochs: int, each_step: bool) -> tuple[float, float]:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(f"{epochs} {int(each_step)}\n")
+        self.process.stdin.flush()
+        seconds, accuracy = self.process.stdout.readline().split()
+        return float(seconds), float(accuracy)
+
+    def close(self) -> None:
+        self.process.communicate()
+
+
+def serve(kind: str) -> None:
+    """Be such a process: `bare` or `one-process`."""
+    import torch
+
+    torch.set_num_threads(1)
+    stream = tasks()
+    with tempfile.TemporaryDirectory() as folder:
+        run = bare(stream) if kind == "bare" else one_process(stream, Path(folder))
+        for line in sys.stdin:
+            epochs, each_step = map(int, line.split())
+            print(*run(epochs, bool(each_step)), flush=True)
+
+
+def avalanche(stream: list[Task], folder: Path) -> Process | None:
+    path = folder / "tasks.npz"
+    arrays = {}
+    for number, task in enumerate(stream):
+        arrays |= {f"train_x{number}": task.train_x, f"train_y{number}": task.train_y}
+        arrays |= {f"test_x{number}": task.test_x, f"test_y{number}": task.test_y}
+    np.savez(path, **arrays)
+    try:
+        python = python_of("avalanche")
+    except NoEnvironment as error:
+        print(f"no Avalanche here: {error}", file=sys.stderr)
+        return None
+    return Process(str(python), str(PEERS / "avalanche_stream.py"), str(path))
+
+
+# -- the whole ---------------------------------------------------------------------------------
+
+
+def measure(
+    runs: Mapping[str, Run], rounds: int, epochs: int, each_step: bool
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Seconds of every run, in turns, and each one's accuracy; a first round only warms up."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    accuracy = {name: run(1, each_step)[1] for name, run in runs.items()}
+    for number in range(rounds):
+        names = list(runs) if number % 2 == 0 else list(runs)[::-1]
+        for name in names:
+            seconds, accuracy[name] = runs[name](epochs, each_step)
+            times[name].append(seconds)
+    return times, accuracy
+
+
+def ratio(times: Mapping[str, list[float]], one: str, other: str) -> float:
+    """Median over the rounds of seconds of `one` by seconds of `other`."""
+    pairs = zip(times[one], times[other], strict=True)
+    return statistics.median(a / b for a, b in pairs)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--sandbox", default="auto")
+    parser.add_argument("--serve", choices=["bare", "one-process"], help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.serve:
+        serve(given.serve)
+        return 0
+    from cambrian.sandbox.backends import choose
+    from cambrian.sandbox.limits import Limits
+    from cambrian.sandbox.session import Session
+
+    stream = tasks()
+    samples = sum(len(task.train_x) for task in stream)
+    rounds, epochs = (3, 2) if given.quick else (7, 8)
+    backend = choose(given.sandbox, announce=lambda text: print(text, file=sys.stderr))
+    here = (sys.executable, __file__, "--serve")
+    processes = {
+        "bare": Process(*here, "bare"),
+        "bare again": Process(*here, "bare"),
+        "one process": Process(*here, "one-process"),
+    }
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Session(backend, Limits(job_s=600, request_s=300)) as session,
+    ):
+        session.install({"learner.py": LEARNER})
+        peer = avalanche(stream, Path(folder))
+        processes |= {"Avalanche": peer} if peer else {}
+        runs: dict[str, Run] = {**processes, "session": in_session(stream, session)}
+        plain, accuracy = measure(runs, rounds, epochs, each_step=False)
+        stepped, _ = measure(runs, 3, 1, each_step=True)
+    for process in processes.values():
+        process.close()
+    figures = list(tabled(plain, stepped, accuracy, samples, epochs, backend.name))
+    if given.json:
+        given.json.write_text(json.dumps([vars(f) for f in figures], indent=2) + "\n")
+    return report(f"class-incremental replay, {samples * epochs} samples a run", figures)
+
+
+def tabled(
+    plain: Mapping[str, list[float]],
+    stepped: Mapping[str, list[float]],
+    accuracy: Mapping[str, float],
+    samples: int,
+    epochs: int,
+    backend: str,
+) -> Iterator[Figure]:
+    pairs = list(zip(plain["bare"], plain["bare again"], strict=True))
+    spread = statistics.median(abs(b / a - 1) for a, b in pairs)
+    for name, times in plain.items():
+        rate = samples * epochs / statistics.median(times)
+        note = f"accuracy {accuracy[name]:.4f}"
+        yield Figure(f"{name}: samples/s", round(rate), note=note)
+    for name, target in (("one process", ONE_PROCESS), ("session", WARM_SESSION)):
+        where = f", {backend}" if name == "session" else ""
+        yield Figure(
+            f"{name}{where}: speed of the bare loop's",
+            ratio(plain, "bare", name),
+            target=target,
+            at_least=True,
+            spread=spread,
+        )
+    same = len({accuracy[name] for name in ("bare", "one process", "session")})
+    yield Figure("different accuracies of the same maths", same, target=1)
+    steps = samples / BATCH
+    for name, times in stepped.items():
+        yield Figure(
+            f"{name}, every step evaluated: ms/step", 1000 * statistics.median(times) / steps
+        )
+    if "Avalanche" in plain:
+        yield Figure(
+            "Avalanche: times slower than the bare loop", ratio(plain, "Avalanche", "bare")
+        )
+        yield Figure(
+            "session, every step evaluated: times Avalanche's speed",
+            ratio(stepped, "Avalanche", "session"),
+            target=EVERY_STEP,
+            at_least=True,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

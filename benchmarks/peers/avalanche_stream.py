@@ -1,0 +1,73 @@
+"""The stream of `benchmarks/evaluators.py` in Avalanche: one line in, one run, one line out.
+
+    avalanche_stream.py TASKS.npz
+
+Each line of standard input is "EPOCHS EACH_STEP"; the answer is the seconds from the first batch
+to the last evaluation, and the mean accuracy on all tasks at the end. One thread, no loggers, its
+own fast path for tensors, metrics that compute nothing but accuracy where every step is evaluated.
+"""
+
+import sys
+import time
+
+import numpy as np
+import torch
+from avalanche.benchmarks import benchmark_from_datasets
+from avalanche.benchmarks.utils.classification_dataset import (
+    _make_taskaware_tensor_classification_dataset as dataset,
+)
+from avalanche.evaluation.metrics import accuracy_metrics
+from avalanche.training.plugins import EvaluationPlugin, ReplayPlugin
+from avalanche.training.supervised import Naive
+from avalanche_import import avalanche  # noqa: F401
+from replay_learner import BATCH, CAPACITY, RATE, Learner
+
+torch.set_num_threads(1)
+
+
+def stream(path: str):
+    with np.load(path) as file:
+        arrays = {name: torch.from_numpy(file[name]) for name in file.files}
+    tasks = len([name for name in arrays if name.startswith("train_x")])
+    parts = {
+        kind: [
+            dataset(arrays[f"{kind}_x{t}"], arrays[f"{kind}_y{t}"], task_labels=0)
+            for t in range(tasks)
+        ]
+        for kind in ("train", "test")
+    }
+    return benchmark_from_datasets(train=parts["train"], test=parts["test"])
+
+
+def run(scenario, epochs: int, each_step: bool) -> tuple[float, float]:
+    learner = Learner(None, seed=1)
+    evaluation = EvaluationPlugin(accuracy_metrics(stream=True), loggers=[], strict_checks=False)
+    strategy = Naive(
+        model=learner.network,
+        optimizer=torch.optim.SGD(learner.network.parameters(), lr=RATE),
+        train_mb_size=BATCH,
+        train_epochs=epochs,
+        eval_mb_size=1024,
+        plugins=[ReplayPlugin(mem_size=CAPACITY, batch_size=BATCH, batch_size_mem=BATCH)],
+        evaluator=evaluation,
+        eval_every=1 if each_step else -1,
+        peval_mode="iteration",
+    )
+    began = time.perf_counter()
+    for number, experience in enumerate(scenario.train_stream):
+        streams = [scenario.test_stream] if each_step else []
+        strategy.train(experience, eval_streams=streams, drop_last=False)
+        found = strategy.eval(scenario.test_stream[: number + 1])
+    seconds = time.perf_counter() - began
+    [value] = [v for name, v in found.items() if name.startswith("Top1_Acc_Stream")]
+    return seconds, float(value)
+
+
+def main() -> None:
+    scenario = stream(sys.argv[1])
+    for line in sys.stdin:
+        epochs, each_step = map(int, line.split())
+        print(*run(scenario, epochs, bool(each_step)), flush=True)
+
+
+main()

@@ -1,0 +1,112 @@
+"""`cambrian bench recompute`: the figures of recorded answers, worked out again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cambrian.cli.output import say, show_json
+from cambrian.cli.shared import Shared, common, examples, json_option
+from cambrian.cli.text import line
+
+if TYPE_CHECKING:
+    from cambrian.archive import Archive
+    from cambrian.archive import Evaluation as Recorded
+
+
+@click.command(
+    epilog=examples(
+        "cambrian bench recompute @best",
+        "cambrian bench recompute 3fa9c1 --benchmark split-mnist --stage full --seed 2",
+    )
+)
+@click.argument("agent_id", metavar="ID")
+@click.option("--benchmark", metavar="NAME", help="Only this benchmark. [default: every one]")
+@click.option(
+    "--stage",
+    type=click.Choice(["smoke", "screen", "full", "sealed"]),
+    default="screen",
+    show_default=True,
+    help="Of which stage.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), metavar="N", help="Only this seed. [default: every one]"
+)
+@json_option
+@common
+@click.pass_context
+def recompute(
+    ctx: click.Context,
+    agent_id: str,
+    benchmark: str | None,
+    stage: str,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """Work every metric out again from what the agent ID answered, running no agent.
+
+    The answers (one label for each input asked about) are kept with each evaluation; the true
+    ones are made again from the benchmark's seed. Says "the same" where raw score and every
+    recorded metric come out as recorded, and shows metrics that were not known then. Exit code 0
+    if all are the same, else 1.
+    """
+    from cambrian.cli.replay import wanted
+
+    shared = ctx.ensure_object(Shared)
+    with shared.reading() as archive:
+        agent = archive.agents.get(archive.resolve(agent_id))
+        rows = wanted(archive, agent, benchmark, stage, seed)
+        found = [again(archive, row) for row in rows if row.verdict == "scored"]
+    if as_json:
+        show_json({"id": agent.id, "items": found, "truncated": False})
+    else:
+        for one in found:
+            _show(one)
+    if not all(one["same"] for one in found):
+        ctx.exit(1)
+
+
+def again(archive: Archive, row: Recorded) -> dict[str, Any]:
+    """A recorded evaluation's metrics, recorded and worked out now.
+
+    Raises:
+        UsageError: its answers were not kept, or are not those of the benchmark as it is now.
+    """
+    from cambrian.errors import UsageError
+    from cambrian.evaluators.benchmarks import benchmark
+    from cambrian.evaluators.transcript import recompute as work_out
+
+    bench = benchmark(row.benchmark)
+    if bench.version != row.version:
+        raise UsageError(
+            f"{bench.name} is at version {bench.version}, the answers were given to {row.version}"
+        )
+    answers = archive.evaluations.predictions(row.id, sealed=row.stage == "sealed")
+    outcome = work_out(bench, row.stage, row.seed, answers)
+    before = {"raw": row.raw, **row.metrics}
+    now = {"raw": outcome.raw, **outcome.metrics}
+    differs = {
+        name: {"recorded": value, "now": now.get(name)}
+        for name, value in before.items()
+        if now.get(name) != value
+    }
+    return {
+        "benchmark": row.benchmark,
+        "stage": row.stage,
+        "seed": row.seed,
+        "same": not differs,
+        "differs": differs,
+        "metrics": now,
+        "new": sorted(set(now) - set(before)),
+    }
+
+
+def _show(found: Mapping[str, Any]) -> None:
+    what = f"{line(found['benchmark'])}, {found['stage']} stage, seed {found['seed']}"
+    say(f"{'the same' if found['same'] else 'differs'}: {what}")
+    for name, pair in found["differs"].items():
+        say(f"    {line(name)}: recorded {pair['recorded']}, now {pair['now']}")
+    for name in found["new"]:
+        say(f"    {line(name)}: {found['metrics'][name]:.4f} (not recorded)")
