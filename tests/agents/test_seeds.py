@@ -13,16 +13,17 @@ from tests.agents.loading import accuracy, blobs, load_learner, make, teach
 
 from cambrian.agents.contract import TaskSpec
 from cambrian.agents.recombine.agent import Agent
-from cambrian.agents.seeds import load_seed, seed_names
+from cambrian.agents.seeds import all_seed_names, load_seed, seed_names
 from cambrian.errors import NotFound
 
-NAMES = seed_names()
+NAMES = all_seed_names()
 X, Y = blobs(960)
 TEST_X, TEST_Y = blobs(200, seed=1)
 
 
 def test_the_four_seed_agents() -> None:
-    assert NAMES == ("composed", "finetune", "random_features", "replay")
+    assert seed_names() == ("composed", "finetune", "random_features", "replay")
+    assert set(NAMES) - set(seed_names()) == {"maml", "protonet", "reptile", "transformer"}
     with pytest.raises(NotFound, match="got 'nobody'"):
         load_seed("nobody")
 

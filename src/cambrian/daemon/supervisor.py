@@ -20,7 +20,7 @@ from cambrian.archive.lineage import Lineage
 from cambrian.daemon import killswitch
 from cambrian.daemon.service import Options, Service
 from cambrian.errors import CambrianError, Refused, UsageError
-from cambrian.evaluators.benchmarks import benchmark, search_names
+from cambrian.evaluators.benchmarks import benchmark, search_names, seed_agents
 from cambrian.evaluators.calibration import calibration
 from cambrian.evolution.broker import OpenAIModel
 from cambrian.evolution.records import missing, units
@@ -53,9 +53,11 @@ def init(path: Path) -> None:
         Lineage(archive).update()
 
 
-def prepare(archive: Archive) -> None:
-    """Add the seed agents that are not there yet."""
-    for name in seed_names():
+def prepare(archive: Archive, benchmarks: Sequence[str] = ()) -> None:
+    """Add the seed agents that are not there yet: those of every archive, and those that some
+    benchmarks ask for."""
+    asked = {name for bench in benchmarks for name in seed_agents(benchmark(bench))}
+    for name in (*seed_names(), *sorted(asked.difference(seed_names()))):
         tree = load_seed(name)
         archive.agents.add_seed(tree.identity, tree, name)
         reach("seed.added")
@@ -88,7 +90,7 @@ def run(
     settings = _ready(settings, tell, options)
     with Archive.open_or_create(path) as archive, archive.lock():
         reach("archive.made")
-        prepare(archive)
+        prepare(archive, settings.benchmarks)
         _same_benchmarks(archive, settings.benchmarks)
         done = archive.runs.last() if control and _only_control_left(archive, settings) else None
         if done is None:

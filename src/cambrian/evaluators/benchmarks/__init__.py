@@ -20,10 +20,16 @@ from cambrian.evaluators.benchmarks.base import (
     Outcome,
     bounds,
     needs,
+    reference,
+    seed_agents,
     stem,
 )
 from cambrian.evaluators.benchmarks.blurry_digits import BlurryDigits
 from cambrian.evaluators.benchmarks.digit_sums import DigitSums
+from cambrian.evaluators.benchmarks.few_shot import FewShotDigits, FewShotGlyphs
+from cambrian.evaluators.benchmarks.few_shot_continual import FewShotContinual
+from cambrian.evaluators.benchmarks.functions import LinearFunctions, Sinusoids
+from cambrian.evaluators.benchmarks.in_context import InContext
 from cambrian.evaluators.benchmarks.label_drift import LabelDrift
 from cambrian.evaluators.benchmarks.split_mnist import SplitMnist
 from cambrian.evaluators.benchmarks.tasks import TaskStream
@@ -40,9 +46,11 @@ __all__ = [
     "missing",
     "names",
     "needs",
+    "reference",
     "register",
     "sealed_names",
     "search_names",
+    "seed_agents",
 ]
 
 DEFAULT = ("split-mnist", "digit-sums", "label-drift")
@@ -50,6 +58,8 @@ DEFAULT = ("split-mnist", "digit-sums", "label-drift")
 
 FAMILIES: tuple[tuple[Benchmark, ...], ...] = (
     (SplitMnist(), DigitSums(), LabelDrift(), BlurryDigits()),
+    (FewShotDigits(), FewShotGlyphs(), FewShotContinual()),
+    (Sinusoids(), LinearFunctions(), InContext()),
 )
 
 _ALL: dict[str, Benchmark] = {}
@@ -72,8 +82,16 @@ for _family in FAMILIES:
 
 
 def names() -> list[str]:
-    """All benchmarks, the sealed-only ones included."""
+    """All benchmarks, the sealed-only ones and those of your own included."""
+    _discover()
     return list(_ALL)
+
+
+def _discover() -> None:
+    """Have benchmarks that are not ours registered (that module needs this one)."""
+    from cambrian.evaluators import plugins
+
+    plugins.discover()
 
 
 def benchmark(name: str) -> Benchmark:
@@ -82,6 +100,8 @@ def benchmark(name: str) -> Benchmark:
     Raises:
         NotFound: there is none.
     """
+    if stem(name) not in _ALL:
+        _discover()
     found = _ALL.get(stem(name))
     if found is None:
         raise NotFound(f"no benchmark is called {name!r}; there are: {', '.join(_ALL)}")

@@ -68,7 +68,8 @@ class Outcome:
 class Benchmark(Protocol):
     """A benchmark. `sealed_only` ones are never run in a search.
 
-    The version changes whenever a number would. Besides these it may have `needs` and `bounds`.
+    The version changes whenever a number would. Besides these it may have `needs`, `bounds`,
+    `reference` and `seed_agents`.
     """
 
     @property
@@ -119,6 +120,16 @@ def bounds(bench: Benchmark) -> Bounds:
     """How a benchmark's floor and ceiling are measured."""
     found = getattr(bench, "bounds", None)
     return found if isinstance(found, Bounds) else Bounds()
+
+
+def reference(bench: Benchmark) -> str:
+    """The seed agent whose cost an agent's allowances are multiples of."""
+    return str(getattr(bench, "reference", "replay"))
+
+
+def seed_agents(bench: Benchmark) -> tuple[str, ...]:
+    """The seed agents that a search on a benchmark starts from besides those of every archive."""
+    return tuple(getattr(bench, "seed_agents", ()))
 
 
 def stem(name: str) -> str:

@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from cambrian.errors import UsageError
 from cambrian.evaluators.benchmarks.base import HIGHEST, LOWEST, Benchmark
 
 ALLOWANCE = 3
-"""An agent may spend this many times what experience replay spends."""
+"""An agent may spend this many times what a benchmark's reference agent spends."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a score's 0 and 1 stand for, and what experience replay costs.
+    """What a score's 0 and 1 stand for, and what the reference agent costs.
 
     Attributes:
         floor, ceiling: raw scores (means over seeds) that become 0 and 1.
-        flops, state_bytes: of the `replay` seed agent on one full seed.
+        flops, state_bytes: of the reference agent (a seed agent, mostly `replay`) on one full
+            seed.
         cpu_s: processor seconds of the same, where it was measured; for estimates only.
         details: how floor and ceiling were found, for `cambrian bench show`.
     """
@@ -42,12 +45,31 @@ class Calibration:
         return min(max(score, LOWEST), HIGHEST)
 
 
+_homes: dict[str, Path] = {}
+
+
+def add_home(name: str, folder: Path) -> None:
+    """Where the calibration of a benchmark that is not one of ours lies."""
+    _homes[name] = folder
+
+
 @functools.cache
 def _load(name: str, version: str) -> Calibration:
-    file = resources.files(__name__).joinpath(f"{name}-{version}.json")
+    file: Traversable = resources.files(__name__).joinpath(f"{name}-{version}.json")
+    if name in _homes:
+        file = _homes[name] / f"{name}-{version}.json"
     if not file.is_file():
-        raise UsageError(f"{name} version {version} was never calibrated: scripts/calibrate does")
+        how = "cambrian bench check FILE" if name in _homes else "scripts/calibrate"
+        raise UsageError(f"{name} version {version} was never calibrated: {how} does")
     return Calibration(**json.loads(file.read_text(encoding="utf-8")))
+
+
+def keep(benchmark: Benchmark, measured: Calibration) -> Path:
+    """Write the calibration of a benchmark that is not one of ours, beside it."""
+    path = _homes[benchmark.name] / f"{benchmark.name}-{benchmark.version}.json"
+    path.write_text(json.dumps(asdict(measured), indent=2) + "\n", encoding="utf-8")
+    _load.cache_clear()
+    return path
 
 
 def calibration(benchmark: Benchmark) -> Calibration:

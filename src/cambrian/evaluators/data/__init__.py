@@ -10,9 +10,11 @@ from __future__ import annotations
 from cambrian.errors import NotFound
 from cambrian.evaluators.data import digits as _digits
 from cambrian.evaluators.data import drawn, fashion, mnist, mnist1d, tables
+from cambrian.evaluators.data import glyphs as _glyphs
 from cambrian.evaluators.data.base import Floats, Images, Labels, Part, Source
 from cambrian.evaluators.data.digits import digits
 from cambrian.evaluators.data.fashion import fashion_mnist
+from cambrian.evaluators.data.glyphs import glyphs
 from cambrian.evaluators.data.mnist import mnist_5k
 from cambrian.evaluators.data.mnist1d import mnist_1d
 from cambrian.evaluators.data.transforms import enlarged, permuted, pooled, rotated
@@ -27,6 +29,7 @@ __all__ = [
     "digits",
     "enlarged",
     "fashion_mnist",
+    "glyphs",
     "mnist_1d",
     "mnist_5k",
     "permuted",
@@ -37,7 +40,7 @@ __all__ = [
 
 SOURCES: dict[str, Source] = {
     found.name: found
-    for module in (mnist, _digits, fashion, mnist1d, tables, drawn)
+    for module in (mnist, _digits, fashion, mnist1d, _glyphs, tables, drawn)
     for found in module.SOURCES
 }
 
