@@ -1,111 +1,20 @@
-"""Every benchmark: the same stream for the same seed, and no answer on the learner's side."""
+"""What the benchmarks promise besides the conformance suite (test_conformance.py)."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import pytest
 
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks, data
-from cambrian.evaluators.benchmarks import Benchmark, blurry_digits, label_drift
+from cambrian.evaluators.benchmarks import blurry_digits, label_drift
 from cambrian.evaluators.benchmarks.base import generator, learner_seed
 from cambrian.evaluators.calibration import calibration
+from cambrian.evaluators.conformance import watch
 
 NAMES = benchmarks.names()
-
-
-class Watching:
-    """A channel to nobody: answers with fixed scores and keeps all that it was shown."""
-
-    def __init__(self, outputs: int) -> None:
-        self.outputs = outputs
-        self.open: dict[str, dict[str, np.ndarray]] = {}
-        self.files: list[dict[str, np.ndarray]] = []
-        self.shown: list[tuple[str, np.ndarray]] = []
-        self.observed = 0
-        self.named: list[int | None] = []
-
-    def publish(self, name: str, arrays: Mapping[str, Any]) -> None:
-        self.open[name] = dict(arrays)
-        self.files.append(dict(arrays))
-        self.shown += [(f"{name}.{key}", np.array(value)) for key, value in arrays.items()]
-
-    def span(
-        self,
-        name: str,
-        start: int,
-        stop: int,
-        batch: int,
-        *,
-        probe: str | None = None,
-        probe_every: int = 1,
-        task: int | None = None,
-    ) -> Iterator[np.ndarray]:
-        assert set(self.open[name]) == {"x", "y", "order"}
-        self.observed += stop - start
-        self.named.append(task)
-        batches = -(-(stop - start) // batch)
-        for _ in range(-(-batches // probe_every) if probe else 0):
-            yield self.predict_file(str(probe), task)
-
-    def predict_file(self, name: str, task: int | None = None) -> np.ndarray:
-        assert set(self.open[name]) == {"x"}, "what is predicted comes without labels"
-        self.named.append(task)
-        return self._scores(len(self.open[name]["x"]))
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        self.shown.append(("x", x.copy()))
-        return self._scores(len(x))
-
-    def reveal_and_predict(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        self.shown.append(("y", y.copy()))
-        self.observed += len(y)
-        return self.predict(x)
-
-    def prequential(self, steps: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[np.ndarray]:
-        before: np.ndarray | None = None
-        for x, y in steps:
-            yield self.predict(x) if before is None else self.reveal_and_predict(before, x)
-            before = y
-
-    def withdraw(self, name: str) -> None:
-        del self.open[name]
-
-    def boundary(self) -> None:
-        self.shown.append(("boundary", np.zeros(0)))
-
-    def _scores(self, rows: int) -> np.ndarray:
-        return np.tile(np.arange(self.outputs, dtype=np.float32), (rows, 1))
-
-
-def watch(bench: Benchmark, stage: str, seed: int) -> tuple[Watching, Any]:
-    channel: Any = Watching(bench.stream(stage).outputs)
-    return channel, bench.run(channel, stage, seed)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_same_seed_is_the_same_stream_to_the_last_bit(name: str) -> None:
-    bench = benchmarks.benchmark(name)
-    (one, first), (other, second) = watch(bench, "screen", 0), watch(bench, "screen", 0)
-    assert first.raw == second.raw
-    assert [tag for tag, _ in one.shown] == [tag for tag, _ in other.shown]
-    for (_, a), (_, b) in zip(one.shown, other.shown, strict=True):
-        assert np.array_equal(a, b)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_other_seeds_and_sealed_runs_are_other_streams(name: str) -> None:
-    bench = benchmarks.benchmark(name)
-    first, second, sealed = (
-        np.concatenate([a.ravel()[:200] for tag, a in watch(bench, stage, seed)[0].shown if a.size])
-        for stage, seed in (("full", 1), ("full", 2), ("sealed", 1))
-    )
-    assert not np.array_equal(first, second)
-    assert not np.array_equal(first, sealed)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -213,22 +122,6 @@ def test_an_unknown_benchmark_is_named_with_those_there_are() -> None:
 def test_no_benchmark_or_one_twice_is_refused(wanted: list[str]) -> None:
     with pytest.raises(UsageError, match="one or more different"):
         benchmarks.search_names(wanted)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_labels_are_taken_back_before_others_are_revealed(name: str) -> None:
-    """At no time is more than one labelled file there, and none is left in the end."""
-
-    class Strict(Watching):
-        def publish(self, name: str, arrays: Mapping[str, Any]) -> None:
-            if "y" in arrays:
-                assert not any("y" in there for there in self.open.values())
-            super().publish(name, arrays)
-
-    bench = benchmarks.benchmark(name)
-    channel: Any = Strict(bench.stream("smoke").outputs)
-    bench.run(channel, "smoke", 0)
-    assert channel.open == {}
 
 
 def test_a_stream_without_tasks_is_revealed_bit_by_bit() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cambrian.cli.bench_check import check
 from cambrian.cli.output import heading, say, show_fields, show_json, show_list, show_table
 from cambrian.cli.recompute import recompute
 from cambrian.cli.shared import common, examples, json_option
@@ -15,7 +16,10 @@ from cambrian.errors import UsageError
 
 @click.group()
 def bench() -> None:
-    """Show the benchmarks: their cards, and what 0 and 1 stand for."""
+    """Show the benchmarks: their cards, and what 0 and 1 stand for; check one of your own."""
+
+
+bench.add_command(check)
 
 
 bench.add_command(recompute)
@@ -48,8 +52,13 @@ def list_benchmarks(as_json: bool) -> None:
 @json_option
 @common
 def show(name: str, as_json: bool) -> None:
-    """Show the card of the benchmark NAME: task, data, what is hidden, known shortcuts."""
-    found = describe(name)
+    """Show the card of the benchmark NAME: task, data, what is hidden, known shortcuts.
+
+    NAME may be a file with a benchmark of your own (mine.py).
+    """
+    from cambrian.evaluators.plugins import named
+
+    found = describe(named(name))
     if as_json:
         show_json(found)
         return
@@ -63,7 +72,9 @@ def show(name: str, as_json: bool) -> None:
             **{name: _end(found, name) for name in ("floor", "ceiling")},
             "FLOP allowed": quantity(found["flops_allowed"]),
             "state allowed": quantity(found["state_bytes_allowed"], "B"),
-            "replay takes": None if found["cpu_s"] is None else f"{found['cpu_s']:g} CPU s a seed",
+            f"{found['reference']} takes": (
+                None if found["cpu_s"] is None else f"{found['cpu_s']:g} CPU s a seed"
+            ),
             **{k: v for k, v in found["details"].items() if k not in ("floor", "ceiling")},
         }
     )
@@ -133,7 +144,7 @@ def describe(name: str) -> dict[str, Any]:
     Raises:
         NotFound: there is no such benchmark.
     """
-    from cambrian.evaluators.benchmarks import STAGES, benchmark
+    from cambrian.evaluators.benchmarks import STAGES, benchmark, reference
     from cambrian.evaluators.calibration import ALLOWANCE, calibration
 
     found = benchmark(name)
@@ -153,6 +164,7 @@ def describe(name: str) -> dict[str, Any]:
         "ceiling": measure and measure.ceiling,
         "flops_allowed": measure and ALLOWANCE * measure.flops,
         "state_bytes_allowed": measure and ALLOWANCE * measure.state_bytes,
+        "reference": reference(found),
         "cpu_s": measure and measure.cpu_s,
         "details": measure.details if measure else {},
     }

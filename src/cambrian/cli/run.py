@@ -62,9 +62,10 @@ class Given:
             UsageError: they make no sense together. NotFound: an unknown benchmark.
         """
         from cambrian.evaluators.benchmarks import search_names
+        from cambrian.evaluators.plugins import named
         from cambrian.evolution.settings import Settings
 
-        names = tuple(name.strip() for name in self.benchmarks.split(",") if name.strip())
+        names = tuple(named(name.strip()) for name in self.benchmarks.split(",") if name.strip())
         endless = self.proposals is None and self.hours is None and self.judged is None
         given: dict[str, Any] = {
             **vars(self),
@@ -132,7 +133,8 @@ class Given:
     "--benchmarks",
     default="",
     metavar="A,B",
-    help="What agents are judged by, separated by commas. [default: all; `cambrian bench list`]",
+    help="What agents are judged by, separated by commas: names, or files with one of your own. "
+    "[default: the first three of `cambrian bench list`]",
 )
 @click.option(
     "--order",

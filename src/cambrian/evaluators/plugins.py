@@ -1,0 +1,142 @@
+"""Benchmarks of your own: a file with one class, named in the settings or by an entry point.
+
+A file is brought in by `load`, by `files` under `[benchmarks]` in a `cambrian.toml` where a command
+is started, or by the environment: ``CAMBRIAN_BENCHMARKS`` holds paths (separated as in ``PATH``),
+and `load` adds to it, so that the evaluation workers that are started later know the same ones.
+An installed package names its classes under the entry point group ``cambrian.benchmarks``.
+
+This is trusted code: it runs outside the sandbox, holds the answers and computes the score.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import os
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from cambrian.errors import NotFound, UsageError
+from cambrian.evaluators import calibration
+from cambrian.evaluators.benchmarks import register
+from cambrian.evaluators.benchmarks.base import Benchmark
+
+ENVIRONMENT = "CAMBRIAN_BENCHMARKS"
+GROUP = "cambrian.benchmarks"
+SETTINGS = "cambrian.toml"
+PARTS = ("name", "version", "sealed_only", "card", "stream", "run")
+
+_loaded: dict[Path, Benchmark] = {}
+_discovered = False
+
+
+def load(path: Path) -> Benchmark:
+    """Register the benchmark in a file, here and in processes started from now on; once.
+
+    Its calibration is looked for beside the file, as NAME-VERSION.json.
+
+    Raises:
+        NotFound: no such file.
+        UsageError: it cannot be imported, holds no benchmark or several, or its name is taken.
+    """
+    path = path.resolve()
+    if path not in _loaded:
+        bench = _only(_imported(path), path)
+        register(bench)
+        calibration.add_home(bench.name, path.parent)
+        _loaded[path] = bench
+        known = [part for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if part]
+        if str(path) not in known:
+            os.environ[ENVIRONMENT] = os.pathsep.join([*known, str(path)])
+    return _loaded[path]
+
+
+def discover() -> None:
+    """Register what the environment, the settings and installed packages name; once.
+
+    Raises:
+        NotFound, UsageError: as `load`; a settings file that makes no sense.
+    """
+    global _discovered
+    if _discovered:
+        return
+    _discovered = True
+    for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep):
+        if part:
+            load(Path(part))
+    for path in named_in(Path(SETTINGS)):
+        load(path)
+    for entry in metadata.entry_points(group=GROUP):
+        made: Any = entry.load()
+        bench: Any = made() if inspect.isclass(made) else made
+        register(bench)
+        home = inspect.getsourcefile(type(bench))
+        if home:
+            calibration.add_home(bench.name, Path(home).parent)
+
+
+def named_in(settings: Path) -> list[Path]:
+    """The files under `[benchmarks]` of a settings file, relative to it; none without one.
+
+    Raises:
+        UsageError: it is no TOML, or `files` is no list of paths.
+    """
+    try:
+        given = tomllib.loads(settings.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{settings} cannot be read: {error}") from None
+    table = given.get("benchmarks", {})
+    files = table.get("files", []) if isinstance(table, dict) else []
+    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
+        raise UsageError(f'{settings}: expected files = ["mine.py"] under [benchmarks]')
+    return [settings.parent / file for file in files]
+
+
+def named(name: str) -> str:
+    """A benchmark's name: of the one in a file, where a path was given ("mine.py")."""
+    return load(Path(name)).name if name.endswith(".py") else name
+
+
+def _imported(path: Path) -> Any:
+    """The file as a module of its own, whatever else has its name."""
+    if not path.is_file():
+        raise NotFound(f"no such file: {path}")
+    tag = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    spec = importlib.util.spec_from_file_location(f"cambrian_brought_{path.stem}_{tag}", path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[spec.name]
+        raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _only(module: Any, path: Path) -> Benchmark:
+    """An instance of the one class in a module that looks like a benchmark."""
+    own = [
+        made
+        for made in vars(module).values()
+        if inspect.isclass(made) and made.__module__ == module.__name__
+    ]
+    whole = [made for made in own if all(hasattr(made, part) for part in PARTS)]
+    if len(whole) != 1:
+        raise UsageError(
+            f"expected one class with {', '.join(PARTS)} in {path}; "
+            f"found: {', '.join(made.__name__ for made in whole) or 'none'}"
+        )
+    try:
+        bench: Any = whole[0]()
+    except Exception as error:
+        raise UsageError(f"{path}: {whole[0].__name__}() failed: {error}") from error
+    found: Benchmark = bench
+    return found
