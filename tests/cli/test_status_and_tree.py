@@ -41,7 +41,7 @@ def test_status_counts_every_end_of_a_proposal(read_json: ReadJson, grown: Grown
     assert found["spend"]["calls"] == 0
     assert found["champion"]["id"] == grown["graft"]
     assert (found["champion"]["number"], found["champion"]["score"]) == (3, 0.7)
-    assert found["sealed"] == {"streams": None, "agents": [], "champion": None}
+    assert found["sealed"] == {"streams": None, "agents": [], "champion": None, "looks": None}
     assert found["control"] is None
 
 
@@ -94,6 +94,12 @@ def test_the_champion_is_paired_against_the_seed_with_the_best_sealed_mean(
     assert math.isclose(difference["upper"], 0.3 + reach, rel_tol=1e-5)
     assert (difference["confidence"], difference["seeds"]) == (0.95, 4)
     assert champion["complete"] is False  # seed 4 is not there yet
+    # Four seeds, all in favour: 2 of 16 ways to flip the signs, times the number of streams.
+    streams = champion["per_benchmark_difference"]
+    for row in streams.values():
+        assert math.isclose(row["p"], 2 / 16)
+        assert math.isclose(row["p_holm"], min(1.0, len(streams) * 2 / 16))
+    assert champion["probability_of_improvement"] == 1.0
 
 
 def test_one_sealed_seed_has_a_mean_and_no_interval(read_json: ReadJson, grown: Grown) -> None:

@@ -51,6 +51,11 @@ class Looks:
     agents: int
     evaluations: int
 
+    def __str__(self) -> str:
+        times = "once" if self.times == 1 else f"{self.times} times"
+        agents = "agent" if self.agents == 1 else "agents"
+        return f"{times}, for {self.agents} {agents} ({self.evaluations} evaluations)"
+
 
 class Sealings:
     """The verbs on uses of sealed data."""

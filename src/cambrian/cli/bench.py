@@ -9,6 +9,7 @@ import click
 from cambrian.cli.bench_check import check
 from cambrian.cli.output import heading, say, show_fields, show_json, show_list, show_table
 from cambrian.cli.recompute import recompute
+from cambrian.cli.seal import seal
 from cambrian.cli.shared import common, examples, json_option
 from cambrian.cli.text import number, quantity
 from cambrian.errors import UsageError
@@ -23,6 +24,7 @@ bench.add_command(check)
 
 
 bench.add_command(recompute)
+bench.add_command(seal)
 
 
 @bench.command("list", epilog=examples("cambrian bench list"))

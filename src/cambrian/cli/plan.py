@@ -24,7 +24,7 @@ OPENING_S = 4.0
 """Seconds for a sandbox, the smoke stage and the channel, per variant."""
 
 
-def plan(path: Path, settings: Settings, *, control: bool) -> Iterator[str]:
+def plan(path: Path, settings: Settings, *, control: bool, seal: bool = False) -> Iterator[str]:
     """Lines that say what will happen, in which sandbox, and an estimate of how long."""
     yield f"archive: {path} ({_state(path)})"
     what = settings.rewriter if settings.rewriter == "recombine" else f"model {settings.model}"
@@ -35,24 +35,25 @@ def plan(path: Path, settings: Settings, *, control: bool) -> Iterator[str]:
     )
     sealed = sealed_names(settings.benchmarks)
     unseen = ", ".join(sealed[len(settings.benchmarks) :]) or "none"
-    yield f"benchmarks: {', '.join(settings.benchmarks)}; sealed runs at the end (unseen: {unseen})"
+    after = f"sealed runs at the end (unseen: {unseen})" if seal else "no sealed runs (--seal)"
+    yield f"benchmarks: {', '.join(settings.benchmarks)}; {after}"
     if settings.sandbox != "auto":
         yield f"sandbox: {settings.sandbox}"
-    seconds = estimate_s(path, settings, control=control)
+    seconds = estimate_s(path, settings, control=control, seal=seal)
     yield (
         f"this takes about {duration(seconds)}, if processors are as fast as where the benchmarks "
         "were calibrated, one for each worker"
     )
 
 
-def estimate_s(path: Path, settings: Settings, *, control: bool) -> float:
+def estimate_s(path: Path, settings: Settings, *, control: bool, seal: bool = False) -> float:
     """Seconds until the run's end, from what experience replay costs on each benchmark."""
     left = _proposals_left(path, settings)
     hours = None if settings.hours is None else settings.hours * 3600
     evolving = [] if left is None else [left * _proposal_s(settings) / settings.workers]
     evolving += [] if hours is None else [hours]
     seconds = min(evolving)
-    return seconds * (2 if control else 1) + _fixed_s(path, settings) / settings.workers
+    return seconds * (2 if control else 1) + _fixed_s(path, settings, seal) / settings.workers
 
 
 def _proposal_s(settings: Settings) -> float:
@@ -65,11 +66,13 @@ def _seed_s(names: Sequence[str]) -> float:
     return sum(calibration(benchmark(name)).cpu_s for name in names)
 
 
-def _fixed_s(path: Path, settings: Settings) -> float:
+def _fixed_s(path: Path, settings: Settings, seal: bool) -> float:
     """Judging the seed agents (once), and the sealed runs of these and the champion."""
     seeds, scored = _seeds(path)
     full = len(STAGES["screen"]) + len(STAGES["full"])
     judging = (seeds - scored) * (OPENING_S + full * _seed_s(settings.benchmarks))
+    if not seal:
+        return judging
     sealed = len(STAGES["sealed"]) * _seed_s(sealed_names(settings.benchmarks))
     return judging + (seeds + 1) * (OPENING_S + sealed)
 

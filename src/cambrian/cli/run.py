@@ -157,6 +157,12 @@ class Given:
     show_default=True,
     help="Then spend the same budget on random recombinations of the seeds, for comparison.",
 )
+@click.option(
+    "--seal/--no-seal",
+    default=False,
+    show_default=True,
+    help="When the run has finished, do as `cambrian bench seal` does.",
+)
 @click.option("--abandon", is_flag=True, help="Give up an unfinished run that had other settings.")
 @click.option(
     "--device",
@@ -168,7 +174,9 @@ class Given:
 @json_option
 @common
 @click.pass_context
-def run(ctx: click.Context, /, control: bool, abandon: bool, as_json: bool, **options: Any) -> None:
+def run(
+    ctx: click.Context, /, control: bool, seal: bool, abandon: bool, as_json: bool, **options: Any
+) -> None:
     """Let the archive evolve, then report.
 
     Ctrl-C finishes what is being evaluated and stops, a second one stops at once; the same
@@ -178,7 +186,7 @@ def run(ctx: click.Context, /, control: bool, abandon: bool, as_json: bool, **op
     shared = ctx.ensure_object(Shared)
     settings = Given(**options).settings()
     _require_device(settings.device)
-    ending = _evolve(shared, settings, control=control, abandon=abandon)
+    ending = _evolve(shared, settings, control=control, seal=seal, abandon=abandon)
     _report(shared.archive, as_json=as_json)
     if ending.state == "stopped":
         note("stopped before its end: the same command goes on with it")
@@ -198,15 +206,19 @@ def _require_device(device: str) -> None:
         )
 
 
-def _evolve(shared: Shared, settings: Settings, *, control: bool, abandon: bool) -> Ending:
+def _evolve(
+    shared: Shared, settings: Settings, *, control: bool, seal: bool, abandon: bool
+) -> Ending:
     from cambrian.cli.plan import plan
     from cambrian.cli.progress import Teller
     from cambrian.daemon import supervisor
 
-    for row in plan(shared.archive, settings, control=control):
+    for row in plan(shared.archive, settings, control=control, seal=seal):
         note(row)
     with Teller(shared.archive, verbose=bool(shared.verbose)) as tell:
-        return supervisor.run(shared.archive, settings, tell, control=control, abandon=abandon)
+        return supervisor.run(
+            shared.archive, settings, tell, control=control, seal=seal, abandon=abandon
+        )
 
 
 def _report(path: Path, *, as_json: bool) -> None:

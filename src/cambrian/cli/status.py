@@ -93,14 +93,15 @@ def _sealed(
     """The sealed table, and the control beside it."""
     beside = None if control is None else _control_counts(control)
     if not archive.evaluations.sealed_agents():
-        return {"streams": None, "agents": [], "champion": None}, beside
+        return {"streams": None, "agents": [], "champion": None, "looks": None}, beside
     # Imported late: the intervals need SciPy, which takes more than a second to import.
     from cambrian.evolution.report import control_report, sealed_report
 
     report = sealed_report(archive)
     if control is not None and beside is not None:
         beside |= {"sealed": control_report(report, control).to_json()}
-    return report.to_json(), beside
+    looks = archive.sealings.looks()
+    return {**report.to_json(), "looks": {**vars(looks), "text": str(looks)}}, beside
 
 
 def _control_counts(control: Archive) -> dict[str, Any]:
@@ -165,7 +166,7 @@ def show_sealed(sealed: dict[str, Any]) -> None:
     """The sealed table, and the champion against the best seed agent."""
     heading("Sealed streams (mean [lower, upper], 95 %)")
     if not sealed["agents"]:
-        say("not run yet: they come at the end of a run")
+        say("not run yet: `cambrian bench seal` runs them")
         return
     streams = sealed["streams"]
     headers = ["agent", "seeds", "all", *streams["search"], *(f"{n} *" for n in streams["unseen"])]
@@ -180,6 +181,12 @@ def show_sealed(sealed: dict[str, Any]) -> None:
         against = next(r for r in sealed["agents"] if r["id"] == champion["paired_against"])
         name = f"the best seed agent, #{against['number']} {line(against['title'])}"
         say(f"champion minus {name}: {_difference(champion['difference'])}")
+        shown = [
+            f"{line(name)} {row['mean']:+.3f} (p {row['p_holm']:.3f})"
+            for name, row in champion["per_benchmark_difference"].items()
+        ]
+        say(f"on each stream (permutation test, Holm): {', '.join(shown)}")
+    say(f"sealed data was used {sealed['looks']['text']}")
 
 
 def _sealed_row(row: dict[str, Any], streams: dict[str, Any]) -> list[str]:

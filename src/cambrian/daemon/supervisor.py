@@ -7,6 +7,7 @@ included, the same command goes on where it stopped.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,11 @@ from cambrian.daemon.service import Options, Service
 from cambrian.errors import CambrianError, Refused, UsageError
 from cambrian.evaluators.benchmarks import benchmark, search_names, seed_agents
 from cambrian.evaluators.calibration import calibration
+from cambrian.evolution import sealing
 from cambrian.evolution.broker import OpenAIModel
 from cambrian.evolution.records import missing, units
 from cambrian.evolution.settings import LIMITS, Settings, differences
+from cambrian.evolution.workers import Worker
 from cambrian.failpoints import reach
 from cambrian.sandbox.backends import choose
 
@@ -69,6 +72,7 @@ def run(
     tell: Tell,
     *,
     control: bool = False,
+    seal: bool = False,
     abandon: bool = False,
     options: Options = Options(),  # noqa: B008 - frozen
 ) -> Ending:
@@ -77,6 +81,8 @@ def run(
     Args:
         control: then spend the same budget of judged variants on random recombinations of the
             seed agents without an archive, in `path/control`.
+        seal: when a run has finished, do as `cambrian bench seal` does: the seed agents and the
+            champion on sealed data, and the control's champion.
         abandon: give an unfinished run with other settings up, instead of refusing.
         options: how it is served.
 
@@ -92,16 +98,19 @@ def run(
         reach("archive.made")
         prepare(archive, settings.benchmarks)
         _same_benchmarks(archive, settings.benchmarks)
-        done = archive.runs.last() if control and _only_control_left(archive, settings) else None
+        left = _rest_left(archive, settings, control=control, seal=seal)
+        done = archive.runs.last() if left else None
         if done is None:
             ending = _run(archive, settings, tell, options, abandon=abandon)
         else:
-            tell(f"run {done.id} is finished; going on with its control")
+            tell(f"run {done.id} is finished; going on with {left}")
             ending = Ending("finished", done.id)
+        if seal and ending.state == "finished" and not _seal(archive, settings, tell, options):
+            return Ending("stopped", ending.run_id)
         judged = archive.counts()["judged"]
         if control and ending.state == "finished" and judged:
             tell(f"control: {judged} random recombinations of the seed agents, no archive")
-            return _control(archive, settings, tell, options, judged, ending)
+            return _control(archive, settings, tell, options, judged, ending, seal=seal)
     return ending
 
 
@@ -137,17 +146,55 @@ def _same_benchmarks(archive: Archive, names: Sequence[str]) -> None:
             )
 
 
-def _only_control_left(archive: Archive, settings: Settings) -> bool:
-    """Whether this very run is finished, and its control is not: the command was stopped there."""
+def _rest_left(archive: Archive, settings: Settings, *, control: bool, seal: bool) -> str:
+    """What comes after this very run, which is finished, and was stopped or killed there; "" if the
+    run itself is what is to be done."""
     last = archive.runs.last()
     if last is None or last.state != "finished" or differences(last.settings, settings):
-        return False
+        return ""
+    if seal and _unsealed(archive, settings):
+        return "its sealed runs"
+    if not control:
+        return ""
     home = archive.path / CONTROL
     if not home.exists():
-        return True
-    with Archive.open(home, read_only=True) as control:
-        run = control.runs.last()
-        return run is None or run.state != "finished"
+        return "its control"
+    with Archive.open(home, read_only=True) as beside:
+        run = beside.runs.last()
+        if run is None or run.state != "finished":
+            return "its control"
+        return "its control's sealed runs" if seal and _unsealed(beside, settings, False) else ""
+
+
+def benchmarks_of(archive: Archive) -> list[str]:
+    """What the archive's last run searched on; the default where there was none."""
+    last = archive.runs.last()
+    return list((last.settings.get("benchmarks") if last else None) or search_names())
+
+
+def _unsealed(archive: Archive, settings: Settings, seeds: bool = True) -> bool:
+    wanted = sealing.wanted(archive, seeds=seeds)
+    return any(sealing.unsealed(archive, one, settings.benchmarks) for one in wanted)
+
+
+def _seal(
+    archive: Archive, settings: Settings, tell: Tell, options: Options, *, seeds: bool = True
+) -> bool:
+    """What `cambrian bench seal` does; False if it was interrupted."""
+    hire = options.hire or functools.partial(Worker, settings.sandbox)
+    try:
+        sealing.seal(
+            archive,
+            sealing.wanted(archive, seeds=seeds),
+            settings.benchmarks,
+            hire,
+            tell,
+            workers=settings.workers,
+            device=settings.device,
+        )
+    except KeyboardInterrupt:
+        return False
+    return True
 
 
 def _run(
@@ -209,6 +256,8 @@ def _control(
     options: Options,
     judged: int,
     before: Ending,
+    *,
+    seal: bool,
 ) -> Ending:
     """The same budget without an archive: random chains of recombinations of seed agents."""
     nothing: dict[str, Any] = dict.fromkeys(LIMITS)
@@ -222,7 +271,14 @@ def _control(
     )
     with Archive.open_or_create(archive.path / CONTROL) as control, control.lock():
         _copy_seeds(archive, control)
-        ending = _run(control, settings, tell, options, abandon=True)
+        last = control.runs.last()
+        if last is not None and last.state == "finished":
+            ending = Ending("finished", last.id)
+        else:
+            ending = _run(control, settings, tell, options, abandon=True)
+        if seal and ending.state == "finished":
+            sealed = _seal(control, settings, tell, options, seeds=False)
+            ending = ending if sealed else Ending("stopped", ending.run_id)
     return before if ending.state == "finished" else ending
 
 

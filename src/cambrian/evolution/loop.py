@@ -30,7 +30,6 @@ from cambrian.archive import Archive, Job, Proposal, Run
 from cambrian.archive.jobs import back_off_s
 from cambrian.archive.lineage import Lineage
 from cambrian.errors import CambrianError, SandboxBroken, Unreachable
-from cambrian.evaluators.benchmarks import sealed_names
 from cambrian.evaluators.job import Evaluation
 from cambrian.evolution.approval import Policy
 from cambrian.evolution.broker import Model, Purse
@@ -179,12 +178,7 @@ class Loop:
         """Whether no job is left and none will come."""
         if self.stop:
             return True
-        return (
-            self._opened_all
-            and not self._leased
-            and not self.archive.proposals.undecided()
-            and not self._unsealed()
-        )
+        return self._opened_all and not self._leased and not self.archive.proposals.undecided()
 
     def notify(self) -> None:
         """Wake every task that waits for something to change."""
@@ -280,7 +274,7 @@ class Loop:
             self.archive.runs.note(self.run_id, "went_on", reason=reason)
         self.notify()
 
-    # -- seeds and sealed runs ---------------------------------------------------------
+    # -- seeds -------------------------------------------------------------------------
 
     def _queue_seeds(self) -> None:
         for seed in self.archive.agents.seeds():
@@ -288,24 +282,6 @@ class Loop:
 
     def _seeds_scored(self) -> bool:
         return all(seed.score is not None for seed in self.archive.agents.seeds())
-
-    def _unsealed(self) -> bool:
-        """Queue sealed runs of the seeds and the champion; whether any is still to be done."""
-        champion = self.archive.champion()
-        seeds = self.archive.agents.seeds()
-        agents = [] if self.settings.random_control else [seed.id for seed in seeds]
-        if champion is not None and champion.id not in agents:
-            agents.append(champion.id)
-        wanted = units("sealed", sealed_names(self.settings.benchmarks))
-        left = False
-        for agent_id in agents:
-            if missing(self.archive, agent_id, wanted):
-                job = self.archive.jobs.queue(
-                    "seal", run_id=self.run_id, agent_id=agent_id, stage="sealed"
-                )
-                left = left or job.state in ("queued", "leased")
-        reach("seals.queued")
-        return left
 
     # -- proposing ---------------------------------------------------------------------
 
@@ -464,7 +440,7 @@ class Loop:
                 while number < self.workers and not self._done():
                     job = None
                     if not self.pauses:
-                        job = self.archive.jobs.lease(owner, ["evaluate", "seal"], ttl=LEASE_S)
+                        job = self.archive.jobs.lease(owner, ["evaluate"], ttl=LEASE_S)
                     if job is None:
                         await self._changed()
                         continue
@@ -506,12 +482,10 @@ class Loop:
         if stage == "improver":
             await self.proposer.check_improver(worker, files)
         else:
-            names = self.settings.benchmarks
-            wanted = units(stage, sealed_names(names) if stage == "sealed" else names)
-            todo = missing(self.archive, agent_id, wanted)
+            todo = missing(self.archive, agent_id, units(stage, self.settings.benchmarks))
             async for evaluation in worker.evaluate(agent_id, files, todo, self.settings.device):
                 reach("evaluation.judged")
-                self._record(agent_id, evaluation, sealed=stage == "sealed")
+                self._record(agent_id, evaluation)
                 reach("evaluation.recorded")
         reach("job.carried_out")
         self._completed(job)
@@ -519,13 +493,12 @@ class Loop:
             self._broken_in_a_row.clear()
             self._next_look = waits()
 
-    def _record(self, agent_id: str, evaluation: Evaluation, *, sealed: bool) -> None:
+    def _record(self, agent_id: str, evaluation: Evaluation) -> None:
         """Store a result, and what it used, once."""
         with self.archive.transaction():
             record = to_record(agent_id, evaluation)
-            if self.archive.evaluations.record(record, sealed=sealed):
-                what = "sealed_evaluations" if sealed else "evaluations"
-                used = {what: 1.0, "cpu_s": evaluation.cpu_s or 0.0}
+            if self.archive.evaluations.record(record):
+                used = {"evaluations": 1.0, "cpu_s": evaluation.cpu_s or 0.0}
                 self.archive.steering.count(self.run_id, **used)
 
     def _completed(self, job: Job) -> None:

@@ -8,13 +8,22 @@ paired over the seeds that both agents have.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cambrian.archive import Agent, Archive, Gate
 from cambrian.evaluators.benchmarks import STAGES, sealed_names, search_names
-from cambrian.evaluators.statistics import Estimate, mean_interval, paired_difference
+from cambrian.evaluators.statistics import (
+    Difference,
+    Estimate,
+    mean_interval,
+    paired_difference,
+    per_benchmark,
+    probability_of_improvement,
+)
 from cambrian.evolution.records import results_of
 from cambrian.evolution.results import Results
 
@@ -83,12 +92,21 @@ class Sealed:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One agent minus another, paired over the sealed seeds that both have."""
+    """One agent minus another, paired over the sealed seeds that both have.
+
+    Attributes:
+        per_benchmark: the difference on each stream, its permutation test adjusted (Holm) for
+            looking at all of them.
+        improvement: the probability that a run of the one beats a run of the other on a stream,
+            over all streams (rliable).
+    """
 
     against: Sealed
     overall: Estimate
     search: Estimate | None
     unseen: Estimate | None
+    per_benchmark: Mapping[str, Difference]
+    improvement: float
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -96,6 +114,11 @@ class Comparison:
             "difference": comparison_json(self.overall),
             "difference_search": comparison_json(self.search),
             "difference_unseen": comparison_json(self.unseen),
+            "probability_of_improvement": self.improvement,
+            "per_benchmark_difference": {
+                name: {**(comparison_json(d.estimate) or {}), "p": d.p, "p_holm": d.adjusted}
+                for name, d in self.per_benchmark.items()
+            },
         }
 
 
@@ -194,7 +217,18 @@ def compare(ours: Sealed, other: Sealed) -> Comparison | None:
         overall=_paired(ours, other, streams.every, seeds),
         search=_paired(ours, other, streams.search, seeds),
         unseen=_paired(ours, other, streams.unseen, seeds) if streams.unseen else None,
+        per_benchmark=per_benchmark(_by_stream(ours, seeds), _by_stream(other, seeds)),
+        improvement=probability_of_improvement(_table(ours, seeds), _table(other, seeds)),
     )
+
+
+def _by_stream(one: Sealed, seeds: Sequence[int]) -> dict[str, list[float]]:
+    names = one.streams.every
+    return {name: [one.results.score(name, seed) for seed in seeds] for name in names}
+
+
+def _table(one: Sealed, seeds: Sequence[int]) -> np.ndarray:
+    return np.array(list(_by_stream(one, seeds).values())).T
 
 
 def _paired(ours: Sealed, other: Sealed, names: Sequence[str], seeds: Sequence[int]) -> Estimate:

@@ -1,0 +1,126 @@
+"""Sealed runs: agents on data that no search has seen, when a search is over and a person asks.
+
+Each use is counted before it takes place, with whom it was for, and the count is reported beside
+the scores: what is looked at often enough is sealed no more. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import anyio
+
+from cambrian.archive import Archive
+from cambrian.errors import Refused, SandboxBroken
+from cambrian.evaluators.benchmarks import sealed_names
+from cambrian.evaluators.job import Unit
+from cambrian.evolution.records import missing, to_record, units
+from cambrian.evolution.workers import Hire, Worker
+from cambrian.failpoints import reach
+
+ATTEMPTS, BACK_OFF_S = 3, 2.0
+
+Tell = Callable[[str], None]
+
+
+def require_no_search(archive: Archive) -> None:
+    """Sealed data is for what came out of a search, and never for one that goes on.
+
+    Raises:
+        Refused: a run of this archive is unfinished.
+    """
+    run = archive.runs.current()
+    if run is not None:
+        raise Refused(
+            f"run {run.id} of this archive is unfinished: sealed data is not used inside a search; "
+            "let it end (`cambrian run`), then seal"
+        )
+
+
+def wanted(archive: Archive, *, seeds: bool = True) -> list[str]:
+    """Who is sealed unless somebody is named: the seed agents, and the champion."""
+    found = [seed.id for seed in archive.agents.seeds()] if seeds else []
+    champion = archive.champion()
+    if champion is not None and champion.id not in found:
+        found.append(champion.id)
+    return found
+
+
+def unsealed(archive: Archive, agent_id: str, benchmarks: Sequence[str]) -> list[Unit]:
+    """What sealed data an agent has not been run on yet."""
+    return missing(archive, agent_id, units("sealed", sealed_names(benchmarks)))
+
+
+def seal(
+    archive: Archive,
+    agent_ids: Sequence[str],
+    benchmarks: Sequence[str],
+    hire: Hire,
+    tell: Tell,
+    *,
+    workers: int = 2,
+    device: str = "cpu",
+) -> int:
+    """Run agents on what sealed data they have not been run on; how many evaluations that took.
+
+    Stopped or killed, it may be asked again: what is recorded is not run, nor counted, twice.
+
+    Raises:
+        Refused: a search is under way. SandboxBroken: an agent could not be judged here.
+    """
+    require_no_search(archive)
+    todo = [(a, u) for a in agent_ids if (u := unsealed(archive, a, benchmarks))]
+    if todo:
+        try:
+            anyio.run(_all, archive, todo, hire, tell, workers, device)
+        except* SandboxBroken as group:
+            raise SandboxBroken(str(group.exceptions[0])) from None
+    return sum(len(left) for _, left in todo)
+
+
+async def _all(
+    archive: Archive,
+    todo: list[tuple[str, list[Unit]]],
+    hire: Hire,
+    tell: Tell,
+    workers: int,
+    device: str,
+) -> None:
+    queue = iter(todo)
+
+    async def work(number: int) -> None:
+        log: Path = archive.path / "logs" / f"seal-{number}.log"
+        async with hire(log) as worker:
+            for agent_id, left in queue:
+                await _one(archive, agent_id, left, worker, tell, device)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(min(workers, len(todo))):
+            tasks.start_soon(work, number)
+
+
+async def _one(
+    archive: Archive, agent_id: str, left: list[Unit], worker: Worker, tell: Tell, device: str
+) -> None:
+    run = archive.runs.last()
+    archive.sealings.open(agent_id, run_id=run.id if run else None, evaluations=len(left))
+    reach("sealing.opened")
+    agent = archive.agents.get(agent_id)
+    tell(f"sealed: {len(left)} evaluations of #{agent.number} {agent_id[:10]}")
+    files = archive.agents.files(agent_id)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            async for evaluation in worker.evaluate(agent_id, files, left, device):
+                archive.evaluations.record(to_record(agent_id, evaluation), sealed=True)
+                reach("sealing.recorded")
+            return
+        except SandboxBroken as error:
+            await worker.close(now=True)
+            if attempt == ATTEMPTS:
+                raise
+            tell(f"the sandbox broke (attempt {attempt}): {error}")
+            await anyio.sleep(BACK_OFF_S * attempt)
+            done = archive.evaluations.of(agent_id, "sealed", sealed=True)
+            known = {(row.benchmark, row.seed) for row in done}
+            left = [unit for unit in left if (unit.benchmark, unit.seed) not in known]

@@ -1,0 +1,114 @@
+"""Sealed runs: only when asked, never inside a search, each use counted, nothing run twice."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from tests.evolution.fakes import InstantWorker, judged
+from tests.evolution.instant_run import BENCHMARKS, grow
+
+from cambrian.archive import Archive
+from cambrian.daemon import supervisor
+from cambrian.daemon.service import Options
+from cambrian.errors import Refused, SandboxBroken
+from cambrian.evaluators.job import Evaluation, Unit
+from cambrian.evolution import sealing
+from cambrian.evolution.settings import Settings
+
+STREAMS = len(BENCHMARKS) + 1
+PER_AGENT = 5 * STREAMS
+SETTINGS = Settings(seed=3, proposals=4, benchmarks=BENCHMARKS, sandbox="none")
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    grow(tmp_path / "archive", SETTINGS)
+    with Archive.open(tmp_path / "archive") as opened:
+        yield opened
+
+
+def sealed(archive: Archive, *agents: str, hire: type[InstantWorker] = InstantWorker) -> int:
+    chosen = list(agents) or sealing.wanted(archive)
+    return sealing.seal(archive, chosen, BENCHMARKS, hire, lambda _: None)
+
+
+def test_seeds_and_champion_are_run_once_and_every_use_is_counted(archive: Archive) -> None:
+    champion = archive.champion()
+    assert champion is not None
+    everyone = {seed.id for seed in archive.agents.seeds()} | {champion.id}
+    assert sealed(archive) == PER_AGENT * len(everyone)
+    assert set(archive.evaluations.sealed_agents()) == everyone
+    looks = archive.sealings.looks()
+    assert (looks.times, looks.agents) == (len(everyone), len(everyone))
+    assert looks.evaluations == archive.counts()["sealed_evaluations_scored"]
+    assert sealed(archive) == 0
+    assert archive.sealings.looks() == looks
+    stages = {row.stage for row in archive.evaluations.of(champion.id)}
+    assert "sealed" not in stages
+
+
+def test_one_agent_can_be_named(archive: Archive) -> None:
+    one = archive.agents.seeds()[0].id
+    assert sealed(archive, one) == PER_AGENT
+    assert archive.evaluations.sealed_agents() == [one]
+    assert [s.agent_id for s in archive.sealings.all()] == [one]
+
+
+def test_sealed_data_is_refused_inside_a_search(archive: Archive) -> None:
+    archive.runs.start(9, SETTINGS.to_json(), 4)
+    with pytest.raises(Refused, match="not used inside a search"):
+        sealed(archive)
+    assert archive.sealings.looks().times == 0
+
+
+class DiesHalfWay(InstantWorker):
+    """Breaks after three evaluations, every time."""
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        for unit in units[:3]:
+            yield judged(files, unit)
+        raise SandboxBroken("gone")
+
+
+def test_a_sandbox_that_breaks_loses_nothing_that_was_recorded(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "BACK_OFF_S", 0.0)
+    one = archive.agents.seeds()[0].id
+    with pytest.raises(SandboxBroken, match="gone"):
+        sealed(archive, one, hire=DiesHalfWay)
+    # Three attempts, and each goes on where the last one stopped.
+    assert len(archive.evaluations.of(one, sealed=True)) == 3 * sealing.ATTEMPTS
+    assert sealed(archive, one) == PER_AGENT - 3 * sealing.ATTEMPTS
+    looks = archive.sealings.looks()
+    assert (looks.times, looks.agents) == (2, 1)
+
+
+def test_a_run_seals_at_its_end_if_asked_and_goes_on_there_if_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, options = tmp_path / "archive", Options(hire=InstantWorker)
+
+    def run(seal: bool) -> None:
+        supervisor.run(home, SETTINGS, lambda _: None, seal=seal, options=options)
+
+    run(False)
+    with Archive.open(home, read_only=True) as archive:
+        assert archive.sealings.looks().times == 0
+    run(True)
+    with Archive.open(home, read_only=True) as archive:
+        assert archive.runs.last() == archive.runs.get(1)  # no second run: only the rest
+        assert set(archive.evaluations.sealed_agents()) == set(sealing.wanted(archive))
+
+
+def test_the_control_is_sealed_by_its_champion_alone(tmp_path: Path) -> None:
+    home, options = tmp_path / "archive", Options(hire=InstantWorker)
+    supervisor.run(home, SETTINGS, lambda _: None, seal=True, control=True, options=options)
+    with Archive.open(home / supervisor.CONTROL, read_only=True) as control:
+        champion = control.champion()
+        assert champion is not None
+        assert control.evaluations.sealed_agents() == [champion.id]
