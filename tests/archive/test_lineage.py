@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -219,9 +221,86 @@ def test_a_missing_blob_is_seen_and_a_rebuild_repairs_it(
     lineage = Lineage(garden.archive)
     lineage.update()
     blob = git(garden.archive, "rev-parse", f"{lineage.commit(tree['one'])}:learner.py").strip()
+    _loose(lineage.path)
     (lineage.path / "objects" / blob[:2] / blob[2:]).unlink()
     assert "missing blob" in " ".join(lineage.verify())
     lineage.rebuild()
+    assert lineage.verify() == []
+
+
+def test_a_parent_whose_commit_is_missing_is_rebuilt_by_the_next_update(
+    garden: Garden, tree: dict[str, str]
+) -> None:
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    commit = str(lineage.commit(tree["two"]))
+    _loose(lineage.path)
+    (lineage.path / "objects" / commit[:2] / commit[2:]).unlink()
+    garden.grow("later", tree["two"], score=0.1)
+    assert lineage.update() == 6
+    assert lineage.verify() == []
+
+
+def _loose(repository: Path) -> None:
+    """Every object into a file of its own, so that one can be taken away."""
+    packs = repository / "objects" / "pack"
+    for pack in packs.glob("*.pack"):
+        content = pack.read_bytes()
+        for part in packs.glob(f"{pack.stem}.*"):
+            part.unlink()
+        command = ["git", f"--git-dir={repository}", "unpack-objects", "-q"]
+        subprocess.run(command, input=content, check=True)
+
+
+def test_there_is_no_ref_per_agent_and_nothing_is_lost(
+    garden: Garden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Older leaves are tied into sheaves, the same ones whatever the batches were."""
+    monkeypatch.setattr(lineage_module, "SHEAF", 4)
+    archive, lineage = garden.archive, Lineage(garden.archive)
+    agents = [garden.seed("root")]
+    for step in range(40):
+        agents.append(garden.grow(f"agent {step}", agents[step // 5], score=0.01 * step))
+        if step % 3 == 0:
+            lineage.update()
+            assert len(git(archive, "for-each-ref").splitlines()) <= 2 * 4 + 4
+    lineage.update()
+    assert lineage.verify() == []
+    found = git(archive, "log", "--all", "--format=%(trailers:key=Agent,valueonly)").split()
+    assert sorted(found) == sorted(agents)
+    clone = archive.path / "clone"
+    git(archive, "clone", "--quiet", "--mirror", str(lineage.path), str(clone))
+    refs = git(archive, "show-ref")
+    lineage.rebuild()
+    assert git(archive, "show-ref") == refs
+
+
+def test_packs_stay_few_and_compacting_leaves_one(
+    garden: Garden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cambrian.archive.git.PACKS", 4)
+    archive, lineage = garden.archive, Lineage(garden.archive)
+    last = garden.seed("root")
+    packs = lineage.path / "objects" / "pack"
+    for step in range(12):
+        last = garden.grow(f"agent {step}", last, score=0.01 * step)
+        lineage.update()
+        assert len(list(packs.glob("*.pack"))) <= 4
+    lineage.compact()
+    assert len(list(packs.glob("*.pack"))) == 1
+    assert lineage.verify() == []
+    assert git(archive, "count-objects").startswith("0 objects")
+
+
+def test_a_repository_of_an_earlier_layout_is_made_anew(
+    garden: Garden, tree: dict[str, str]
+) -> None:
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    with closing(sqlite3.connect(lineage.path / "cambrian.db")) as held:
+        held.executescript("DROP TABLE leaves; DROP TABLE sheaves; PRAGMA user_version = 0")
+    assert "another layout" in lineage.verify()[0]
+    assert lineage.update() == 5
     assert lineage.verify() == []
 
 

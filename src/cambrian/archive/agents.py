@@ -180,6 +180,10 @@ class Agents:
         self.get(agent_id)
         return self._sources.files(agent_id)
 
+    def files_between(self, first: int, last: int) -> dict[str, dict[str, str]]:
+        """The source trees of all decided agents with numbers from `first` to `last`, by id."""
+        return self._sources.between(first, last)
+
     def parents(self, agent_id: str) -> list[Agent]:
         """Its parents, the primary one first; none for a seed."""
         return [self.get(parent_id) for parent_id in self.get(agent_id).parents]

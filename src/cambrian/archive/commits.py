@@ -1,15 +1,26 @@
-"""Which commit is which agent: a small SQLite file inside the lineage repository."""
+"""Which commit is which agent, and which are leaves: a SQLite file in the lineage repository."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from cambrian.archive.git import GitError
 
 NAME = "cambrian.db"
+
+LAYOUT = 2
+"""Of the file and of the refs it goes with; a repository of another layout is made anew."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS commits
+    (number INTEGER PRIMARY KEY, agent_id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS leaves
+    (number INTEGER PRIMARY KEY, agent_id TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE IF NOT EXISTS sheaves (number INTEGER PRIMARY KEY, hash TEXT NOT NULL) STRICT;
+"""
 
 
 class Entry(NamedTuple):
@@ -32,10 +43,10 @@ class Commits:
         location = f"{(repository / NAME).absolute().as_uri()}?mode={mode}"
         self._connection = sqlite3.connect(location, uri=True, isolation_level=None)
         if not read_only:
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS commits (number INTEGER PRIMARY KEY, "
-                "agent_id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL) STRICT"
-            )
+            fresh = not self._connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+            self._connection.executescript(_TABLES)
+            if fresh:
+                self._connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
     @staticmethod
     def exists(repository: Path) -> bool:
@@ -46,11 +57,34 @@ class Commits:
         """Close the file."""
         self._connection.close()
 
-    def add(self, entries: Iterable[tuple[int, str, str]]) -> None:
-        """Add (number, agent, commit) rows, all or none."""
+    def add(
+        self,
+        entries: Iterable[tuple[int, str, str]],
+        leaves: Mapping[int, str],
+        sheaves: Mapping[int, str],
+    ) -> None:
+        """Add (number, agent, commit) rows and new sheaves, and replace the leaves: all or none."""
         with self._connection:
             self._connection.execute("BEGIN")
             self._connection.executemany("INSERT INTO commits VALUES (?, ?, ?)", entries)
+            self._connection.execute("DELETE FROM leaves")
+            self._connection.executemany("INSERT INTO leaves VALUES (?, ?)", leaves.items())
+            self._connection.executemany("INSERT INTO sheaves VALUES (?, ?)", sheaves.items())
+
+    def current(self) -> bool:
+        """Whether the repository has the layout of this version."""
+        return bool(self._connection.execute("PRAGMA user_version").fetchone()[0] == LAYOUT)
+
+    def leaves(self) -> dict[int, str]:
+        """Number and id of the leaves that have a ref, by number."""
+        return dict(self._connection.execute("SELECT number, agent_id FROM leaves ORDER BY number"))
+
+    def sheaf(self) -> str | None:
+        """The commit of the newest sheaf."""
+        found = self._connection.execute(
+            "SELECT hash FROM sheaves ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+        return None if found is None else str(found[0])
 
     def get(self, agent_id: str) -> str | None:
         """The commit of an agent."""

@@ -41,6 +41,25 @@ def write_commit(
         _write_data(stream, text.encode())
 
 
+def write_sheaf(
+    stream: BinaryIO, mark: int, leaves: Sequence[str], before: str | None, date: int
+) -> None:
+    """Append a commit with an empty tree that reaches many leaves, and the sheaf before it.
+
+    Args:
+        leaves: a mark or a commit for each, oldest first. date: in seconds since the epoch.
+    """
+    when = f"{IDENTITY} {date} +0000"
+    head = [f"reset {IMPORT_REF}", f"commit {IMPORT_REF}", f"mark :{mark}"]
+    head += [f"author {when}", f"committer {when}"]
+    stream.write(("\n".join(head) + "\n").encode())
+    _write_data(stream, b"%d leaves\n\nNo agent: it keeps these from being lost.\n" % len(leaves))
+    parents = [*([before] if before else []), *leaves]
+    for word, parent in zip(["from", *["merge"] * len(parents)], parents, strict=False):
+        stream.write(f"{word} {parent}\n".encode())
+    stream.write(b"deleteall\n")
+
+
 def _write_data(stream: BinaryIO, content: bytes) -> None:
     stream.write(b"data %d\n" % len(content))
     stream.write(content)

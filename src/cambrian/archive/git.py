@@ -27,6 +27,12 @@ _ENVIRONMENT = {
 }
 
 
+PACKS = 24
+"""So many packs are put together."""
+
+_PLAIN = ("-c", "repack.writeBitmaps=false", "-c", "pack.threads=1")
+
+
 class GitError(CambrianError):
     """A git command failed; for a projection that means: rebuild it."""
 
@@ -87,7 +93,8 @@ class Git:
         """Import a stream; the commit of each mark."""
         marks = self.path.absolute() / "cambrian-marks"
         options = ("--quiet", "--force", "--date-format=raw", f"--export-marks={marks}")
-        self.run("fast-import", *options, stdin=stream)
+        # A pack for each batch, never loose objects: `tidy` puts small packs together.
+        self.run("-c", "fastimport.unpackLimit=1", "fast-import", *options, stdin=stream)
         pairs = [line.split() for line in marks.read_text().splitlines()]
         marks.unlink()
         return {int(mark.removeprefix(":")): commit for mark, commit in pairs}
@@ -101,8 +108,19 @@ class Git:
         self.run("pack-refs", "--all", "--prune")
 
     def tidy(self) -> None:
-        """Let git repack if it has reason to."""
-        self.run("-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
+        """Put small packs together once there are many.
+
+        Geometrically, so that each is at least twice as big as all smaller ones: an object is
+        copied O(log n) times in all, while `gc --auto` would copy everything again and again.
+        """
+        if len(list((self.path / "objects" / "pack").glob("*.pack"))) >= PACKS:
+            self.run(*_PLAIN, "repack", "--geometric=2", "-d", "-n", "--quiet")
+
+    def compact(self) -> None:
+        """Everything into one pack, refs into one file, and a graph of the commits."""
+        self.run("pack-refs", "--all", "--prune")
+        self.run(*_PLAIN, "repack", "-a", "-d", "-n", "--quiet")
+        self.run("commit-graph", "write", "--reachable", "--no-progress")
 
 
 def _gitpython() -> ModuleType:

@@ -7,10 +7,15 @@ the database: it is never read to decide anything, `update` appends what is miss
 **Refs.** A ref per agent would be a million files, and `git log --all` needs only what reaches
 everything. So there are `refs/heads/champion` (also HEAD: what a clone checks out),
 `refs/heads/main` (the newest member) and `refs/agents/<12 digits of the id>` for *leaves* only,
-members without a child; an agent's ref goes when it gets its first child. After each batch all
-refs are packed into one file, so at most `BATCH + 2` loose ref files exist at any time.
+members without a child; an agent's ref goes when it gets its first child. Once there are
+2 · `SHEAF` leaves, the older half is tied into a *sheaf*: one commit with an empty tree whose
+parents are those leaves and the sheaf before it, at `refs/agents/older`. So there are never more
+than 2 · `SHEAF` + 4 refs, which are packed into one file after each batch, and below that number
+the graph is the tree and nothing else. All this is a function of the order of members alone, not of
+the batches in which they came.
 
-**State.** `cambrian.db` inside the repository maps each agent to its commit. It lives there and
+**State.** `cambrian.db` inside the repository maps each agent to its commit, and lists the leaves
+that have a ref and the sheaves. It lives there and
 not in the archive so that it is lost with the repository that it describes. The order is:
 commits, then refs, then the map; commits are deterministic (see `fastimport`), so a process that
 dies in between leaves work that the next `update` does again with the same result.
@@ -24,14 +29,14 @@ import math
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from cambrian.archive import trouble
 from cambrian.archive.commits import Commits
-from cambrian.archive.fastimport import IMPORT_REF, write_commit
+from cambrian.archive.fastimport import IMPORT_REF, commit_date, write_commit, write_sheaf
 from cambrian.archive.git import Git, GitError
 from cambrian.archive.records import Agent
 from cambrian.archive.store import LINEAGE, Archive
@@ -41,6 +46,11 @@ BATCH = 500
 CHAMPION = "refs/heads/champion"
 MAIN = "refs/heads/main"
 LEAVES = "refs/agents/"
+SHEAF = 500
+"""Leaves in a sheaf; up to twice as many have a ref."""
+OLDER = LEAVES + "older"
+_MARKS = 1 << 40
+"""Marks of sheaves are above, those of agents (their numbers) below."""
 
 
 class Lineage:
@@ -87,6 +97,12 @@ class Lineage:
         shutil.rmtree(old, ignore_errors=True)
         return written
 
+    def compact(self) -> None:
+        """All objects into one pack. Everything stays as it is, and takes less room."""
+        if Commits.exists(self.path):
+            with trouble.storage():
+                Git(self.path).compact()
+
     def commit(self, agent_id: str) -> str | None:
         """The commit of a member, or None if it is not in the repository (yet)."""
         if not Commits.exists(self.path):
@@ -113,6 +129,8 @@ class Lineage:
             Git.init(expected, branch=CHAMPION.removeprefix("refs/heads/"))
             try:
                 with closing(Commits(self.path, read_only=True)) as commits:
+                    if not commits.current():
+                        return [f"{self.path.name}: of another layout; the next update rebuilds it"]
                     held = commits.last_number()
                 self._append(expected, through=held)
                 behind = bool(self._archive.agents.after(held, 1))
@@ -126,6 +144,8 @@ class Lineage:
             return False
         try:
             with closing(Commits(self.path)) as commits:
+                if not commits.current():
+                    return False
                 newest = commits.newest()
             git = Git(self.path)
             if newest is None:
@@ -154,27 +174,37 @@ class Lineage:
         return [agent for agent in batch if cast(int, agent.number) <= through]
 
     def _write(self, git: Git, commits: Commits, batch: Sequence[Agent]) -> None:
+        before = commits.leaves()
+        growth = _Growth(commits, before)
+        numbers = [cast(int, agent.number) for agent in batch]
+        sources = self._archive.agents.files_between(numbers[0], numbers[-1])
         with tempfile.TemporaryFile(dir=git.path) as stream:
-            known = {agent.id: f":{agent.number}" for agent in batch}
             for agent in batch:
-                parents = [known.get(p) or commits.require(p) for p in agent.parents]
-                files = self._archive.agents.files(agent.id)
+                files = sources[agent.id]
+                parents = [growth.name(parent) for parent in agent.parents]
                 write_commit(cast(BinaryIO, stream), agent, files, parents)
+                growth.joined(agent, cast(BinaryIO, stream))
             stream.seek(0)
             marks = git.fast_import(stream)
         reach("lineage.written")
-        made = {agent.id: marks[cast(int, agent.number)] for agent in batch}
-        has_child = {parent for agent in batch for parent in agent.parents}
-        lines = [f"delete {leaf_ref(parent)}" for parent in sorted(has_child)]
+        made = {agent.id: marks[number] for agent, number in zip(batch, numbers, strict=True)}
+        sheaves = {mark - _MARKS: commit for mark, commit in marks.items() if mark > _MARKS}
+        after = growth.leaves
+        # Of this batch too: a process that died after the refs and before the map left some.
+        gone = {*before.values(), *made, *growth.parents} - set(after.values())
+        lines = [f"delete {leaf_ref(agent_id)}" for agent_id in sorted(gone)]
         lines += [
-            f"update {leaf_ref(agent_id)} {commit}"
-            for agent_id, commit in made.items()
-            if agent_id not in has_child
+            f"update {leaf_ref(agent_id)} {made[agent_id]}"
+            for agent_id in after.values()
+            if agent_id in made
         ]
-        newest = batch[-1].id
-        git.update_refs([*lines, f"update {MAIN} {made[newest]}", f"delete {IMPORT_REF}"])
+        if sheaves:
+            lines.append(f"update {OLDER} {sheaves[max(sheaves)]}")
+        newest = made[batch[-1].id]
+        git.update_refs([*lines, f"update {MAIN} {newest}", f"delete {IMPORT_REF}"])
         reach("lineage.pointed")
-        commits.add([(cast(int, a.number), a.id, made[a.id]) for a in batch])
+        entries = [(n, agent.id, made[agent.id]) for n, agent in zip(numbers, batch, strict=True)]
+        commits.add(entries, after, sheaves)
 
     def _point(self, git: Git, commits: Commits) -> None:
         champion = self._archive.champion()
@@ -186,6 +216,43 @@ class Lineage:
             lines.append(f"delete {IMPORT_REF}")
         if lines:
             git.update_refs(lines)
+
+
+class _Growth:
+    """The leaves while a batch is written, and what its commits are called until they have a hash.
+
+    Attributes:
+        leaves: number and id of those that keep a ref. parents: ids that got a child.
+    """
+
+    def __init__(self, commits: Commits, leaves: Mapping[int, str]) -> None:
+        self._commits = commits
+        self._sheaf = commits.sheaf()
+        self._marks: dict[str, str] = {}
+        self._numbers = {agent_id: number for number, agent_id in leaves.items()}
+        self.leaves = dict(leaves)
+        self.parents: set[str] = set()
+
+    def name(self, agent_id: str) -> str:
+        """The mark or the commit of an agent that is there."""
+        return self._marks.get(agent_id) or self._commits.require(agent_id)
+
+    def joined(self, agent: Agent, stream: BinaryIO) -> None:
+        """An agent was written: it is a leaf, its parents are none any more."""
+        number = cast(int, agent.number)
+        self._marks[agent.id] = f":{number}"
+        self.parents.update(agent.parents)
+        for parent in agent.parents:
+            self.leaves.pop(self._numbers.pop(parent, -1), None)
+        self.leaves[number] = agent.id
+        self._numbers[agent.id] = number
+        if len(self.leaves) >= 2 * SHEAF:
+            tied = [self.leaves.pop(oldest) for oldest in list(self.leaves)[:SHEAF]]
+            for agent_id in tied:
+                del self._numbers[agent_id]
+            mark, date = _MARKS + number, commit_date(agent)
+            write_sheaf(stream, mark, [self.name(one) for one in tied], self._sheaf, date)
+            self._sheaf = f":{mark}"
 
 
 def leaf_ref(agent_id: str) -> str:

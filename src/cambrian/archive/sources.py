@@ -57,6 +57,24 @@ class Sources:
         )
         return {row["path"]: read(row["hash"], row["content"]).decode("utf-8") for row in rows}
 
+    def between(self, first: int, last: int) -> dict[str, dict[str, str]]:
+        """Files by path, by agent, of the agents with numbers in a range: one query for a batch.
+
+        Raises:
+            CambrianError: a stored text is damaged.
+        """
+        rows = self._database.rows(
+            "SELECT a.id, f.path, s.hash, s.content FROM agents a "
+            "JOIN agent_files f ON f.agent_id = a.id JOIN sources s ON s.hash = f.source_hash "
+            "WHERE a.number BETWEEN ? AND ? ORDER BY a.number, f.path",
+            (first, last),
+        )
+        found: dict[str, dict[str, str]] = {}
+        for row in rows:
+            text = read(row["hash"], row["content"]).decode("utf-8")
+            found.setdefault(row["id"], {})[row["path"]] = text
+        return found
+
 
 def read(source_hash: str, content: bytes) -> bytes:
     """The bytes of a stored text.
