@@ -64,6 +64,30 @@ WITH RECURSIVE up (id, distance) AS (
 SELECT id, min(distance) AS distance FROM up GROUP BY id ORDER BY distance, id
 """
 
+# The queue of a recursive query that is ordered by level descending is a stack: depth first.
+_SUBTREE = """
+WITH RECURSIVE down (number, level) AS (
+    VALUES (:number, 0)
+    UNION ALL
+    SELECT n.number, down.level + 1 FROM down
+    JOIN nodes n ON n.parent = down.number AND n.member
+    WHERE down.level < :depth
+    ORDER BY 2 DESC, 1
+    LIMIT :limit
+)
+SELECT number, level FROM down
+"""
+
+_LINE = f"""
+WITH RECURSIVE up (id, distance) AS (
+    VALUES (:agent, 0)
+    UNION ALL
+    SELECT p.parent_id, up.distance + 1
+    FROM up JOIN parents p ON p.child_id = up.id AND p.position = 0
+)
+SELECT {COLUMNS} FROM up JOIN agents a ON a.id = up.id ORDER BY up.distance
+"""
+
 _EVERYTHING = 2**62
 
 
@@ -196,6 +220,34 @@ class Agents:
             f"WHERE p.parent_id = ? {only} ORDER BY {_ORDERS['number']}",
             (agent_id,),
         )
+        return [Agent.of(row) for row in rows]
+
+    def subtree(
+        self, agent_id: str, *, limit: int = 200, depth: int | None = None
+    ) -> list[tuple[Agent, int]]:
+        """A member and its descendants by primary parent, depth first, each with its level.
+
+        Args:
+            limit: so many at most: a page of a big clade. depth: levels below the agent.
+
+        Raises:
+            NotFound: no such agent.
+        """
+        number = self.get(agent_id).number
+        deepest = _EVERYTHING if depth is None else depth
+        keys = {"number": number, "limit": limit, "depth": deepest}
+        walk = [(row["number"], row["level"]) for row in self._database.rows(_SUBTREE, keys)]
+        marks = ", ".join("?" * len(walk))
+        rows = self._database.rows(
+            f"SELECT {COLUMNS} FROM agents a WHERE a.number IN ({marks})",
+            tuple(number for number, _ in walk),
+        )
+        agents = {row["number"]: Agent.of(row) for row in rows}
+        return [(agents[number], level) for number, level in walk]
+
+    def line(self, agent_id: str) -> list[Agent]:
+        """An agent and its primary ancestors, from itself to its seed, in one query."""
+        rows = self._database.rows(_LINE, {"agent": agent_id})
         return [Agent.of(row) for row in rows]
 
     def ancestors(self, agent_id: str) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,6 +71,11 @@ class Commits:
             self._connection.execute("DELETE FROM leaves")
             self._connection.executemany("INSERT INTO leaves VALUES (?, ?)", leaves.items())
             self._connection.executemany("INSERT INTO sheaves VALUES (?, ?)", sheaves.items())
+
+    def copy_to(self, repository: Path) -> None:
+        """Copy the map, as of one moment, into another repository."""
+        with closing(sqlite3.connect(repository / NAME)) as copy:
+            self._connection.backup(copy)
 
     def current(self) -> bool:
         """Whether the repository has the layout of this version."""

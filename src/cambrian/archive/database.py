@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +28,8 @@ Parameters = tuple[Any, ...] | dict[str, Any]
 Row = dict[str, Any]
 
 BUSY_TIMEOUT_MS = 30_000
+CACHE_KIB = 65_536
+"""Pages kept in memory at most, once they were read: the inner nodes of a big archive's indexes."""
 
 # "Camb" in ASCII: tells our file from another program's database (PRAGMA application_id).
 APPLICATION_ID = 0x43616D62
@@ -132,7 +134,7 @@ class Database:
 
     def _cursor(self, sql: str, parameters: Parameters) -> Iterator[Row]:
         cursor = self.connection.execute(sql, parameters)
-        names = [column[0] for column in cursor.description]
+        names = [column[0] for column in cursor.description or ()]
         for values in cursor:
             yield dict(zip(names, values, strict=True))
 
@@ -227,6 +229,7 @@ def connect(
         _recognise(connection, path)
         with trouble.storage():
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             if not read_only:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA synchronous = {durability}")
@@ -274,3 +277,16 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} is another program's database (application id {mark:#x}, expected "
             f"{APPLICATION_ID:#x}); choose another archive"
         )
+
+
+def copy_database(database: Database, target: Path) -> None:
+    """A copy of the file as of one moment, on disk when this returns."""
+    partial = target.with_name(f"{target.name}.partial")
+    with trouble.storage():
+        partial.unlink(missing_ok=True)
+        with closing(sqlite3.connect(partial)) as copy:
+            database.connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(target)

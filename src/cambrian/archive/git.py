@@ -104,7 +104,8 @@ class Git:
         with tempfile.TemporaryFile(dir=self.path) as stream:
             stream.write("".join(f"{line}\n" for line in lines).encode())
             stream.seek(0)
-            self.run("update-ref", "--stdin", stdin=stream)
+            # Hundreds of files that are packed into one, and that one synchronised, right after.
+            self.run("-c", "core.fsync=none", "update-ref", "--stdin", stdin=stream)
         self.run("pack-refs", "--all", "--prune")
 
     def tidy(self) -> None:

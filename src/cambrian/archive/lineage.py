@@ -49,6 +49,8 @@ LEAVES = "refs/agents/"
 SHEAF = 500
 """Leaves in a sheaf; up to twice as many have a ref."""
 OLDER = LEAVES + "older"
+COPIES = 5
+"""So often a repository is copied again that was repacked meanwhile."""
 _MARKS = 1 << 40
 """Marks of sheaves are above, those of agents (their numbers) below."""
 
@@ -102,6 +104,41 @@ class Lineage:
         if Commits.exists(self.path):
             with trouble.storage():
                 Git(self.path).compact()
+
+    def copy_objects(self, target: Path) -> bool:
+        """Copy the repository as it is at one moment, but for its refs; see `restore_refs`.
+
+        The map is copied first. Objects are only ever added, so all that it names are among those
+        that are copied after it. A pack that is put together with others meanwhile is looked for
+        again. False if there is no repository.
+        """
+        if not Commits.exists(self.path):
+            return False
+        Git.init(target, branch=CHAMPION.removeprefix("refs/heads/"))
+        with closing(Commits(self.path, read_only=True)) as commits:
+            commits.copy_to(target)
+        for attempt in range(COPIES):
+            try:
+                shutil.rmtree(target / "objects")
+                shutil.copytree(self.path / "objects", target / "objects", symlinks=True)
+                return True
+            except (shutil.Error, FileNotFoundError):
+                if attempt + 1 == COPIES:
+                    raise
+        return True
+
+    def restore_refs(self) -> int:
+        """Make every ref from the map. Returns how many commits it has."""
+        git = Git(self.path)
+        with closing(Commits(self.path, read_only=True)) as commits:
+            newest, sheaf, champion = commits.newest(), commits.sheaf(), self._archive.champion()
+            best = commits.get(champion.id) if champion else None
+            named = {leaf_ref(one): commits.require(one) for one in commits.leaves().values()}
+            named |= {MAIN: newest.commit} if newest else {}
+            named |= {OLDER: sheaf} if sheaf else {}
+            named |= {CHAMPION: best} if best else {}
+            git.update_refs([f"update {ref} {commit}" for ref, commit in named.items()])
+            return commits.count()
 
     def commit(self, agent_id: str) -> str | None:
         """The commit of a member, or None if it is not in the repository (yet)."""

@@ -12,7 +12,7 @@ from typing import Self
 
 from cambrian.archive import ids, lock, schema
 from cambrian.archive.agents import Agents
-from cambrian.archive.database import Clock, Database, Durability, connect
+from cambrian.archive.database import Clock, Database, Durability, connect, copy_database
 from cambrian.archive.evaluations import Evaluations
 from cambrian.archive.jobs import Jobs
 from cambrian.archive.ledger import Ledger
@@ -37,6 +37,19 @@ _COUNTED = {
     "evaluations": ("scored", "failed", "broken"),
     "sealed_evaluations": ("scored", "failed", "broken"),
 }
+
+
+def _migrate(database: Database, home: Path) -> None:
+    """Bring the schema up to date; an archive that has been used is backed up first."""
+    waiting = schema.pending(database)
+    if waiting and schema.applied(database):
+        if (pid := lock.holder(home / LOCK)) is not None:
+            raise Refused(
+                f"{home} was written by an older Cambrian, and process {pid} still holds it: stop "
+                f"that one, and it can be brought up to date"
+            )
+        copy_database(database, home / f"{DATABASE}.before-{waiting[0].__name__}")
+    schema.migrate(database)
 
 
 class Archive:
@@ -131,7 +144,7 @@ class Archive:
         database = connect(home / DATABASE, clock, read_only=read_only, durability=durability)
         try:
             if not read_only:
-                schema.migrate(database)
+                _migrate(database, home)
             elif schema.pending(database):
                 raise Refused(
                     f"{home} was written by an older Cambrian; open it for writing once "
