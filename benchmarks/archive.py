@@ -3,8 +3,8 @@
     python benchmarks/archive.py [--quick] [--json FILE] [--sizes 1000,10000] [--no-peers]
 
 Archives are made (not evolved): a random tree in which every agent has code of its own (about
-1.5 KB), a proposal, two gates, three events, one evaluation and its place in every index. Then, in a
-process of its own for each size, every operation is timed through the public verbs, and memory is
+1.5 KB), a proposal, two gates, three events, one evaluation and its place in every index. Then, in
+a process of its own for each size, every operation is timed through the public verbs, and memory is
 read when everything is loaded. --quick stops at 100,000. Times are medians; the growth is over
 those sizes from 10,000 on.
 
@@ -178,7 +178,11 @@ def _insert(
         ((identity(n), path, hashes[n][path]) for n in numbers for path in sorted(hashes[n])),
         "agent_id, path, source_hash",
     )
-    many("parents", ((identity(n), 0, identity(parents[n])) for n in numbers), "child_id, position, parent_id")
+    many(
+        "parents",
+        ((identity(n), 0, identity(parents[n])) for n in numbers),
+        "child_id, position, parent_id",
+    )
     many(
         "gates",
         (
@@ -226,7 +230,7 @@ def timed(act: Callable[[int], object], times: int) -> float:
 
 
 def measure(home: Path, count: int, scratch: Path, whole: bool) -> dict[str, float]:
-    """Every operation on an archive of `count` agents; milliseconds, but for what says otherwise."""
+    """Every operation on an archive of `count` agents, in ms unless it is said otherwise."""
     rng = np.random.default_rng(1)
     figures: dict[str, float] = {}
     began = time.perf_counter()
@@ -313,9 +317,7 @@ class Grower:
             Gate(gate=name, rule="is above the threshold", verdict="pass", threshold=0.0, value=0.1)
             for name in ("screen", "improvement")
         ]
-        proposals.decide(
-            opened.id, "improvement", "better", gates, score=0.3, lower=0.2, upper=0.4
-        )
+        proposals.decide(opened.id, "improvement", "better", gates, score=0.3, lower=0.2, upper=0.4)
         self.next += 1
 
 
@@ -396,7 +398,9 @@ def show(by_size: dict[int, dict[str, float]]) -> None:
     width = max(map(len, names))
     print(f"\n{'ms, unless it says otherwise':{width}}", *(f"{size:>12,}" for size in by_size))
     for name in names:
-        cells = [f"{found[name]:12.3f}" if name in found else f"{'-':>12}" for found in by_size.values()]
+        cells = [
+            f"{found[name]:12.3f}" if name in found else f"{'-':>12}" for found in by_size.values()
+        ]
         print(f"{name:{width}}", *cells)
 
 
@@ -416,7 +420,9 @@ def figures(by_size: dict[int, dict[str, float]]) -> list[Figure]:
         note = f"log n: x{allowed:.2f}, and {SLACK_MS} ms"
         rows.append(Figure(f"growth of {name}", ratio, "x", allowed + slack, note=note))
     rows.append(
-        Figure("bytes per agent", by_size[largest]["database, bytes per agent"], "B", note="database")
+        Figure(
+            "bytes per agent", by_size[largest]["database, bytes per agent"], "B", note="database"
+        )
     )
     return rows
 

@@ -430,3 +430,14 @@ CREATE TABLE sealings (
     at REAL NOT NULL
 ) STRICT;
 CREATE INDEX sealings_agent ON sealings (agent_id);
+CREATE VIEW "clade" AS SELECT n.number, a.id, a.title, n.clade_members AS members, n.children,
+       n.clade_trials AS trials, n.clade_successes / 1000000.0 AS successes,
+       n.clade_successes / 1000000.0 / nullif(n.clade_trials, 0) AS mean,
+       n.trials AS own_trials, n.successes / 1000000.0 AS own_successes
+FROM nodes n JOIN agents a ON a.number = n.number
+WHERE n.member;
+CREATE VIEW "evaluations_by_benchmark" AS SELECT benchmark, version, stage, count(DISTINCT agent_id) AS agents,
+       sum(verdict = 'scored') AS scored, sum(verdict = 'failed') AS failed,
+       sum(verdict = 'broken') AS broken, avg(score) AS mean_score, max(score) AS best_score,
+       sum(cpu_s) AS cpu_s, sum(wall_s) AS wall_s, sum(flops * 1.0) AS flops
+FROM evaluations GROUP BY benchmark, version, stage;

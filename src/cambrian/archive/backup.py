@@ -82,7 +82,8 @@ def _copy(archive: Archive, home: Path) -> dict[str, Any]:
     objects = lineage.copy_objects(home / LINEAGE)
     copy_database(archive.database, home / DATABASE)
     with Archive.open(home, read_only=True) as copy:
-        commits = Lineage(copy).restore_refs() if objects else 0
+        copied = Lineage(copy)
+        commits = copied.restore_refs() if objects else copied.rebuild()
         made = {
             "format": FORMAT,
             "cambrian": cambrian.__version__,

@@ -58,12 +58,19 @@ def m005_predictions(database: Database) -> None:
         database.execute(statement)
 
 
+def m006_more_views(database: Database) -> None:
+    """What clades have shown, and what was evaluated by what."""
+    for name, select in views.LATER.items():
+        database.utils.create_view(name, select.strip())
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_tables,
     m002_views,
     m003_steering,
     m004_nodes,
     m005_predictions,
+    m006_more_views,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import zlib
 from typing import Any
@@ -31,6 +32,22 @@ def pack(name: str, array: np.ndarray) -> dict[str, Any]:
         "shape": encode(list(values.shape)),
         "data": zlib.compress(values.tobytes(order="C")),
     }
+
+
+def array_json(dtype: str | None, shape: str | None, data: bytes | None) -> str | None:
+    """The SQL function of the same name: an array's columns as JSON, null for what is not finite.
+
+    NULL for NULL, and for a blob that does not hold what its dtype and shape say.
+    """
+    if dtype is None or shape is None or data is None:
+        return None
+    try:
+        values = unpack({"name": "", "dtype": dtype, "shape": shape, "data": data})
+    except (CambrianError, TypeError, ValueError):
+        return None
+    if values.dtype.kind == "f":
+        values = np.where(np.isfinite(values), values, None)  # type: ignore[call-overload]
+    return json.dumps(values.tolist())
 
 
 def unpack(row: Row) -> np.ndarray:

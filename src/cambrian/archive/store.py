@@ -21,6 +21,7 @@ from cambrian.archive.proposals import Proposals
 from cambrian.archive.records import Agent, Event, Gate, Member
 from cambrian.archive.runs import Runs
 from cambrian.archive.sealings import Sealings
+from cambrian.archive.series import array_json
 from cambrian.archive.sources import Sources
 from cambrian.archive.steering import Steering
 from cambrian.errors import CambrianError, NotFound, Refused, StorageTrouble, UsageError
@@ -50,6 +51,27 @@ def _migrate(database: Database, home: Path) -> None:
             )
         copy_database(database, home / f"{DATABASE}.before-{waiting[0].__name__}")
     schema.migrate(database)
+
+
+def waiting(home: Path) -> list[str]:
+    """Names of the migrations that an archive still lacks; opening it for writing applies them.
+
+    Raises:
+        NotFound: no archive there. Refused: it was written by a newer Cambrian.
+    """
+    _expect_archive(home)
+    database = connect(home / DATABASE, time.time, read_only=True)
+    try:
+        return [migration.__name__ for migration in schema.pending(database)]
+    finally:
+        database.close()
+
+
+def _expect_archive(home: Path) -> None:
+    if not (home / DATABASE).is_file():
+        raise NotFound(
+            f"{home} is not a Cambrian archive: no {DATABASE}; `cambrian init` makes one"
+        )
 
 
 class Archive:
@@ -121,10 +143,7 @@ class Archive:
             Refused: it was written by a newer Cambrian, or is older and opened for reading only.
         """
         home = Path(path)
-        if not (home / DATABASE).is_file():
-            raise NotFound(
-                f"{home} is not a Cambrian archive: no {DATABASE}; `cambrian init` makes one"
-            )
+        _expect_archive(home)
         return cls._open(home, clock, read_only=read_only, durability=durability)
 
     @classmethod
@@ -165,6 +184,7 @@ class Archive:
         except BaseException:
             database.close()
             raise
+        database.connection.create_function("array_json", 3, array_json, deterministic=True)
         return cls(home, database)
 
     def close(self) -> None:

@@ -10,8 +10,10 @@ leaderboard    a member with a score, the best lower bound first
 spend_by_day   a day (UTC), a model: calls, tokens and dollars
 ============== ==============================================================================
 
-`agent_tree` and `lineage` walk the whole tree: they are for reading, not for the hot path
-(`Agents.ancestors` is the bounded walk from one agent). Frozen like the tables.
+The tables `agents`, `gates`, `evaluations` and `series` are part of the interface as they are; all
+is documented in docs/archive.md. `agent_tree` and `lineage` walk the whole tree: they are for
+reading, not for the hot path (`Agents.ancestors` is the bounded walk from one agent). Frozen like
+the tables.
 """
 
 # ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
@@ -71,5 +73,24 @@ SELECT date(at, 'unixepoch') AS day, model, count(*) AS calls,
        sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens,
        sum(dollars) AS dollars
 FROM spend GROUP BY day, model
+""",
+}
+
+# Of a later migration, and frozen as well.
+LATER: dict[str, str] = {
+    "clade": """
+SELECT n.number, a.id, a.title, n.clade_members AS members, n.children,
+       n.clade_trials AS trials, n.clade_successes / 1000000.0 AS successes,
+       n.clade_successes / 1000000.0 / nullif(n.clade_trials, 0) AS mean,
+       n.trials AS own_trials, n.successes / 1000000.0 AS own_successes
+FROM nodes n JOIN agents a ON a.number = n.number
+WHERE n.member
+""",
+    "evaluations_by_benchmark": """
+SELECT benchmark, version, stage, count(DISTINCT agent_id) AS agents,
+       sum(verdict = 'scored') AS scored, sum(verdict = 'failed') AS failed,
+       sum(verdict = 'broken') AS broken, avg(score) AS mean_score, max(score) AS best_score,
+       sum(cpu_s) AS cpu_s, sum(wall_s) AS wall_s, sum(flops * 1.0) AS flops
+FROM evaluations GROUP BY benchmark, version, stage
 """,
 }

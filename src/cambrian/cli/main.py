@@ -31,6 +31,7 @@ from cambrian.cli.output import note
 from cambrian.cli.plot import plot
 from cambrian.cli.run import init, run
 from cambrian.cli.shared import INTERRUPTED, TRACEBACKS, Shared, default_archive, examples
+from cambrian.cli.sql import sql
 from cambrian.cli.status import status
 from cambrian.cli.tree import tree
 from cambrian.errors import CambrianError
@@ -137,7 +138,7 @@ def cli(ctx: click.Context, archive: Path, verbose: int) -> None:
     ctx.obj = Shared(archive, verbose)
 
 
-for command in (init, doctor, run, status, tree, agent, plot, bench, db, image):
+for command in (init, doctor, run, status, tree, agent, plot, bench, sql, db, image):
     cli.add_command(command)
 
 
