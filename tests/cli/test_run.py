@@ -21,7 +21,7 @@ from cambrian.agents.seeds import seed_names
 from cambrian.archive import Archive
 from cambrian.cli.plan import estimate_s, plan
 from cambrian.cli.progress import Teller, remaining, share_done, standing
-from cambrian.cli.run import PROPOSALS, Given, _report
+from cambrian.cli.run import PROPOSALS, Given, report
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import search_names
 from cambrian.evolution.settings import Settings
@@ -166,7 +166,7 @@ def test_the_report_shows_tree_champion_and_what_made_it_better(
     with Archive.open(grown.path) as archive:
         grown.seal(archive, "replay", dict.fromkeys(range(5), 0.4))
         grown.seal(archive, "graft", dict.fromkeys(range(5), 0.7))
-    _report(grown.path, as_json=False)
+    report(grown.path, as_json=False)
     text = capsys.readouterr().out
     tree, rest = text.split("What made the champion better", 1)
     path, run = rest.split("The run", 1)
@@ -180,7 +180,7 @@ def test_the_report_shows_tree_champion_and_what_made_it_better(
 def test_the_report_as_json_is_status_and_the_path(
     grown: Grown, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _report(grown.path, as_json=True)
+    report(grown.path, as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert found["judged"] == 3
     assert [step["id"] for step in found["path"]] == [grown["replay"], grown["graft"]]

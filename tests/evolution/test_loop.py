@@ -278,7 +278,7 @@ def test_the_limit_on_evaluations_is_not_gone_over(tmp_path: Path) -> None:
         meters = archive.steering.meters(1)
         counts = archive.counts()
     assert loop.ended_by == "150 evaluations are used up"
-    assert 150 - evaluations_per_variant(settings()) < meters["evaluations"] <= 150
+    assert 150 - evaluations_per_variant(BENCHMARKS) < meters["evaluations"] <= 150
     assert meters["evaluations"] == counts["evaluations_scored"] + counts["evaluations_failed"]
 
 

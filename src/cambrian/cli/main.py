@@ -22,8 +22,12 @@ from typing import Any
 import click
 
 import cambrian
+from cambrian.cli import config as configuration
+from cambrian.cli import control
 from cambrian.cli.agent import agent
 from cambrian.cli.bench import bench
+from cambrian.cli.cost import cost
+from cambrian.cli.daemon import daemon
 from cambrian.cli.db import db
 from cambrian.cli.doctor import doctor
 from cambrian.cli.image import image
@@ -117,6 +121,14 @@ def _drop_stdout() -> None:
     help="Directory of the archive.",
 )
 @click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="CAMBRIAN_CONFIG",
+    show_envvar=True,
+    show_default="cambrian.toml here, else in the user's configuration directory",
+    help="File with settings.",
+)
+@click.option(
     "-v",
     "--verbose",
     count=True,
@@ -125,7 +137,7 @@ def _drop_stdout() -> None:
 )
 @click.version_option(cambrian.__version__, prog_name="cambrian", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, archive: Path, verbose: int) -> None:
+def cli(ctx: click.Context, archive: Path, config: Path | None, verbose: int) -> None:
     """An open-ended archive of self-improving learning algorithms.
 
     Agents are named by a unique prefix of their id (4 digits or more), by #NUMBER, @best (the
@@ -136,9 +148,13 @@ def cli(ctx: click.Context, archive: Path, verbose: int) -> None:
     2 wrong usage, 3 not found, 4 not reachable, 5 refused, 130 stopped by Ctrl-C.
     """
     ctx.obj = Shared(archive, verbose)
+    configuration.use(ctx, config)
 
 
-for command in (init, doctor, run, status, tree, agent, plot, bench, sql, db, image):
+for command in (
+    *(init, doctor, run, daemon, status, *control.COMMANDS, cost, configuration.config),
+    *(tree, agent, plot, bench, sql, db, image),
+):
     cli.add_command(command)
 
 

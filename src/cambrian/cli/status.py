@@ -13,6 +13,9 @@ from cambrian.cli.text import difference, duration, interval, line, number, quan
 if TYPE_CHECKING:
     from cambrian.archive import Agent, Archive
 
+LIVE_S = 2.0
+"""How long a running process may take to say how it is."""
+
 _STATES = ("judged", "admitted", "rejected", "duplicate", "invalid", "failed_smoke", "parked")
 
 
@@ -49,6 +52,7 @@ def summarise(archive: Archive, control: Archive | None) -> dict[str, Any]:
         "wall_s": _wall_s(archive),
         **_run(archive),
         "running": archive.lock_holder(),
+        **_steered(archive),
         "champion": _champion(archive.champion()),
         "sealed": sealed,
         "control": beside,
@@ -73,6 +77,39 @@ def _run(archive: Archive) -> dict[str, Any]:
             "settings": settings,
         },
     }
+
+
+def _steered(archive: Archive) -> dict[str, Any]:
+    """How the last run is steered: its limits, pauses and what waits for a person."""
+    run = archive.runs.last()
+    if run is None:
+        return {"budget": [], "paused": {}, "approvals": 0, "daemon": None}
+    from cambrian.evolution.budget import Budget
+
+    live = _live(archive)
+    orders = archive.steering.orders(run.id)
+    asked = {"asked": "by request"} if orders.get("paused") else {}
+    standings = Budget(archive, run, run.settings).standings(run.wall_s)
+    return {
+        "budget": [one.to_json() for one in standings],
+        "paused": asked if live is None else live["paused"],
+        "approvals": len(archive.steering.waiting()),
+        "daemon": live,
+    }
+
+
+def _live(archive: Archive) -> dict[str, Any] | None:
+    """What the process that carries the run on says of itself; None without an answer."""
+    if archive.lock_holder() is None:
+        return None
+    from cambrian.daemon import socket
+    from cambrian.errors import CambrianError
+
+    try:
+        found: dict[str, Any] = socket.ask(archive.path, "status", patience_s=LIVE_S)["data"]
+    except CambrianError:
+        return None
+    return found
 
 
 def _wall_s(archive: Archive) -> float:
@@ -139,11 +176,31 @@ def _show_counts(found: dict[str, Any]) -> None:
             "evaluations": f"{found['evaluations']}"
             + (f" ({broken} more broke and were repeated)" if broken else ""),
             "time": duration(found["wall_s"]),
+            "paused": "; ".join(found["paused"].values()),
+            "workers": found["daemon"] and found["daemon"]["workers"],
+            "jobs": found["daemon"] and _jobs(found["daemon"]),
+            "approvals": f"{found['approvals']} wait: `cambrian approvals`"
+            if found["approvals"]
+            else None,
+            **{f"limit {one['name']}": _limit(one) for one in found["budget"] if _limit(one)},
             "model": f"{spend['calls']} calls, {quantity(tokens)} tokens, ${spend['dollars']:.2f}"
             if spend["calls"]
             else None,
         }
     )
+
+
+def _jobs(live: dict[str, Any]) -> str | None:
+    counts = live.get("jobs")
+    return counts and ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def _limit(one: dict[str, Any]) -> str:
+    """One limit: used, and when it will be used up at the pace so far."""
+    if one["limit"] is None:
+        return ""
+    left = "" if one["left_s"] is None else f", about {duration(one['left_s'])} left"
+    return f"{one['spent']:.4g} of {one['limit']:g}{left}"
 
 
 def _state(found: dict[str, Any]) -> str:

@@ -9,15 +9,16 @@ be done. Where nobody runs, the same code works on the rows alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cambrian.archive import Archive, Proposal, Run
 from cambrian.archive.steering import Intent
 from cambrian.errors import CambrianError, NotFound, Refused, UsageError
 from cambrian.evolution.budget import Budget, check_limit
-from cambrian.evolution.loop import Loop
-from cambrian.evolution.settings import Settings
 from cambrian.failpoints import reach
+
+if TYPE_CHECKING:
+    from cambrian.evolution.loop import Loop
 
 Arguments = Mapping[str, Any]
 MOST_WORKERS = 1024
@@ -27,6 +28,7 @@ class Intents:
     """The verbs, over one run.
 
     Args:
+        settings: the run's, as JSON.
         loop: that carries the run on in this process; None where nobody does.
         stop: stops the process ("drain" or "now"); None where nobody runs.
     """
@@ -35,7 +37,7 @@ class Intents:
         self,
         archive: Archive,
         run: Run,
-        settings: Settings,
+        settings: Mapping[str, Any],
         loop: Loop | None = None,
         stop: Callable[[str], bool] | None = None,
     ) -> None:
@@ -44,7 +46,7 @@ class Intents:
         self.loop = loop
         self._stop_process = stop
         self._budget = loop.budget if loop else Budget(archive, run, settings)
-        self._workers = settings.workers
+        self._workers = settings.get("workers")
 
     def ask(self, verb: str, arguments: Arguments, by: str, *, dry_run: bool = False) -> str:
         """Write down what is asked and do it; what was done, in words.

@@ -28,7 +28,6 @@ class EventLog:
     """
 
     def __init__(self, folder: Path, *, rotate_bytes: int = ROTATE_BYTES, kept: int = KEPT) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / NAME
         self._handler = logging.handlers.RotatingFileHandler(
             self.path, maxBytes=rotate_bytes, backupCount=kept, encoding="utf-8", delay=True
@@ -49,7 +48,12 @@ class EventLog:
 
     def say(self, text: str, **ids: Any) -> None:
         """A line for people, with ids."""
-        self._logger.info("said", text=text, **ids)
+        self._write("said", text=text, **ids)
+
+    def _write(self, what: str, **data: Any) -> None:
+        # Not before: an archive is only made in a folder that is empty.
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._logger.info(what, **data)
 
     def follow(self, archive: Archive) -> int:
         """Log what was committed since the last call; how many events that were."""
@@ -66,7 +70,7 @@ class EventLog:
                     "job": event.job_id,
                 }
                 ids = {name: value for name, value in known.items() if value is not None}
-                self._logger.info(event.kind, seq=event.seq, at=event.at, data=event.data, **ids)
+                self._write(event.kind, seq=event.seq, at=event.at, data=event.data, **ids)
             self.after = events[-1].seq
             count += len(events)
         return count

@@ -63,6 +63,6 @@ class Notifier:
         text = "\n".join(" ".join(line.splitlines()) for line in lines)
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to:
-                to.sendto(text.encode(), address)
+                to.sendto(text.encode(), socket.MSG_DONTWAIT, address)
         except OSError:
             return  # the service manager's trouble must not become ours

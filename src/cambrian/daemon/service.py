@@ -20,7 +20,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import anyio
@@ -248,7 +248,8 @@ class Service:
             return
         self.options.notifier.reloading()
         try:
-            settings = self.options.reload()
+            # As `auto` was understood at the start: sessions do not move to another sandbox.
+            settings = replace(self.options.reload(), sandbox=self.settings.sandbox)
             changed = differences(self.settings.to_json(), settings)
             if changed:
                 self.tell(f"not taken while the run goes on: {'; '.join(changed)}")
@@ -264,7 +265,7 @@ class Service:
 
     def _intents(self) -> Intents:
         run = self.archive.runs.get(self.run_id)
-        return Intents(self.archive, run, self.settings, self.loop, self.halt)
+        return Intents(self.archive, run, self.settings.to_json(), self.loop, self.halt)
 
     async def _answer(
         self, verb: str, arguments: Mapping[str, Any], dry_run: bool, by: str

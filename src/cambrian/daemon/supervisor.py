@@ -25,8 +25,9 @@ from cambrian.evaluators.benchmarks import benchmark, search_names, seed_agents
 from cambrian.evaluators.calibration import calibration
 from cambrian.evolution import sealing
 from cambrian.evolution.broker import OpenAIModel
+from cambrian.evolution.budget import LIMITS
 from cambrian.evolution.records import missing, units
-from cambrian.evolution.settings import LIMITS, Settings, differences
+from cambrian.evolution.settings import Settings, differences
 from cambrian.evolution.workers import Worker
 from cambrian.failpoints import reach
 from cambrian.sandbox.backends import choose

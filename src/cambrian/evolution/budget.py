@@ -8,14 +8,19 @@ variants) is finished.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cambrian.archive import Archive, Run
 from cambrian.errors import UsageError
-from cambrian.evaluators.benchmarks import STAGES
-from cambrian.evolution.settings import LIMITS, Settings
+
+LIMITS = (
+    *("proposals", "judged", "agents", "evaluations"),
+    *("hours", "cpu_hours", "tokens", "dollars"),
+)
+"""What a run may be limited in."""
 
 STAGES_OF_VARIANTS = ("smoke", "screen", "full")
 
@@ -42,14 +47,17 @@ class Budget:
 
     An order holds for as long as the settings say what they said when it was given: who resumes
     a run with another limit on the command line means that one.
+
+    Args:
+        settings: the run's, as JSON.
     """
 
-    def __init__(self, archive: Archive, run: Run, settings: Settings) -> None:
+    def __init__(self, archive: Archive, run: Run, settings: Mapping[str, Any]) -> None:
         self._archive = archive
         self._run_id = run.id
         self._first = run.first_proposal
-        self._given = {name: getattr(settings, name) for name in LIMITS}
-        self._per_variant = evaluations_per_variant(settings)
+        self.given(settings)
+        self._benchmarks = tuple(settings.get("benchmarks", ()))
 
     @property
     def limits(self) -> dict[str, float | None]:
@@ -77,9 +85,13 @@ class Budget:
         order = {"limit": limit, "instead_of": self._given[name]}
         return self._archive.steering.order(self._run_id, f"budget.{name}", order)
 
-    def given(self, settings: Settings) -> None:
-        """Take the limits of settings that were read again."""
-        self._given = {name: getattr(settings, name) for name in LIMITS}
+    @functools.cached_property
+    def _per_variant(self) -> int:
+        return evaluations_per_variant(self._benchmarks)
+
+    def given(self, settings: Mapping[str, Any]) -> None:
+        """Take the limits of settings, as JSON."""
+        self._given = {name: settings.get(name) for name in LIMITS}
 
     def spent(self, wall_s: float) -> dict[str, float]:
         """What was used of each."""
@@ -147,9 +159,12 @@ def _left_s(spent: float, limit: float | None, wall_s: float) -> float | None:
     return max(limit - spent, 0.0) / spent * wall_s
 
 
-def evaluations_per_variant(settings: Settings) -> int:
+def evaluations_per_variant(benchmarks: Sequence[str]) -> int:
     """The most that judging one variant takes (sealed runs, at the end, are not of a budget)."""
-    return len(settings.benchmarks) * sum(len(STAGES[stage]) for stage in STAGES_OF_VARIANTS)
+    # Imported late: benchmarks need SciPy, and `cambrian status` needs only the limits.
+    from cambrian.evaluators.benchmarks import STAGES
+
+    return len(benchmarks) * sum(len(STAGES[stage]) for stage in STAGES_OF_VARIANTS)
 
 
 def check_limit(name: str, limit: float | None) -> None:

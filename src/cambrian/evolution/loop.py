@@ -92,7 +92,7 @@ class Loop:
         self.stop: Stop = ""
         self.workers = settings.workers
         self.ended_by = ""
-        self.budget = Budget(archive, run, settings)
+        self.budget = Budget(archive, run, settings.to_json())
         self.pauses = Pauses(self._pause_changed)
         self.pipeline = Pipeline(
             archive, settings.benchmarks, settings.rules, Policy.of(settings.approve)
@@ -256,7 +256,7 @@ class Loop:
         if settings.workers != self.settings.workers:
             self.employ(settings.workers)
         self.settings = settings
-        self.budget.given(settings)
+        self.budget.given(settings.to_json())
         self.pipeline.policy = Policy.of(settings.approve)
         self.notify()
 

@@ -9,17 +9,12 @@ from typing import Any, Literal
 from cambrian.errors import UsageError
 from cambrian.evolution.admission import Rules
 from cambrian.evolution.approval import Policy
+from cambrian.evolution.budget import LIMITS
 from cambrian.evolution.prices import Price
 from cambrian.evolution.selection import strategy
 
 LAG = 6
 """Proposal k sees the archive as decided through k − LAG, however many workers there are."""
-
-LIMITS = (
-    *("proposals", "judged", "agents", "evaluations"),
-    *("hours", "cpu_hours", "tokens", "dollars"),
-)
-"""What a run may be limited in; see `evolution.budget`."""
 
 Rewriter = Literal["recombine", "model"]
 Order = Literal["fixed", "free"]
@@ -125,8 +120,7 @@ def differences(before: Mapping[str, Any], now: Settings) -> list[str]:
     found = []
     for name in (f.name for f in fields(Settings)):
         old, new = before.get(name, usual[name]), current[name]
-        if isinstance(new, tuple):
-            new = list(new)
+        old, new = (list(one) if isinstance(one, tuple) else one for one in (old, new))
         if name not in MAY_CHANGE and old != new:
             found.append(f"{name}: {old} before, {new} now")
     return found

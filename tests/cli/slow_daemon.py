@@ -1,0 +1,89 @@
+"""A daemon with workers that take a while, as a process of its own.
+
+python -m tests.cli.slow_daemon ARCHIVE [speed=0.02] [drain=300] [metrics=0] [approve=all]
+    [hang=1 (the event loop does)] [grace=20] [full=1 (no room until a file `room` is there)]
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.evolution import nursery
+
+from cambrian.archive import Archive, database
+from cambrian.daemon import killswitch, supervisor
+from cambrian.daemon.notify import Notifier
+from cambrian.daemon.service import Options
+from cambrian.evolution.settings import Settings
+
+PAGES = 150
+
+
+def main(home: Path, given: dict[str, str]) -> None:
+    settings = nursery.settings(200, approve=given.get("approve", "none"))
+    speed = float(given.get("speed", "0.02"))
+    killswitch.watch.__wrapped__.__defaults__ = (float(given.get("grace", "20")),)  # type: ignore[attr-defined]
+    if "full" in given:
+        limit_pages(home)
+    if "hang" in given:
+        threading.Timer(1.0, hang, (home,)).start()
+
+    def reload() -> Settings:
+        return dataclasses.replace(settings, workers=5)
+
+    options = Options(
+        drain_s=float(given.get("drain", "300")),
+        metrics_port=int(given["metrics"]) if "metrics" in given else None,
+        reload=reload,
+        notifier=Notifier.of(os.environ),
+        hire=functools.partial(nursery.InstantImprover, before=lambda _: speed),
+        model=nursery.InstantModel(),
+    )
+    supervisor.run(home, settings, lambda _: None, options=options)
+
+
+def limit_pages(home: Path) -> None:
+    """Every connection may fill so many pages, until a file `room` appears."""
+    plain = database.connect
+
+    def connect(path: Path, *arguments: Any, **keywords: Any) -> Any:
+        found = plain(path, *arguments, **keywords)
+        if not (home / "room").exists() and not keywords.get("read_only"):
+            found.connection.execute(f"PRAGMA max_page_count = {PAGES}")
+        return found
+
+    from cambrian.archive import store
+
+    store.connect = connect  # type: ignore[attr-defined]
+
+
+def hang(home: Path) -> None:
+    """Take the database's lock, on which the event loop then waits."""
+    for held in Held.opened:
+        held.database._lock.acquire()
+    time.sleep(600)
+
+
+class Held:
+    opened: list[Archive] = []  # noqa: RUF012
+
+
+_init = Archive.__init__
+
+
+def _remember(self: Archive, *arguments: Any, **keywords: Any) -> None:
+    _init(self, *arguments, **keywords)
+    Held.opened.append(self)
+
+
+Archive.__init__ = _remember  # type: ignore[method-assign]
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), dict(each.split("=", 1) for each in sys.argv[2:]))

@@ -1,0 +1,399 @@
+"""The commands that steer a run, against a real daemon and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket as sockets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.evolution import nursery
+
+from cambrian.archive import Archive
+from cambrian.cli.config import find
+from cambrian.daemon import killswitch, socket
+from cambrian.errors import Refused, Unreachable
+
+from .conftest import SOURCE, Cli, Command, Grown
+
+ROOT = Path(__file__).parents[2]
+
+
+class Daemon:
+    """A run with slow instant workers, in a process of its own."""
+
+    def __init__(self, home: Path, *arguments: str, **environment: str) -> None:
+        self.home = home
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.cli.slow_daemon", str(home), *arguments],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": f"{ROOT}:{SOURCE}"} | environment,
+        )
+
+    def until(self, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Ask for its status until that is so."""
+        end = time.monotonic() + 60
+        status: dict[str, Any] = {}
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                status = socket.ask(self.home, "status")["data"]
+            except Unreachable:
+                time.sleep(0.05)
+                continue
+            if true(status):
+                return status
+            time.sleep(0.05)
+        raise AssertionError(f"never came to be: {status}")
+
+
+@contextmanager
+def daemon(home: Path, *arguments: str, **environment: str) -> Iterator[Daemon]:
+    running = Daemon(home, *arguments, **environment)
+    try:
+        running.until(lambda status: status["jobs"]["leased"] > 0 or bool(status["paused"]))
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+
+def test_a_running_daemon_is_paused_resumed_and_stopped(command: Command, tmp_path: Path) -> None:
+    home = tmp_path / "run"
+    here = {"CAMBRIAN_ARCHIVE": str(home)}
+
+    def ask(*arguments: str) -> str:
+        done = command(*arguments, env=here)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    with daemon(home) as running:
+        assert ask("pause", "--dry-run") == "would be done: run 1 is paused"
+        assert running.until(lambda s: True)["paused"] == {}
+        assert ask("pause") == "run 1 is paused"
+        assert ask("pause") == "run 1 is paused already"
+        assert "by request" in ask("status")
+        assert ask("set-workers", "3") == "2 workers before, 3 now"
+        assert ask("set-budget", "agents", "50") == "agents: no limit before, 50 now"
+        found = json.loads(command("status", "--json", env=here).stdout)
+        assert found["daemon"]["workers"] == 3
+        assert {"name": "agents", "limit": 50.0}.items() <= next(
+            one.items() for one in found["budget"] if one["name"] == "agents"
+        )
+        assert ask("resume") == "run 1 goes on"
+        running.until(lambda s: s["jobs"]["leased"] > 0 and not s["paused"])
+        assert ask("stop", "--wait").startswith("finishing")
+        assert running.process.wait(10) == 0
+    with Archive.open(home, read_only=True) as archive:
+        assert archive.runs.last().state == "stopped"  # type: ignore[union-attr]
+        states = {row["state"] for row in archive.database.rows("SELECT state FROM intents")}
+        assert states == {"done"}
+    with daemon(home) as again:  # what was ordered holds
+        status = again.until(lambda s: True)
+        assert status["workers"] == 3
+        assert ask("stop", "--now").startswith("stopping now")
+        assert again.process.wait(10) == 0
+
+
+def test_what_nobody_runs_is_steered_in_the_archive_itself(run_cli: Cli, grown: Grown) -> None:
+    assert run_cli("pause").stdout == "run 1 is paused\n"
+    assert run_cli("set-workers", "7").stdout == "None workers before, 7 now\n"
+    assert run_cli("stop").stdout == "nobody runs in this archive\n"
+    with Archive.open(grown.path) as archive:
+        assert archive.steering.orders(1) == {"paused": True, "workers": 7}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("set-budget", "cows", "3"), 2),
+        (("set-budget", "tokens", "many"), 2),
+        (("set-budget", "tokens", "-1"), 2),
+        (("set-budget", "proposals", "none"), 2),
+        (("set-workers", "0"), 2),
+        (("approve", "p99"), 3),
+        (("approve", "p6"), 3),
+        (("reject", "zzzz"), 2),
+        (("retry", "p0"), 5),
+        (("cancel", "p0"), 5),
+        (("cancel", "p6"), 5),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_not_written_down(
+    command: Command, grown: Grown, arguments: tuple[str, ...], code: int
+) -> None:
+    done = command(*arguments[:1], "--", *arguments[1:])
+    assert done.returncode in (code, 3 if arguments[1] == "zzzz" else code), done.stderr
+    assert done.stderr.startswith("cambrian: ") and done.stdout == ""
+    with Archive.open(grown.path) as archive:
+        assert archive.database.value("SELECT count(*) FROM intents") == 0
+
+
+def test_a_person_sees_and_answers_what_waits(command: Command, tmp_path: Path) -> None:
+    home = tmp_path / "run"
+    here = {"CAMBRIAN_ARCHIVE": str(home)}
+    with daemon(home, "approve=all", "speed=0") as running:
+        running.until(lambda s: s["approvals"] == 1)
+        shown = command("approvals", "--diff", env=here)
+        for said in ("every admission waits", "NOTES.md", "improvement", "hypothesis"):
+            assert said in shown.stdout
+        [waiting] = json.loads(command("approvals", "--json", env=here).stdout)["items"]
+        first = f"p{waiting['proposal']}"
+        assert waiting["gates"] and waiting["diff"]
+        assert command("reject", first, "--reason", "no", env=here).returncode == 0
+        running.until(lambda s: s["counts"]["rejected"] >= 1)
+        assert "already" in command("reject", first, env=here).stdout
+        assert command("approve", first, env=here).returncode == 5
+        [waiting] = running_approvals(running, home)
+        assert command("approve", waiting[:12], env=here).returncode == 0
+        running.until(lambda s: s["counts"]["admitted"] >= 1)
+        os.kill(running.process.pid, signal.SIGKILL)  # durable, of course
+    with Archive.open(home) as archive:
+        reasons = [p.reason for p in archive.proposals.select() if p.state == "rejected"]
+        assert "rejected by a person: no" in reasons
+
+
+def running_approvals(running: Daemon, home: Path) -> list[str]:
+    running.until(lambda s: s["approvals"] == 1)
+    with Archive.open(home, read_only=True) as archive:
+        waiting = [a.proposal_id for a in archive.steering.waiting()]
+        return [str(archive.proposals.get(one).agent_id) for one in waiting]
+
+
+def test_the_kill_switch_stops_a_process_that_does_not_answer(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its event loop hangs; the file still stops it, and keeps others from starting."""
+    home = tmp_path / "run"
+    with daemon(home, "hang=1", "grace=1") as running:
+        time.sleep(1.5)
+        with pytest.raises(Unreachable, match="does not answer"):
+            socket.ask(home, "status", patience_s=0.5)
+        (home / killswitch.NAME).touch()
+        assert running.process.wait(20) == -signal.SIGKILL
+    with pytest.raises(Refused, match="kill switch"):
+        nursery.run(home, nursery.settings(4))
+    assert command("run", env={"CAMBRIAN_ARCHIVE": str(home)}).returncode == 5
+    (home / killswitch.NAME).unlink()
+    with Archive.open(home, read_only=True) as archive:
+        assert archive.lock_holder() is None
+
+
+def test_the_kill_switch_stops_one_that_does(tmp_path: Path) -> None:
+    with daemon(tmp_path / "run") as running:
+        (tmp_path / "run" / killswitch.NAME).touch()
+        assert running.process.wait(20) == 0
+
+
+def test_a_second_sigterm_stops_at_once_and_loses_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "run"
+    with daemon(home, "speed=20") as running:
+        running.process.send_signal(signal.SIGTERM)
+        running.until(lambda s: s["state"] == "draining")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(10) == 0
+    assert nursery.sound(home) == []
+
+
+def test_a_drain_takes_no_longer_than_stated(tmp_path: Path) -> None:
+    with daemon(tmp_path / "run", "speed=60", "drain=1") as running:
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(20) == 0
+
+
+def test_the_service_manager_hears_that_it_is_ready_alive_and_stopping(tmp_path: Path) -> None:
+    with sockets.socket(sockets.AF_UNIX, sockets.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        told = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
+        heard: list[str] = []
+        with daemon(tmp_path / "run", **told) as running:
+            while heard.count("WATCHDOG=1") < 3 or not any("READY=1" in text for text in heard):
+                heard.append(manager.recv(4096).decode())
+            running.process.send_signal(signal.SIGHUP)
+            while not any("RELOADING=1\nMONOTONIC_USEC=" in text for text in heard):
+                heard.append(manager.recv(4096).decode())
+            running.until(lambda s: s["workers"] == 5)  # what the reload gave
+            running.process.send_signal(signal.SIGTERM)
+            while "STOPPING=1" not in heard:
+                heard.append(manager.recv(4096).decode())
+            assert running.process.wait(10) == 0
+    assert any(text.startswith("STATUS=run 1: ") for text in heard)
+
+
+def test_health_and_metrics_are_served_on_loopback(tmp_path: Path) -> None:
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
+    with daemon(tmp_path / "run", "metrics=0") as running:
+        port = running.until(lambda s: True)["metrics_port"]
+        at = f"http://127.0.0.1:{port}"
+        assert urlopen(f"{at}/healthz").read() == b"ok\n"
+        assert urlopen(f"{at}/readyz").read() == b"running\n"
+        text = urlopen(f"{at}/metrics").read().decode()
+        assert "cambrian_ready 1.0" in text
+        assert 'cambrian_jobs{state="leased"}' in text
+        assert 'cambrian_budget_limit{limit="proposals"} 200.0' in text
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(f"{at}/etc/passwd")
+        for hostile in (b"POST / HTTP/1.1\r\n\r\n", b"\r\n\r\n", b"x" * 20_000):
+            with sockets.create_connection(("127.0.0.1", port), 5) as raw:
+                raw.sendall(hostile)
+                assert raw.recv(100).startswith((b"HTTP/1.1 405", b"HTTP/1.1 400"))
+
+
+def test_the_control_socket_is_for_its_owner_and_takes_only_what_it_knows(tmp_path: Path) -> None:
+    long = tmp_path / ("a" * 90) / ("b" * 60)
+    long.mkdir(parents=True)
+    with daemon(long / "archive") as running:
+        home = running.home
+        assert (home / "socket").stat().st_mode & 0o777 == 0o700
+        for text in (b"[]\n", b"{\n", b'{"verb": 1}\n', b'{"verb": "pause"}\n', b"x" * 100_000):
+            reply = raw(home, text)
+            assert not reply or json.loads(reply)["exit_code"] == 2
+        with pytest.raises(Exception, match="expected one of pause"):
+            socket.ask(home, "rm", {})
+        with pytest.raises(Exception, match="expected only now"):
+            socket.ask(home, "pause", {"then": 1})
+        assert socket.ask(home, "status")["ok"]
+    assert socket.allowed(os.geteuid()) and socket.allowed(0)
+    assert not socket.allowed(os.geteuid() + 1)
+
+
+def raw(home: Path, text: bytes) -> bytes:
+    descriptor = os.open(home / "socket", os.O_RDONLY)
+    try:
+        with sockets.socket(sockets.AF_UNIX) as stream:
+            stream.settimeout(10)
+            stream.connect(f"/proc/self/fd/{descriptor}/control.sock")
+            stream.sendall(text)
+            return stream.recv(1 << 16)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def test_a_full_disk_pauses_the_run_which_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    """The archive may have so many pages and no more; then it may have more again."""
+    home = tmp_path / "run"
+    with daemon(home, "full=1", "speed=0") as running:
+        status = running.until(lambda s: "storage" in s["paused"])
+        assert "full" in status["paused"]["storage"]
+        assert status["state"].startswith("paused: the archive cannot be written")
+        (home / "room").touch()
+        running.until(lambda s: not s["paused"] and s["counts"]["judged"] >= 2)
+    assert nursery.sound(home) == []
+
+
+def test_settings_come_from_flag_environment_file_and_default_in_this_order(
+    command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "cambrian.toml"
+    file.write_text(
+        '[run]\nworkers = 3\ncpu-hours = 4\nbenchmarks = ["split-mnist", "label-drift"]\n'
+        '[prices]\n"some/model" = [2, 7.5]\n'
+    )
+    env = {"CAMBRIAN_CONFIG": str(file), "CAMBRIAN_RUN_SEED": "9", "CAMBRIAN_RUN_WORKERS": "5"}
+    done = command("config", "show", "--json", env=env)
+    found = json.loads(done.stdout)
+    shown = {one["name"]: (one["value"], one["origin"]) for one in found["settings"]}
+    assert shown["workers"] == (5, "environment: CAMBRIAN_RUN_WORKERS")
+    assert shown["seed"] == (9, "environment: CAMBRIAN_RUN_SEED")
+    assert shown["cpu_hours"] == (4.0, f"file: {file}")
+    assert shown["benchmarks"] == ("split-mnist,label-drift", f"file: {file}")
+    assert shown["order"] == ("fixed", "default")
+    assert found["prices"] == {"some/model": "2.0,7.5"}
+    table = command("config", "show", "--origin", env=env).stdout
+    assert f"file: {file}" in table
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[run]\nworker = 3\n", "did you mean 'workers'"),
+        ("[runs]\n", "runs"),
+        ("[run]\nworkers = {a = 1}\n", "run.workers"),
+        ("[prices]\nm = [1]\n", "prices.m"),
+        ("[prices]\nm = 'free'\n", "prices.m"),
+        ("run = 3\n", "run"),
+        ("[run\n", "is no TOML"),
+        ("[run]\ncontrol = true\n", "which is no setting"),
+    ],
+)
+def test_what_nobody_knows_in_the_file_is_an_error(
+    command: Command, tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "cambrian.toml").write_text(text)
+    done = command("status", env={"CAMBRIAN_CONFIG": str(tmp_path / "cambrian.toml")})
+    assert done.returncode == 2
+    assert said in done.stderr and "cambrian.toml" in done.stderr
+
+
+def test_the_file_here_is_found_before_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert find() is None
+    (tmp_path / "cambrian").mkdir()
+    (tmp_path / "cambrian" / "cambrian.toml").touch()
+    assert find() == tmp_path / "cambrian" / "cambrian.toml"
+    (tmp_path / "cambrian.toml").touch()
+    assert find() == Path("cambrian.toml")
+
+
+def test_cost_adds_up_by_model_day_phase_and_agent(run_cli: Cli, grown: Grown) -> None:
+    with Archive.open(grown.path) as archive:
+        for model, estimated in (("a", False), ("a", True), ("b", False)):
+            archive.ledger.add_spend(
+                phase="propose",
+                model=model,
+                prompt_tokens=100,
+                completion_tokens=10,
+                dollars=0.5,
+                run_id=1,
+                proposal_id=1,
+                estimated=estimated,
+            )
+    by_model = json.loads(run_cli("cost", "--by", "model", "--json").stdout)
+    assert [(i["name"], i["calls"], i["estimated"]) for i in by_model["items"]] == [
+        ("a", 2, 1),
+        ("b", 1, 0),
+    ]
+    for by in ("day", "phase", "agent"):
+        [row] = json.loads(run_cli("cost", "--by", by, "--json").stdout)["items"]
+        assert (row["calls"], row["dollars"]) == (3, 1.5)
+    assert "1 calls" in run_cli("cost", "--by", "model").stdout
+
+
+def test_detaching_says_what_went_wrong_at_once(command: Command, tmp_path: Path) -> None:
+    env = {"CAMBRIAN_ARCHIVE": str(tmp_path / "a")}
+    done = command("run", "--detach", "--sandbox", "none", "--rewriter", "model", env=env)
+    assert done.returncode == 2 and "needs a model's name" in done.stderr
+    done = command("run", "--detach", "--control", env=env)
+    assert done.returncode == 2 and "--control" in done.stderr
+
+
+def test_a_detached_run_is_ready_when_the_command_returns(command: Command, tmp_path: Path) -> None:
+    env = {"CAMBRIAN_ARCHIVE": str(tmp_path / "a")}
+    arguments = ("--sandbox", "none", "--benchmarks", "label-drift", "--proposals", "1")
+    done = command("run", "--detach", "--json", *arguments, env=env)
+    assert done.returncode == 0, done.stderr
+    pid = json.loads(done.stdout)["pid"]
+    try:
+        assert json.loads(command("status", "--json", env=env).stdout)["daemon"]["pid"] == pid
+        assert command("stop", "--now", env=env).returncode == 0
+    finally:
+        threading.Event().wait(0.1)
+        log = (tmp_path / "a" / "logs" / "daemon.jsonl").read_text().splitlines()
+    assert all(json.loads(line)["level"] == "info" for line in log)
+    assert {"job.leased"} <= {json.loads(line)["event"] for line in log}
