@@ -10,11 +10,14 @@ import pytest
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks, data
 from cambrian.evaluators.benchmarks import blurry_digits, label_drift
-from cambrian.evaluators.benchmarks.base import generator, learner_seed
+from cambrian.evaluators.benchmarks.base import bounds, generator, learner_seed
+from cambrian.evaluators.benchmarks.streams import SCENARIOS
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.conformance import watch
 
 NAMES = benchmarks.names()
+NEW_IMAGES = ["split-mnist", "digit-sums", "blurry-digits", *(s.name for s in SCENARIOS)]
+"""Streams of tasks that are tested on other inputs than they taught."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,10 +36,10 @@ def test_a_stream_is_as_it_was_announced(name: str) -> None:
         assert any(tag == "boundary" for tag, _ in channel.shown) == stream.boundaries
 
 
-@pytest.mark.parametrize("name", ["split-mnist", "digit-sums", "blurry-digits"])
+@pytest.mark.parametrize("name", NEW_IMAGES)
 def test_no_label_of_a_tested_image_is_ever_shown(name: str) -> None:
     """Labels are shown only beside training inputs, and no test image is among those."""
-    channel, _ = watch(benchmarks.benchmark(name), "full", 1)
+    channel, _ = watch(benchmarks.benchmark(name), "full" if name in NEW_IMAGES[:3] else "smoke", 1)
     tested = {row.tobytes() for arrays in channel.files if "y" not in arrays for row in arrays["x"]}
     learned = {row.tobytes() for arrays in channel.files if "y" in arrays for row in arrays["x"]}
     assert tested
@@ -92,8 +95,11 @@ def test_a_learners_seed_says_nothing_about_the_streams() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_floor_and_ceiling_are_far_apart_and_replay_is_cheap(name: str) -> None:
-    found = calibration(benchmarks.benchmark(name))
-    assert found.ceiling - found.floor >= 0.3
+    bench = benchmarks.benchmark(name)
+    found = calibration(bench)
+    # Less than that has to be explained, and is never next to nothing.
+    assert found.ceiling - found.floor >= (0.1 if bounds(bench).close else 0.3)
+    assert found.cpu_s <= (20 if name == "mixed-tasks" else 10)
     assert found.normalise(found.floor) == 0
     assert found.normalise(found.ceiling) == pytest.approx(1)
     assert found.normalise(-1e9) == -1.0

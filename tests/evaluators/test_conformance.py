@@ -25,6 +25,10 @@ OURS = [name for name in benchmarks.names() if not benchmarks.missing(benchmarks
 def test_every_benchmark_of_ours_keeps_every_promise(name: str) -> None:
     bench = benchmarks.benchmark(name)
     broken = [finding for finding in check(bench) if not finding.kept]
+    if name == "random-label-plasticity":  # asks for what it taught: that is its task
+        (asked,) = broken
+        assert "no input is asked about after" in asked.promise
+        return
     assert not broken, broken
 
 

@@ -21,8 +21,6 @@ from cambrian.evaluators.data import cache, fashion
 NO_FASHION = not fashion.present() and shutil.which("apt-get") is None
 without_apt = pytest.mark.skipif(NO_FASHION, reason="no apt-get: dataset-fashion-mnist is Debian's")
 SOURCES = [pytest.param(n, marks=without_apt if "fashion" in n else ()) for n in data.SOURCES]
-REPEATING = ("shuttle", "image-segments", "bananas", "phishing")
-DIFFERENT = [case for case in SOURCES if case.values[0] not in REPEATING]
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -42,15 +40,13 @@ def test_every_source_is_here_and_split_into_three_parts_of_its_kind(name: str) 
         assert np.isfinite(x).all() and abs(x).max() <= 10
 
 
-@pytest.mark.parametrize("name", DIFFERENT)
+@pytest.mark.parametrize("name", SOURCES)
 def test_no_input_is_in_two_parts(name: str) -> None:
-    """Tables with equal rows by nature are left out."""
     found = data.source(name).load()
     parts = [{x.tobytes() for x in part.x} for part in (found.train, found.test, found.sealed)]
     shared = [len(a & b) for a, b in itertools.combinations(parts, 2)]
-    # iris and the published Fashion-MNIST hold a few twice
-    limit = {"iris": 1, "fashion-mnist": 50}.get(name, 0)
-    assert max(shared) <= limit
+    # the published Fashion-MNIST holds a few pictures twice
+    assert max(shared) <= (50 if name == "fashion-mnist" else 0)
 
 
 @without_apt

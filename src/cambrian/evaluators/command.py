@@ -1,7 +1,8 @@
 """`cambrian-evaluate JOB.json`: run one evaluation job by itself.
 
 The job is a JSON object: `benchmark`, `stage` (smoke, screen, full or sealed), `seed`, `device`
-("cpu"), `sandbox` ("auto"), and the agent as `files` ({path: text}) or `directory`. The
+("cpu"), `sandbox` ("auto"), and the agent as `files` ({path: text}) or `directory`. With
+`checkpoints`, a folder, a stream of many tasks that was cut goes on from its last finished one. The
 result goes to standard output as one JSON object; the exit code is 0 for `scored`, 1 for
 `failed` and `broken`, 2 for a job that makes no sense.
 """
@@ -18,13 +19,14 @@ import click
 
 from cambrian.errors import CambrianError, NotFound, UsageError
 from cambrian.evaluators.benchmarks import STAGES, benchmark
+from cambrian.evaluators.checkpoints import Checkpoints, key_of
 from cambrian.evaluators.job import Unit, evaluate
 from cambrian.evaluators.wire import to_json
 from cambrian.evaluators.worker import FULL
 from cambrian.sandbox.backends import choose
 from cambrian.sandbox.session import Session
 
-KNOWN = {"benchmark", "stage", "seed", "device", "sandbox", "files", "directory"}
+KNOWN = {"benchmark", "stage", "seed", "device", "sandbox", "files", "directory", "checkpoints"}
 
 
 def read_job(path: str) -> dict[str, Any]:
@@ -78,6 +80,17 @@ def files_of(job: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def checkpoints_of(
+    job: Mapping[str, Any], unit: Unit, files: Mapping[str, str]
+) -> Checkpoints | None:
+    """Where the job's stream is kept between its tasks, if it says so."""
+    if job.get("checkpoints") is None:
+        return None
+    version = benchmark(unit.benchmark).version
+    where = (unit.benchmark, version, unit.stage, unit.seed, str(job.get("device", "cpu")))
+    return Checkpoints(Path(str(job["checkpoints"])), key_of(files, *where))
+
+
 @click.command(help=__doc__)
 @click.argument("job", metavar="JOB.json")
 def main(job: str) -> None:
@@ -89,7 +102,9 @@ def main(job: str) -> None:
         )
         with Session(backend, FULL) as session:
             session.install(files)
-            result = evaluate(session, unit, device=str(given.get("device", "cpu")))
+            device = str(given.get("device", "cpu"))
+            kept = checkpoints_of(given, unit, files)
+            result = evaluate(session, unit, device=device, checkpoints=kept)
     except CambrianError as error:
         click.echo(f"cambrian-evaluate: {error}", err=True)
         sys.exit(error.exit_code)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from cambrian.evaluators.benchmarks.base import Array, Benchmark, Card, Outcome
-from cambrian.sandbox.channel import Cost
+from cambrian.sandbox.channel import Cost, Diagnosis
 
 MIN_CARD = 10
 LOOKED_AT = 2000
@@ -144,6 +144,13 @@ class Watching:
 
     def finish(self) -> Cost:
         return Cost(0, 0)
+
+    def usage(self) -> Cost:
+        return Cost(1000 * (self.observed + 1), 100)
+
+    def diagnose(self, name: str, task: int | None = None) -> Diagnosis:
+        self.predict_file(name, task)
+        return Diagnosis([np.eye(4, dtype=np.float32)], 0.1, 1.0)
 
     # what is kept
 

@@ -14,8 +14,15 @@ from typing import Any, Literal
 import cambrian
 from cambrian.errors import SandboxBroken
 from cambrian.evaluators.benchmarks import benchmark as find
-from cambrian.evaluators.benchmarks.base import Array, Benchmark, Outcome, learner_seed
+from cambrian.evaluators.benchmarks.base import (
+    Array,
+    Benchmark,
+    Outcome,
+    learner_seed,
+    resumable,
+)
 from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration
+from cambrian.evaluators.checkpoints import Checkpoints
 from cambrian.evaluators.transcript import Transcript
 from cambrian.sandbox.channel import Channel, Cost, Stream
 from cambrian.sandbox.failures import LearnerFailed
@@ -72,8 +79,17 @@ class Evaluation:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-def evaluate(session: Session, unit: Unit, *, device: str = "cpu") -> Evaluation:
+def evaluate(
+    session: Session,
+    unit: Unit,
+    *,
+    device: str = "cpu",
+    checkpoints: Checkpoints | None = None,
+) -> Evaluation:
     """Run one unit in a session that has the agent installed. Never raises for the agent's sake.
+
+    With `checkpoints`, a benchmark that can goes on from where this stream was cut; its processor
+    seconds are then those of this part.
 
     Raises:
         NotFound, UsageError: no such benchmark, or one never calibrated.
@@ -85,7 +101,7 @@ def evaluate(session: Session, unit: Unit, *, device: str = "cpu") -> Evaluation
     )
     began = time.monotonic()
     try:
-        outcome, cost = _drive(session, bench, measure, unit, device)
+        outcome, cost = _drive(session, bench, measure, unit, device, checkpoints)
         report = session.report
         if report is None:
             raise SandboxBroken("the job ended without a report")
@@ -134,20 +150,34 @@ def told(stream: Stream) -> Stream:
 
 
 def _drive(
-    session: Session, bench: Benchmark, measure: Calibration, unit: Unit, device: str
+    session: Session,
+    bench: Benchmark,
+    measure: Calibration,
+    unit: Unit,
+    device: str,
+    checkpoints: Checkpoints | None,
 ) -> tuple[Outcome, Cost]:
     with session.job() as channel:
-        return drive(channel, bench, allowed(bench, measure, unit.stage), unit, device)
+        stream = allowed(bench, measure, unit.stage)
+        return drive(channel, bench, stream, unit, device, checkpoints)
 
 
 def drive(
-    channel: Channel, bench: Benchmark, stream: Stream, unit: Unit, device: str = "cpu"
+    channel: Channel,
+    bench: Benchmark,
+    stream: Stream,
+    unit: Unit,
+    device: str = "cpu",
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[Outcome, Cost]:
     """Create the learner and take it through the benchmark; what it did and what it cost."""
     channel.listener = transcript = Transcript(stream)
     channel.start(told(stream), learner_seed(unit.benchmark, unit.stage, unit.seed), device)
-    outcome = bench.run(channel, unit.stage, unit.seed)
+    kept: dict[str, Any] = {"checkpoints": checkpoints} if resumable(bench) else {}
+    outcome = bench.run(channel, unit.stage, unit.seed, **kept)
     cost = channel.finish()
+    if checkpoints is not None and checkpoints.resumed:  # the first part's answers are gone
+        return outcome, cost
     return dataclasses.replace(outcome, predictions=transcript.packed()), cost
 
 

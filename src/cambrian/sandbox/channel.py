@@ -6,8 +6,9 @@ exchange; bytes that wait before a request was sent are an early answer and end 
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,6 +39,10 @@ MAX_QUESTIONS = 32
 SPIN_S = 0.0001
 """How long to look for an answer before sleeping: a fast learner's comes sooner than a wake-up."""
 DONE = Expect(frozenset({Kind.DONE, Kind.FAILED}))
+HELD = Expect(frozenset({Kind.HELD, Kind.FAILED}), max_meta=4096)
+MAX_STATE = 1 << 26
+"""Bytes that a learner may be kept as between two parts of a stream."""
+MAX_LAYERS, MAX_ROWS, MAX_UNITS = 4, 128, 512
 ANSWERS = frozenset({Kind.ANSWER, Kind.FAILED})
 
 
@@ -74,6 +79,20 @@ class Listener(Protocol):
 
     def cost(self, cost: Cost) -> None:
         """What the learner's process said it cost."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The inside of a network as the learner's process tells it; nothing checks it.
+
+    Attributes:
+        layers: activations (rows, units) after each nonlinearity, at most `MAX_LAYERS` of them.
+        weight_magnitude, weight_norm: mean absolute weight, and the norm of all together.
+    """
+
+    layers: Sequence[Array]
+    weight_magnitude: float
+    weight_norm: float
 
 
 class Channel:
@@ -242,6 +261,49 @@ class Channel:
             self.listener.cost(cost)
         return cost
 
+    def usage(self) -> Cost:
+        """What the learner's process says it has cost so far."""
+        return self.finish()
+
+    def save(self) -> bytes:
+        """The learner as bytes, never opened on this side; empty where it cannot be kept (then a
+        stream that is cut begins again)."""
+        self._send(Kind.SAVE, {"limit": MAX_STATE})
+        return self._taken(self._receive(HELD).meta, MAX_STATE).tobytes()
+
+    def load(self, state: bytes) -> None:
+        """Let a learner just started be the one that `save` gave bytes of: the same agent's, in the
+        same stream."""
+        self._send(Kind.LOAD, None, np.frombuffer(state, dtype=np.uint8))
+        self._receive(DONE)
+
+    def diagnose(self, name: str, task: int | None = None) -> Diagnosis:
+        """What happens inside the network for the inputs of a published file, as its own process
+        tells it: for reports, never for a score. Costs what a `predict` costs."""
+        self._send(Kind.DIAGNOSE, {"file": name, "task": task})
+        meta = self._receive(HELD).meta
+        shapes = _shapes(meta)
+        flat = self._taken(meta, 4 * sum(rows * units for rows, units in shapes)).view(FLOAT)
+        ends = np.cumsum([rows * units for rows, units in shapes])
+        layers = [
+            part.reshape(shape)
+            for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=False)
+            if np.isfinite(part).all()
+        ]
+        return Diagnosis(layers, _finite(meta, "weight_magnitude"), _finite(meta, "weight_norm"))
+
+    def _taken(self, meta: Mapping[str, Any], limit: int) -> Array:
+        """What the other side holds, of the size that it gave and at most `limit` bytes."""
+        size = _count(meta, "bytes")
+        if size > limit:
+            raise LearnerFailed("protocol", f"expected at most {limit} bytes, got {size}")
+        self._send(Kind.TAKE)
+        expect = Expect(frozenset({Kind.BLOB, Kind.FAILED}), (size,), np.dtype("u1"))
+        array = self._receive(expect).array
+        if array is None:
+            raise LearnerFailed("protocol", f"expected {size} bytes, got none")
+        return array
+
     # -- an improver's job -------------------------------------------------------------
 
     def improve(
@@ -353,6 +415,29 @@ def _count(meta: Mapping[str, Any], name: str) -> int:
     return value
 
 
+def _shapes(meta: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """The layers' shapes, checked: their product bounds what is received."""
+    given = meta.get("layers")
+    limits = (MAX_ROWS, MAX_UNITS)
+    if not isinstance(given, list) or len(given) > MAX_LAYERS:
+        raise LearnerFailed("protocol", f"expected at most {MAX_LAYERS} layers, got {given!r:.80}")
+    for shape in given:
+        plain = isinstance(shape, list) and len(shape) == 2
+        if not plain or not all(
+            isinstance(n, int) and not isinstance(n, bool) and 0 < n <= most
+            for n, most in zip(shape, limits, strict=True)
+        ):
+            raise LearnerFailed("protocol", f"expected a layer's rows and units, got {shape!r:.80}")
+    return [(rows, units) for rows, units in given]
+
+
+def _finite(meta: Mapping[str, Any], name: str) -> float:
+    value = meta.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise LearnerFailed("protocol", f"{name} must be a number, got {value!r:.80}")
+    return float(value)
+
+
 def _messages(meta: Mapping[str, Any]) -> list[dict[str, str]]:
     messages = meta.get("messages")
     if not isinstance(messages, list) or not 1 <= len(messages) <= 64:
@@ -367,4 +452,4 @@ def _messages(meta: Mapping[str, Any]) -> list[dict[str, str]]:
     return messages
 
 
-__all__ = ["Channel", "ChannelClosed", "Cost", "Stream"]
+__all__ = ["Channel", "ChannelClosed", "Cost", "Diagnosis", "Stream"]

@@ -116,6 +116,11 @@ def needs(bench: Benchmark) -> tuple[str, ...]:
     return tuple(getattr(bench, "needs", ()))
 
 
+def resumable(bench: Benchmark) -> bool:
+    """Whether its `run` takes `checkpoints` and goes on from the last finished task."""
+    return bool(getattr(bench, "resumable", False))
+
+
 def bounds(bench: Benchmark) -> Bounds:
     """How a benchmark's floor and ceiling are measured."""
     found = getattr(bench, "bounds", None)

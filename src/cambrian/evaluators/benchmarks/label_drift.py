@@ -10,15 +10,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from cambrian.evaluators import data, metrics
+from cambrian.evaluators import data
 from cambrian.evaluators.benchmarks.base import Bounds, Card, Outcome, generator
+from cambrian.evaluators.benchmarks.prequential import Series, run_series
 from cambrian.evaluators.data import Labels
 from cambrian.sandbox.channel import Channel, Stream
 
 CLASSES, BATCH = 10, 10
 SAMPLES, SMOKE_SAMPLES = 5000, 200
 SWAP_EVERY = 100
-WINDOW = 10
 
 
 class LabelDrift:
@@ -65,26 +65,8 @@ class LabelDrift:
         x, digit = _pool(images, stage)
         rows = rng.integers(0, len(digit), _samples(stage))
         labels = drifting_labels(digit[rows], rng, self.swap_every)
-        batches = [slice(start, start + BATCH) for start in range(0, len(rows), BATCH)]
-        answers = channel.prequential((x[rows[now]], labels[now]) for now in batches)
-        right = [
-            metrics.accuracy(scores, labels[now])
-            for scores, now in zip(answers, batches, strict=True)
-        ]
-        return _judge(np.array(right, dtype=np.float32))
-
-
-def _judge(right: np.ndarray) -> Outcome:
-    """Prequential accuracy (Gama 2013), and the worst and last windows of ten batches."""
-    raw = float(right.mean())
-    windows = right[: len(right) // WINDOW * WINDOW].reshape(-1, WINDOW).mean(1)
-    values = {
-        "accuracy": raw,
-        "last_accuracy": float(windows[-len(windows) // 4 :].mean()),
-        "min_accuracy": float(windows[len(windows) // 4 :].min()),
-        "forgetting": 0.0,
-    }
-    return Outcome(raw, values, {"prequential_accuracy": windows.astype(np.float32)})
+        drifts = range(self.swap_every, len(rows), self.swap_every)
+        return run_series(channel, Series(x[rows], labels, drifts), BATCH)
 
 
 def drifting_labels(

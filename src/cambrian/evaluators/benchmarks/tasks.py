@@ -18,6 +18,9 @@ from cambrian.evaluators.benchmarks.base import EACH_BATCH, Outcome, generator
 from cambrian.evaluators.data import Floats, Labels
 from cambrian.sandbox.channel import Channel
 
+WINDOWS = (10, 100)
+LCA_BATCHES = 10
+
 
 @dataclass(frozen=True)
 class Task:
@@ -104,9 +107,12 @@ def run_tasks(
     """
     matrix = np.full((len(tasks), len(tasks)), np.nan)
     probes: list[tuple[int, metrics.Floats]] = []
+    before: list[float] = []
     for now, task in enumerate(tasks):
         seen = tasks[: now + 1]
         probed = _Asked(channel, "probe", [(t.probe_x, t.probe_y) for t in seen], course, rows)
+        if course.probe_every == 1:
+            before.append(float(probed.accuracies()[-1]))
         probes += [(now, values) for values in _learn(channel, task, now, course, probed)]
         probed.withdraw()
         if course.boundaries:
@@ -114,7 +120,7 @@ def run_tasks(
         tested = _Asked(channel, "test", [(t.test_x, t.test_y) for t in seen], course, rows)
         matrix[now, : now + 1] = tested.accuracies()
         tested.withdraw()
-    return _judge(matrix, probes)
+    return judge(matrix, probes, before)
 
 
 class _Asked:
@@ -195,15 +201,31 @@ def _told(
         yield probed.accuracies()
 
 
-def _judge(matrix: metrics.Floats, probes: Sequence[tuple[int, metrics.Floats]]) -> Outcome:
+def judge(
+    matrix: metrics.Floats,
+    probes: Sequence[tuple[int, metrics.Floats]],
+    before: Sequence[float] = (),
+) -> Outcome:
+    """The outcome of an accuracy matrix and of the probes on the way.
+
+    Args:
+        matrix: (T, T), NaN above the diagonal.
+        probes: in order of time, the task being learned and the accuracy on each seen so far.
+        before: of each task, the accuracy before its first batch (only where every batch was
+            probed); with it goes the learning curve area.
+    """
     acc = metrics.average_accuracy(matrix)
     values = {
         "accuracy": acc,
         "average_incremental_accuracy": metrics.average_incremental_accuracy(matrix),
         "backward_transfer": metrics.backward_transfer(matrix),
         "forgetting": metrics.forgetting(matrix),
-        "min_accuracy": metrics.min_accuracy(probes),
+        "newest_accuracy": float(np.mean(np.diag(matrix))),
+        "newest_task_slope": metrics.newest_task_slope(np.diag(matrix)),
+        **stability(probes),
     }
+    if before:
+        values["learning_curve_area"] = _curve_area(probes, before)
     curve = np.array([float(np.mean(seen)) for _, seen in probes], dtype=np.float32)
     return Outcome(
         acc,
@@ -211,6 +233,33 @@ def _judge(matrix: metrics.Floats, probes: Sequence[tuple[int, metrics.Floats]])
         {"probe_accuracy": curve},
         {"accuracy": matrix.astype(np.float32), "probes": _table(probes, len(matrix))},
     )
+
+
+def stability(probes: Sequence[tuple[int, metrics.Floats]]) -> dict[str, float]:
+    """The metrics of De Lange 2023; their windows are of batches only where each is probed."""
+    return {
+        "min_accuracy": metrics.min_accuracy(probes),
+        "worst_case_accuracy": metrics.worst_case_accuracy(probes),
+        "average_anytime_accuracy": metrics.average_anytime_accuracy(probes),
+        **{
+            f"windowed_{what}_{window}": measure(probes, window)
+            for what, measure in (
+                ("forgetting", metrics.windowed_forgetting),
+                ("plasticity", metrics.windowed_plasticity),
+            )
+            for window in WINDOWS
+        },
+    }
+
+
+def _curve_area(probes: Sequence[tuple[int, metrics.Floats]], before: Sequence[float]) -> float:
+    """LCA over the first LCA_BATCHES batches, or as many as the shortest task has."""
+    curves = [
+        [first, *(float(seen[task]) for now, seen in probes if now == task)]
+        for task, first in enumerate(before)
+    ]
+    batches = min(LCA_BATCHES, *(len(curve) - 1 for curve in curves))
+    return metrics.learning_curve_area([curve[: batches + 1] for curve in curves], batches)
 
 
 def _table(probes: Sequence[tuple[int, metrics.Floats]], tasks: int) -> Floats:

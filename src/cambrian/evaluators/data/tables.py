@@ -53,10 +53,15 @@ def _sklearn(function: str) -> dict[str, Any]:
 
 @functools.cache
 def table(name: str) -> Images:
-    """A table, x (N, columns): about 60 % of the rows to train on, 20 % to test, 20 % sealed."""
+    """A table, x (N, columns): about 60 % of the rows to train on, 20 % to test, 20 % sealed.
+
+    Of rows with equal values the first alone is there, so that none is in two parts.
+    """
     make = functools.partial(_river, RIVER[name][0]) if name in RIVER else None
     made = cached(name, ("x", "y"), make or functools.partial(_sklearn, SKLEARN[name][0]))
-    return standardised(split(made["x"], made["y"], 0.2, 0.2))
+    _, first = np.unique(made["x"], axis=0, return_index=True)
+    rows = np.sort(first)
+    return standardised(split(made["x"][rows], made["y"][rows], 0.2, 0.2))
 
 
 @functools.cache
@@ -67,12 +72,16 @@ def ordered(name: str) -> Part:
 
 
 def standardised(found: Images) -> Images:
-    """All parts scaled by the columns of the training part."""
-    train, test, sealed = (
-        Part(_scaled(part.x, found.train.x), part.y)
-        for part in (found.train, found.test, found.sealed)
-    )
-    return Images(train, test, sealed)
+    """All parts scaled by the columns of the training part; rows that clipping made equal to one
+    of an earlier part are left out."""
+    known: set[bytes] = set()
+    parts = []
+    for part in (found.train, found.test, found.sealed):
+        x = _scaled(part.x, found.train.x)
+        new = np.array([row.tobytes() not in known for row in x])
+        known.update(row.tobytes() for row in x)
+        parts.append(Part(x[new], part.y[new]))
+    return Images(*parts)
 
 
 def _scaled(x: NDArray[Any], by: NDArray[Any]) -> Floats:

@@ -57,6 +57,10 @@ class Kind(IntEnum):
     ADAPT = 15  # tensor: y; meta: steps       copy = adapt(last x, y)       -> nothing
     DROP = 16  #                               let go of the copy            -> nothing
     EPISODE = 17  #                            new_episode()                 -> nothing
+    SAVE = 20  # meta: limit                   hold the learner as bytes     -> HELD
+    LOAD = 21  # tensor: bytes                 be the learner of these       -> DONE
+    DIAGNOSE = 22  # meta: file, task          hold a layer's activations    -> HELD
+    TAKE = 23  #                               what is held                  -> BLOB
 
     DONE = 64
     ANSWER = 65  # tensor: scores (B, outputs) float32
@@ -66,6 +70,8 @@ class Kind(IntEnum):
     EDIT = 69  # meta: edit
     READY = 70  # control: the zygote waits for a job
     REPORT = 71  # control: how the job's process ended
+    HELD = 72  # meta: bytes, ...
+    BLOB = 73  # tensor: bytes u1
 
 
 DTYPES: tuple[np.dtype[Any], ...] = (

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from cambrian.agents.contract import TaskSpec
+from cambrian.sandbox.runner.diagnosis import diagnose
 from cambrian.sandbox.runner.frames import (
     Array,
     ChannelClosed,
@@ -31,6 +32,7 @@ from cambrian.sandbox.runner.frames import (
     Kind,
 )
 from cambrian.sandbox.runner.meter import FlopMeter, state_bytes
+from cambrian.sandbox.runner.state import freeze, thaw
 
 REQUESTS = Expect(frozenset(kind for kind in Kind if kind < 64), max_meta=1 << 20, any_tensor=True)
 TRACE_CHARACTERS = 4000
@@ -87,6 +89,7 @@ class LearnerJob:
         self._presented: Tensor | None = None
         self._bulk: tuple[str, mmap.mmap] | None = None
         self._failure: dict[str, Any] | None = None
+        self._held = np.zeros(0, dtype=np.uint8)
         self._handlers: dict[Kind, Callable[[FrameSocket, Frame], None]] = {
             Kind.START: self._start,
             Kind.PUBLISH: self._publish,
@@ -101,6 +104,10 @@ class LearnerJob:
             Kind.DROP: self._drop,
             Kind.EPISODE: self._episode,
             Kind.FINISH: self._finish,
+            Kind.SAVE: self._save,
+            Kind.LOAD: self._load,
+            Kind.DIAGNOSE: self._diagnose,
+            Kind.TAKE: self._take,
         }
 
     def serve(self, door: FrameSocket) -> None:
@@ -205,6 +212,27 @@ class LearnerJob:
     def _finish(self, door: FrameSocket, frame: Frame) -> None:
         cost = {"flops": self.meter.total, "state_bytes": state_bytes(self.learner)}
         door.send(Kind.USAGE, frame.sequence, cost)
+
+    def _save(self, door: FrameSocket, frame: Frame) -> None:
+        frozen = freeze(self.learner, self.meter, int(frame.meta["limit"]))
+        self._held = np.frombuffer(frozen, dtype=np.uint8)
+        door.send(Kind.HELD, frame.sequence, {"bytes": len(self._held)})
+
+    def _load(self, door: FrameSocket, frame: Frame) -> None:
+        if frame.array is None:
+            raise FrameError("LOAD came without a tensor")
+        self.learner, self.meter = thaw(frame.array.tobytes())
+        door.send(Kind.DONE, frame.sequence)
+
+    def _diagnose(self, door: FrameSocket, frame: Frame) -> None:
+        inputs, task = self._to(self.files[frame.meta["file"]]["x"].clone()), frame.meta.get("task")
+        described, layers = self.meter.call("diagnose", diagnose, self.learner, inputs, task)
+        self._held = layers.view(np.uint8)
+        door.send(Kind.HELD, frame.sequence, {**described, "bytes": len(self._held)})
+
+    def _take(self, door: FrameSocket, frame: Frame) -> None:
+        held, self._held = self._held, np.zeros(0, dtype=np.uint8)
+        door.send(Kind.BLOB, frame.sequence, array=held)
 
     def _scores(self, inputs: Tensor, task: int | None, *, copied: bool = False) -> Array:
         learner, sort = (self.copy, "predict by a copy") if copied else (self.learner, "predict")
