@@ -26,14 +26,11 @@ from cambrian.evaluators.benchmarks.base import (
 )
 from cambrian.evaluators.benchmarks.blurry_digits import BlurryDigits
 from cambrian.evaluators.benchmarks.digit_sums import DigitSums
-from cambrian.evaluators.benchmarks.drift import DRIFTS
 from cambrian.evaluators.benchmarks.few_shot import FewShotDigits, FewShotGlyphs
 from cambrian.evaluators.benchmarks.few_shot_continual import FewShotContinual
 from cambrian.evaluators.benchmarks.functions import LinearFunctions, Sinusoids
-from cambrian.evaluators.benchmarks.heterogeneous import MixedTasks
 from cambrian.evaluators.benchmarks.in_context import InContext
 from cambrian.evaluators.benchmarks.label_drift import LabelDrift
-from cambrian.evaluators.benchmarks.plasticity import PLASTICITY
 from cambrian.evaluators.benchmarks.split_mnist import SplitMnist
 from cambrian.evaluators.benchmarks.streams import SCENARIOS
 from cambrian.evaluators.benchmarks.tasks import TaskStream
@@ -65,10 +62,7 @@ FAMILIES: tuple[tuple[Benchmark, ...], ...] = (
     (SplitMnist(), DigitSums(), LabelDrift(), BlurryDigits()),
     (FewShotDigits(), FewShotGlyphs(), FewShotContinual()),
     (Sinusoids(), LinearFunctions(), InContext()),
-    SCENARIOS,
-    DRIFTS,
-    PLASTICITY,
-    (MixedTasks(),),
+    tuple(s for s in SCENARIOS if s.name not in ("split-mnist1d", "split-segments")),
 )
 
 _ALL: dict[str, Benchmark] = {}

@@ -196,7 +196,7 @@ def gradual(samples: int, rng: np.random.Generator, drifting: bool, every: int =
         synth.RandomRBF(seed_of(rng), seed_of(rng), n_classes=5, n_features=10, n_centroids=20)
         for _ in range(count)
     ]
-    stream: Iterable[Any] = concepts.pop()
+    stream: Any = concepts.pop()
     while concepts:  # from the last to the first: each drifts into all that follow it
         stream = synth.ConceptDriftStream(
             concepts.pop(), stream, position=every, width=150, seed=seed_of(rng)
