@@ -19,6 +19,7 @@ from cambrian.sandbox.runner.frames import (
     DTYPES,
     HEADER,
     MAGIC,
+    MAX_DEPTH,
     ChannelClosed,
     DeadlinePassed,
     Expect,
@@ -135,6 +136,17 @@ def test_a_description_is_a_plain_json_object(raw: bytes, pair: Pair) -> None:
     pair.raw.sendall(_header(Kind.FAILED, 0, 0, len(raw), 0) + raw)
     with pytest.raises(FrameError, match="JSON"):
         pair.near.receive(ANSWER, deadline=time.monotonic() + 5)
+
+
+def test_a_description_is_shallow_so_that_nobody_recurses_far_over_it(pair: Pair) -> None:
+    for depth in (MAX_DEPTH - 1, MAX_DEPTH, 900):
+        raw = b'{"a":' + b"[" * depth + b"]" * depth + b',"b":[[],[],{}]}'
+        pair.raw.sendall(_header(Kind.FAILED, 0, 0, len(raw), 0) + raw)
+        if depth < MAX_DEPTH:
+            assert pair.near.receive(ANSWER, deadline=time.monotonic() + 5).meta["b"]
+            continue
+        with pytest.raises(FrameError, match="levels deep"):
+            pair.near.receive(ANSWER, deadline=time.monotonic() + 5)
 
 
 def test_a_frame_without_an_asked_for_tensor_may_carry_none(pair: Pair) -> None:

@@ -174,13 +174,18 @@ def test_an_improver_asks_through_the_host_and_returns_an_edit(anywhere: Any) ->
 
     with session.job("improver") as channel:
         assert channel.improve({"do": "ask", "more": "!"}, ask) == {"title": "so!"}
-        assert channel.improve({"do": "deep"}, ask)["a"]
     assert asked == [{"role": "user", "content": "how?"}]
     assert not session.spent
 
 
 @pytest.mark.parametrize(
-    ("what", "cause"), [("forever", "limit"), ("badly", "protocol"), ("nothing", "protocol")]
+    ("what", "cause"),
+    [
+        ("forever", "limit"),
+        ("badly", "protocol"),
+        ("nothing", "protocol"),
+        ("deep", "protocol"),  # who stores or shows an edit recurses over it
+    ],
 )
 def test_an_improver_that_asks_nonsense_fails(plain: Any, what: str, cause: str) -> None:
     session: Session = plain.session()

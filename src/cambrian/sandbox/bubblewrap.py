@@ -25,7 +25,7 @@ from cambrian.errors import NotFound, Refused, SandboxBroken
 from cambrian.sandbox import cgroups, launch, owner, seccomp, tree
 from cambrian.sandbox.cgroups import Group, OomKills
 from cambrian.sandbox.limits import Limits
-from cambrian.sandbox.process import ENVIRONMENT, USER, ZYGOTE
+from cambrian.sandbox.process import COUNTERS, ENVIRONMENT, USER, ZYGOTE
 
 TRY_S = 20
 # Enter the groups, lower the limits, become bwrap: no step in which the sandbox is unbounded.
@@ -158,6 +158,8 @@ class BubblewrapBackend:
 
     def _places(self, share: Path, limits: Limits) -> Iterator[str]:
         yield from ("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev")
+        for place in COUNTERS:  # of the sandbox's process 1, which is this process by then
+            yield from ("--ro-bind", "/dev/null", place)
         for place in UNREADABLE:
             if Path(place).is_file():
                 yield from ("--ro-bind", "/dev/null", place)

@@ -21,7 +21,7 @@ from cambrian.errors import NotFound, SandboxBroken, Unreachable
 from cambrian.sandbox import owner, seccomp
 from cambrian.sandbox.cgroups import OomKills, Usage
 from cambrian.sandbox.limits import Limits
-from cambrian.sandbox.process import ENVIRONMENT, USER, ZYGOTE
+from cambrian.sandbox.process import COUNTERS, ENVIRONMENT, USER, ZYGOTE
 
 if TYPE_CHECKING:
     from docker import APIClient  # type: ignore[attr-defined,unused-ignore]
@@ -34,12 +34,13 @@ DIED_S = 3.0
 
 FOLLOWS = {"MemoryLimit": "memory", "PidsLimit": "processes", "CpuCfsQuota": "processor time"}
 
-# The engine's own lists, and two places more: /sys (the control groups' counters are readable
-# there, and outlive a job) and /dev/mqueue (writable, and outlives a job).
+# The engine's own lists, and what outlives a job: /sys (the control groups' counters are readable
+# there), /dev/mqueue (writable), and what the zygote's jobs took together.
 MASKED = (
     *("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys"),
     *("/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list"),
     *("/proc/timer_stats", "/sys", "/dev/mqueue"),
+    *COUNTERS,
 )
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 

@@ -25,6 +25,12 @@ ENVIRONMENT = {
 }
 """All that the zygote finds in its environment (where it is isolated)."""
 
+COUNTERS = tuple(
+    f"/proc/1/{task}{name}" for task in ("", "task/1/") for name in ("stat", "sched", "schedstat")
+)
+"""Where the kernel adds up what all of the zygote's jobs took (page faults, processor time): a job
+could leave a number there for the next one."""
+
 
 class SandboxProcess(Protocol):
     """A running zygote with everything around it."""

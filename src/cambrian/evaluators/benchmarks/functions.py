@@ -187,7 +187,7 @@ def judge(channel: Channel, episodes: list[Episode], shots: int) -> Outcome:
             [e.query_y for e in episodes[:most]],
         )
 
-    answers = [ask(channel, e, shots) for e in episodes]
+    answers = [ask(channel, e, shots).astype(np.float64) for e in episodes]  # squares may be huge
     targets = [e.query_y for e in episodes]
     counts = np.unique(np.linspace(1, shots, SHOT_CURVE).astype(int))
     raw = explained_variance(answers, targets)

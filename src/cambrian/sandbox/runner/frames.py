@@ -33,6 +33,8 @@ HEADER = struct.Struct("<4sBBBBIIQ4I")
 MAX_META = 1 << 20
 MAX_PAYLOAD = 1 << 28
 MAX_DIMS = 4
+MAX_DEPTH = 64
+"""Objects and lists in one another: who shows or stores a description may recurse over it."""
 BUFFER = 1 << 16
 """Bytes that are read at once: most frames, header and tensor together, in one system call."""
 
@@ -232,6 +234,8 @@ class FrameSocket:
             raise FrameError("the frame's description is not JSON") from None
         if not isinstance(meta, dict):
             raise FrameError("the frame's description is not a JSON object")
+        if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _deeper(meta, MAX_DEPTH):
+            raise FrameError(f"the frame's description is more than {MAX_DEPTH} levels deep")
         return meta
 
     def _read(self, deadline: float | None, spin_until: float) -> None:
@@ -332,6 +336,20 @@ def _check(
     if payload > MAX_PAYLOAD or payload != math.prod(shape) * dtype.itemsize:
         raise FrameError(f"{kind.name} carries {payload} bytes for a tensor of shape {shape}")
     return kind, sequence, meta, dtype, shape, payload
+
+
+def _deeper(value: object, most: int) -> bool:
+    """Whether lists and objects lie in one another more than `most` deep; without recursion."""
+    level = [value]
+    for _ in range(most):
+        inside: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                inside += item.values()
+            elif isinstance(item, list):
+                inside += item
+        level = inside
+    return any(isinstance(item, dict | list) for item in level)
 
 
 def _drop(parts: list[memoryview], sent: int) -> list[memoryview]:
