@@ -62,3 +62,21 @@ def test_compacting_says_what_it_gained(read_json: ReadJson, grown: Grown) -> No
     grown.archive.close()
     found = read_json("db", "compact")
     assert found["bytes_after"] > 0
+
+
+def test_an_archive_goes_out_as_a_bundle_and_comes_in_elsewhere(
+    run_cli: Cli, read_json: ReadJson, grown: Grown, tmp_path: Path
+) -> None:
+    grown.archive.close()
+    made = read_json("archive", "export", str(tmp_path / "bundle"))
+    assert made["agents"] == 6
+    elsewhere = ("--archive", str(tmp_path / "new"))
+    done = read_json(*elsewhere, "archive", "import", str(tmp_path / "bundle"))
+    assert (done["new"], done["proposals"]) == (6, 6)
+    merged = read_json(*elsewhere, "archive", "merge", str(grown.path))
+    assert (merged["new"], merged["known"]) == (0, 6)
+    assert run_cli(*elsewhere, "db", "check").exit_code == 0
+    assert run_cli("archive", "export", str(tmp_path / "bundle")).exit_code == 2
+    (tmp_path / "odd").write_text("no bundle")
+    assert run_cli(*elsewhere, "archive", "import", str(tmp_path / "odd")).exit_code == 2
+    assert run_cli("archive", "import", str(tmp_path / "bundle")).exit_code == 5

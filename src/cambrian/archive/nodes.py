@@ -198,6 +198,13 @@ class Nodes:
             {"number": number, "successes": successes, "trials": trials, "members": members},
         )
 
+    def forget(self, number: int) -> None:
+        """A rejected agent (it has no children) is to be decided anew: take its node away."""
+        node = self.get(number)
+        assert node is not None and not node.member
+        self._add(number, -node.successes, -node.trials, 0)
+        self._database.execute("DELETE FROM nodes WHERE number = ?", (number,))
+
     def get(self, number: int) -> Node | None:
         """The node of a decided agent."""
         row = self._database.row("SELECT * FROM nodes WHERE number = ?", (number,))

@@ -31,7 +31,7 @@ def check(ctx: click.Context, as_json: bool) -> None:
 
     shared = ctx.ensure_object(Shared)
     with shared.reading() as archive:
-        problems = look(archive, identity=_identity)
+        problems = look(archive, identity=identity)
     if as_json:
         show_list([{"kind": problem.kind, "detail": problem.detail} for problem in problems])
     else:
@@ -42,7 +42,8 @@ def check(ctx: click.Context, as_json: bool) -> None:
         ctx.exit(1)
 
 
-def _identity(files: Mapping[str, str]) -> str:
+def identity(files: Mapping[str, str]) -> str:
+    """The id of a source tree; InvalidAgent for one that breaks the rules."""
     from cambrian.agents.tree import SourceTree
 
     return SourceTree(files).identity

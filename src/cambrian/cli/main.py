@@ -25,6 +25,7 @@ import cambrian
 from cambrian.cli import config as configuration
 from cambrian.cli import control
 from cambrian.cli.agent import agent
+from cambrian.cli.archive import archive as archive_group
 from cambrian.cli.bench import bench
 from cambrian.cli.cost import cost
 from cambrian.cli.daemon import daemon
@@ -153,7 +154,7 @@ def cli(ctx: click.Context, archive: Path, config: Path | None, verbose: int) ->
 
 for command in (
     *(init, doctor, run, daemon, status, *control.COMMANDS, cost, configuration.config),
-    *(tree, agent, plot, bench, sql, db, image),
+    *(tree, agent, plot, bench, sql, db, archive_group, image),
 ):
     cli.add_command(command)
 
