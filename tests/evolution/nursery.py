@@ -89,7 +89,7 @@ def approve_all(home: Path, over: threading.Event) -> None:
                 socket.ask(home, "approve", {"agent": index, "reason": "looks right"})
 
 
-def settings(proposals: int, **changes: Any) -> Settings:
+def settings(proposals: int | None, **changes: Any) -> Settings:
     given: dict[str, Any] = {
         "seed": 3,
         "proposals": proposals,

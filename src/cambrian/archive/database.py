@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -170,6 +170,13 @@ class Database:
                 "data": encode(data),
             },
         )
+
+    def take_over(self, fresh: Database) -> None:
+        """Go on with another one's connection, and close ours: after trouble with the storage."""
+        with self._lock:
+            old, self.connection, self.utils = self.connection, fresh.connection, fresh.utils
+            with suppress(sqlite3.Error):
+                old.close()
 
     def close(self) -> None:
         """Close the connection; the last one to close folds the write-ahead log back."""

@@ -19,7 +19,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -72,7 +72,6 @@ class Service:
     """Serves one run of an archive that the caller has locked.
 
     Attributes:
-        archive: the archive; another connection after storage trouble.
         storage: what is wrong with the storage; "" while nothing is.
     """
 
@@ -186,9 +185,7 @@ class Service:
         except BaseException:
             fresh.close()
             raise
-        old, self.archive = self.archive, fresh
-        with ExitStack() as stack:
-            stack.callback(old.close)
+        self.archive.database.take_over(fresh.database)
 
     # -- steering ----------------------------------------------------------------------
 

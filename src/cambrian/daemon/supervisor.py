@@ -211,9 +211,7 @@ def _run(
         raise _first(group) from group
     finally:
         if not service.storage:  # else it cannot be written: the next start does it
-            service.archive.runs.end(row.id, state)
-        if service.archive is not archive:
-            service.archive.close()
+            archive.runs.end(row.id, state)
     reach("run.ended")
     return Ending(state, row.id)
 

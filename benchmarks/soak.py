@@ -1,0 +1,402 @@
+"""A run for an hour or more with everything going wrong around it: is it as well as at the start?
+
+    python benchmarks/soak.py [--minutes 60] [--quick] [--json FILE] [--folder DIR]
+
+The daemon runs in a process of its own, as users run it, with instant workers (judging is not what
+is tried here) and a real model client. Around it, all the time and at random (seeded) moments:
+
+- the sandbox's engine is down for a while (every attempt breaks, the probe too);
+- the disk is full: the archive is on a small file system that somebody else fills up;
+- the clock is set back and forward by up to a day;
+- the model's endpoint answers 503, hangs up, sends nonsense, or is slow;
+- a person pauses and resumes, and changes the number of workers.
+
+Every few seconds memory, descriptors and threads are sampled. It ends with a drain, a full check
+of the archive, and a table: figure, target, met or missed; exit code 1 if one was missed. The file
+system is a tmpfs where that may be mounted (as root); else the database's size is limited instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+import anyio  # noqa: E402 - after the path is set
+from _table import Figure, report  # noqa: E402
+from tests.evolution import nursery  # noqa: E402
+from tests.evolution.endpoint import Reply, endpoint  # noqa: E402
+
+from cambrian.archive import Archive, database, store  # noqa: E402
+from cambrian.daemon import socket, supervisor  # noqa: E402
+from cambrian.daemon.logs import EventLog  # noqa: E402
+from cambrian.daemon.service import Options  # noqa: E402
+from cambrian.errors import CambrianError, SandboxBroken, Unreachable  # noqa: E402
+from cambrian.evaluators.job import Evaluation, Unit  # noqa: E402
+
+SIZE_MB = 320
+SAMPLE_S = 5.0
+WORK_S = 0.08
+"""How long an evaluation takes: a few variants a second, as many as a fast machine judges."""
+STUCK_S = 300.0
+GROWTH_MB, GROWTH_SHARE = 24.0, 0.15
+
+
+# -- the daemon ------------------------------------------------------------------------------
+
+
+class Faulty(nursery.InstantImprover):
+    """Works, unless the engine is down."""
+
+    down = Path()
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        for unit in units:
+            if Faulty.down.exists():
+                raise SandboxBroken("the engine does not answer")
+            async for one in super().evaluate(agent_id, files, [unit], device):
+                yield one
+            await anyio.sleep(WORK_S)
+
+
+def child(home: Path, faults: Path) -> None:
+    """The daemon's process."""
+    Faulty.down = faults / "engine-down"
+    offset = [0.0]
+
+    def look() -> None:
+        while True:
+            with contextlib.suppress(OSError, ValueError):
+                offset[0] = float((faults / "clock").read_text())
+            time.sleep(0.5)
+
+    threading.Thread(target=look, daemon=True).start()
+    plain = database.connect
+
+    def connect(path: Path, clock: Any, **keywords: Any) -> Any:
+        found = plain(path, lambda: time.time() + offset[0], **keywords)
+        if (faults / "full").exists() and not keywords.get("read_only"):
+            pages = found.value("PRAGMA page_count")
+            found.connection.execute(f"PRAGMA max_page_count = {pages}")
+        return found
+
+    store.connect = connect  # type: ignore[attr-defined]
+    settings = nursery.settings(None, hours=1000.0, tokens=10**12, model="soak")
+    options = Options(hire=Faulty, log=EventLog(faults / "logs"), drain_s=60.0, metrics_port=0)
+    supervisor.run(home, settings, lambda text: print(text, file=sys.stderr), options=options)
+
+
+# -- around it -------------------------------------------------------------------------------
+
+
+class Around:
+    """What goes wrong, one thing after the other."""
+
+    def __init__(self, home: Path, faults: Path, mounted: bool, seed: int) -> None:
+        self.home, self.faults, self.mounted = home, faults, mounted
+        self.chance = random.Random(seed)
+        self.endpoint = "fine"
+        self.happened: dict[str, int] = {}
+        self.full_seen = 0
+
+    def answer(self, request: dict[str, Any]) -> Reply:
+        kind = self.endpoint
+        if kind == "down":
+            return Reply.of({"error": {"message": "overloaded"}}, 503)
+        if kind == "gone":
+            return Reply(hang_up=True)
+        if kind == "nonsense":
+            return Reply(200, b"<html>maintenance</html>")
+        if kind == "slow":
+            time.sleep(1.0)
+        return Reply.saying(f"note {self.chance.getrandbits(64):x}")
+
+    def one(self, over: threading.Event) -> None:
+        """One fault, and its end."""
+        faults = (self.engine, self.disk, self.clock, self.flap, self.person)
+        fault = self.chance.choice(faults)
+        self.happened[fault.__name__] = self.happened.get(fault.__name__, 0) + 1
+        fault(over)
+
+    def engine(self, over: threading.Event) -> None:
+        down = self.faults / "engine-down"
+        down.touch()
+        over.wait(self.chance.uniform(3, 25))
+        down.unlink()
+
+    def disk(self, over: threading.Event) -> None:
+        if self.mounted:
+            ballast = self.home.parent / "ballast"
+            with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as sink:
+                for size in (1 << 20, 4096):
+                    with contextlib.suppress(OSError):
+                        while True:
+                            sink.write(b"x" * size)
+            over.wait(self.chance.uniform(4, 20))
+            ballast.unlink()
+            return
+        (self.faults / "full").touch()
+        over.wait(self.chance.uniform(4, 20))
+        (self.faults / "full").unlink()
+
+    def clock(self, over: threading.Event) -> None:
+        (self.faults / "clock").write_text(str(self.chance.uniform(-86_400, 86_400)))
+        over.wait(self.chance.uniform(1, 20))
+        if self.chance.random() < 0.5:
+            (self.faults / "clock").write_text("0")
+
+    def flap(self, over: threading.Event) -> None:
+        for _ in range(self.chance.randrange(1, 6)):
+            self.endpoint = self.chance.choice(("down", "gone", "slow", "nonsense"))
+            over.wait(self.chance.uniform(0.5, 5 if self.endpoint != "nonsense" else 0.6))
+            self.endpoint = "fine"
+            over.wait(self.chance.uniform(0.5, 3))
+
+    def person(self, over: threading.Event) -> None:
+        now = self.chance.random() < 0.5
+        self.say("pause", {"now": True} if now else {})
+        over.wait(self.chance.uniform(1, 8))
+        self.say("resume", {})
+        self.say("set-workers", {"count": self.chance.randrange(1, 5)})
+
+    def say(self, verb: str, arguments: Mapping[str, Any]) -> None:
+        for _ in range(60):
+            try:
+                socket.ask(self.home, verb, arguments)
+            except CambrianError:
+                time.sleep(0.5)
+            else:
+                return
+        self.happened[f"{verb} without an answer"] = 1
+
+
+def sample(pid: int) -> dict[str, float]:
+    """Resident memory (MB), descriptors and threads of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    rows = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    return {
+        "rss_mb": int(rows["VmRSS"].split()[0]) / 1024,
+        "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
+        "threads": int(rows["Threads"]),
+    }
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[bool]:
+    """A small file system at `folder`, if this process may mount one."""
+    mounted = (
+        os.geteuid() == 0
+        and subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(folder)],
+            capture_output=True,
+            check=False,
+        ).returncode
+        == 0
+    )
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def soak(minutes: float, folder: Path, seed: int) -> tuple[list[Figure], dict[str, Any]]:
+    disk, faults = folder / "disk", folder / "faults"
+    for each in (disk, faults):
+        each.mkdir(parents=True, exist_ok=True)
+    samples: list[dict[str, float]] = []
+    with small_disk(disk) as mounted, contextlib.ExitStack() as stack:
+        home = disk / "archive"
+        around = Around(home, faults, mounted, seed)
+        server = stack.enter_context(endpoint(around.answer))
+        server.requests = Forgetful()
+        log = stack.enter_context((folder / "daemon.err").open("ab"))
+        process = subprocess.Popen(
+            [sys.executable, __file__, "--child", str(home), str(faults)],
+            stderr=log,
+            env=os.environ | {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": server.url},
+        )
+        stack.callback(process.kill)
+        began = _ready(home, process)
+        over = threading.Event()
+        troubles = threading.Thread(target=_trouble, args=(around, over), daemon=True)
+        troubles.start()
+        progress, longest = (began, -1), 0.0
+        while time.monotonic() - began < minutes * 60 and process.poll() is None:
+            over.wait(SAMPLE_S)
+            now = time.monotonic()
+            try:
+                samples.append({"at_s": now - began, **sample(process.pid)})
+            except (OSError, KeyError):  # it has just ended, which is looked at below
+                break
+            judged = _judged(home)
+            if judged != progress[1]:
+                progress = (now, judged)
+            longest = max(longest, now - progress[0])
+            samples[-1]["judged"] = judged
+            with (folder / "samples.jsonl").open("a") as lines:
+                lines.write(json.dumps(samples[-1]) + "\n")
+        over.set()
+        troubles.join(120)
+        around.endpoint = "fine"
+        alive = process.poll() is None
+        around.say("stop", {"how": "drain"})
+        try:
+            code = process.wait(180)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            code = process.wait()
+        problems, facts = _look(home)
+    return _figures(samples, alive, code, problems, facts, longest), {
+        "minutes": minutes,
+        "faults": around.happened,
+        "disk": f"tmpfs of {SIZE_MB} MB" if mounted else "max_page_count",
+        "problems": problems,
+        **facts,
+        "samples": samples,
+    }
+
+
+class Forgetful(list[Any]):
+    """The endpoint's list of requests, which would grow for an hour."""
+
+    def append(self, item: Any) -> None:
+        return
+
+
+def _trouble(around: Around, over: threading.Event) -> None:
+    while not over.is_set():
+        around.one(over)
+        over.wait(around.chance.uniform(3, 20))
+
+
+def _ready(home: Path, process: subprocess.Popen[bytes]) -> float:
+    while process.poll() is None:
+        try:
+            socket.ask(home, "status")
+        except Unreachable:
+            time.sleep(0.2)
+        else:
+            return time.monotonic()
+    raise SystemExit(f"soak: the daemon ended at once with {process.returncode}")
+
+
+def _judged(home: Path) -> int:
+    try:
+        with Archive.open(home, read_only=True) as archive:
+            return archive.counts()["judged"]
+    except CambrianError:
+        return -1
+
+
+def _look(home: Path) -> tuple[list[str], dict[str, Any]]:
+    """What is wrong with the archive in the end, and what is in it."""
+    problems = nursery.sound(home)
+    with Archive.open(home) as archive:
+        kinds = archive.database.rows("SELECT kind, count(*) AS n FROM events GROUP BY kind")
+        events = {row["kind"]: row["n"] for row in kinds}
+        counts, jobs = archive.counts(), archive.jobs.counts()
+        stuck = archive.database.value(
+            "SELECT count(*) FROM jobs j JOIN proposals p ON p.id = j.proposal_id WHERE j.state IN "
+            "('queued', 'leased') AND p.state NOT IN ('open', 'proposed', 'ready')"
+        )
+        run = archive.runs.last()
+        meters = archive.steering.meters(run.id if run else 0)
+        missing = {
+            "proposals": counts["proposals"] - events.get("proposal.opened", 0),
+            "evaluations": counts["evaluations_scored"] - events.get("evaluation.recorded", 0),
+            "admitted": counts["admitted"] - events.get("proposal.admitted", 0),
+            "answers": int(archive.database.value("SELECT count(*) FROM answers"))
+            - int(archive.database.value("SELECT count(*) FROM spend WHERE estimated = 0")),
+        }
+        return problems, {
+            "counts": counts,
+            "jobs": jobs,
+            "stuck": stuck,
+            "leased": jobs["leased"],
+            "events": sum(events.values()),
+            "events_missing": missing,
+            "metered": meters,
+            "pauses": events.get("run.paused", 0),
+            "parked": counts["parked"],
+            "database_mb": (home / "archive.db").stat().st_size / 1e6,
+        }
+
+
+def _figures(
+    samples: Sequence[Mapping[str, float]],
+    alive: bool,
+    code: int,
+    problems: Sequence[str],
+    facts: Mapping[str, Any],
+    longest: float,
+) -> list[Figure]:
+    quarter = max(len(samples) // 4, 1)
+
+    def growth(name: str) -> tuple[float, float]:
+        before = statistics.median(s[name] for s in samples[quarter : 2 * quarter] or samples)
+        return before, statistics.median(s[name] for s in samples[-quarter:]) - before
+
+    rss, more = growth("rss_mb")
+    allowed = max(GROWTH_MB, GROWTH_SHARE * rss)
+    _, descriptors = growth("descriptors")
+    _, threads = growth("threads")
+    counts, after_drain = facts["counts"], float(code != 0)
+    uncounted = counts["evaluations_scored"] - facts["metered"].get("evaluations", 0)
+    return [
+        Figure("ended before it was told to", float(not alive), target=0),
+        Figure("exit code after a drain not 0", after_drain, target=0),
+        Figure("variants judged", counts["judged"], target=1, at_least=True),
+        Figure("longest without a variant judged", longest, "s", STUCK_S),
+        Figure("memory: growth after the first half", more, "MB", allowed, note=f"{rss:.0f} MB"),
+        Figure("descriptors: growth", descriptors, target=4),
+        Figure("threads: growth", threads, target=4),
+        Figure("jobs stuck or still leased", facts["stuck"] + facts["leased"], target=0),
+        Figure("variants parked", facts["parked"], target=0),
+        Figure("events missing", sum(map(abs, facts["events_missing"].values())), target=0),
+        Figure("evaluations not counted or counted twice", abs(uncounted), target=0),
+        Figure("problems that db check finds", len(problems), target=0),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--quick", action="store_true", help="one minute")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--folder", type=Path, help="where it works and leaves samples")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--child", nargs=2, type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        child(*given.child)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = (given.folder or Path(scratch)).absolute()
+        figures, facts = soak(1.0 if given.quick else given.minutes, folder, given.seed)
+    if given.json:
+        rows = [{**vars(figure), "met": figure.met} for figure in figures]
+        given.json.write_text(json.dumps({"figures": rows, **facts}, indent=2) + "\n")
+    print(json.dumps({name: value for name, value in facts.items() if name != "samples"}))
+    raise SystemExit(report(f"soak, {facts['minutes']:g} minutes", figures))
+
+
+if __name__ == "__main__":
+    main()
