@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from cambrian.agents.seeds import load_seed
 from cambrian.evaluators import benchmarks, data
 from cambrian.evaluators.benchmarks import few_shot, functions
 from cambrian.evaluators.benchmarks.base import Array, generator
@@ -15,8 +17,12 @@ from cambrian.evaluators.benchmarks.episodes import Episode, ask, by_pairs, unto
 from cambrian.evaluators.benchmarks.few_shot import SHOTS, WAYS, FewShotDigits, FewShotGlyphs
 from cambrian.evaluators.benchmarks.functions import LinearFunctions, Sinusoids
 from cambrian.evaluators.conformance import Watching, watch
+from cambrian.evaluators.job import Unit, evaluate
+from cambrian.evaluators.transcript import recompute
 from cambrian.sandbox.channel import Cost
 from cambrian.sandbox.failures import LearnerFailed
+from cambrian.sandbox.plain import PlainBackend
+from cambrian.sandbox.session import Session
 
 RNG = np.random.default_rng(0)
 
@@ -153,3 +159,46 @@ def test_an_outcome_has_curves_over_shots_or_places(name: str) -> None:
     _, outcome = watch(benchmarks.benchmark(name), "smoke", 0)
     assert outcome.curves
     assert all(np.isfinite(curve).all() for curve in outcome.curves.values())
+
+
+@pytest.fixture(scope="module")
+def protonet() -> Iterator[Session]:
+    with Session(PlainBackend()) as session:
+        session.install(load_seed("protonet"))
+        yield session
+
+
+@pytest.mark.parametrize(
+    "name", ["few-shot-glyphs", "few-shot-continual", "in-context", "sinusoids"]
+)
+def test_a_learner_is_scored_on_small_tasks_and_its_record_says_the_same(
+    protonet: Session, name: str
+) -> None:
+    found = evaluate(protonet, Unit(name, "smoke", 0))
+    assert found.verdict == "scored", found.reason
+    assert found.flops > 0
+    again = recompute(benchmarks.benchmark(name), "smoke", 0, found.predictions)
+    assert again.raw == found.raw
+    assert again.metrics == found.metrics
+
+
+CHANGING = """
+import torch
+
+class Learner:
+    def __init__(self, spec, *, seed, device="cpu"): self.spec, self.calls = spec, 0
+    def observe(self, x, y, task=None): pass
+    def adapt(self, x, y, steps=None):
+        self.calls += 1
+        return self
+    def predict(self, x, task=None):
+        return torch.full((len(x), self.spec.outputs), float(self.calls))
+"""
+
+
+def test_a_learner_that_adapts_itself_fails() -> None:
+    with Session(PlainBackend()) as session:
+        session.install({"learner.py": CHANGING})
+        found = evaluate(session, Unit("few-shot-digits", "smoke", 0))
+    assert (found.verdict, found.cause) == ("failed", "protocol")
+    assert "changed the learner" in found.reason

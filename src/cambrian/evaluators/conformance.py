@@ -49,6 +49,8 @@ class Watching:
         named: the task numbers that were told.
     """
 
+    exact = True
+
     def __init__(self, outputs: int, *, episodic: bool = False) -> None:
         self.outputs = outputs
         self.episodic = episodic

@@ -66,6 +66,8 @@ class Transcript:
 class Playback(Channel):
     """A channel on whose other end there is nobody: it answers what was answered before."""
 
+    exact = False
+
     def __init__(self, predictions: Mapping[str, Array]) -> None:
         self._kept = {name: np.asarray(array) for name, array in predictions.items()}
         self._place = 0

@@ -99,6 +99,9 @@ class Channel:
     """One job's channel. Every method raises `LearnerFailed`, or `ChannelClosed` when the other
     end is gone (the session then finds out why)."""
 
+    exact = True
+    """Whether answers are the learner's own to the last bit, and not what was kept of them."""
+
     def __init__(
         self, door: FrameSocket, share: Path, limits: Limits, *, shares_memory: bool = True
     ) -> None:

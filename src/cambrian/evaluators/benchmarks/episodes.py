@@ -78,6 +78,8 @@ def untouched(channel: Channel, episodes: Sequence[Episode], again: int) -> Iter
     before = seen()
     yield
     after = seen()
+    if not channel.exact:
+        return
     if not np.array_equal(before[0], after[0]) or before[2] != after[2]:
         raise LearnerFailed("protocol", "adapting a copy changed the learner that it was made of")
     if not np.array_equal(before[1], after[1]):
