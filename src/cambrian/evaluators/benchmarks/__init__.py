@@ -26,7 +26,7 @@ from cambrian.evaluators.benchmarks.base import (
 )
 from cambrian.evaluators.benchmarks.blurry_digits import BlurryDigits
 from cambrian.evaluators.benchmarks.digit_sums import DigitSums
-from cambrian.evaluators.benchmarks.few_shot import FewShotDigits, FewShotGlyphs
+from cambrian.evaluators.benchmarks.few_shot import FewShotDigits, FewShotGlyphs, FewShotSeries
 from cambrian.evaluators.benchmarks.few_shot_continual import FewShotContinual
 from cambrian.evaluators.benchmarks.functions import LinearFunctions, Sinusoids
 from cambrian.evaluators.benchmarks.in_context import InContext
@@ -60,7 +60,7 @@ DEFAULT = ("split-mnist", "digit-sums", "label-drift")
 
 FAMILIES: tuple[tuple[Benchmark, ...], ...] = (
     (SplitMnist(), DigitSums(), LabelDrift(), BlurryDigits()),
-    (FewShotDigits(), FewShotGlyphs(), FewShotContinual()),
+    (FewShotDigits(), FewShotGlyphs(), FewShotSeries(), FewShotContinual()),
     (Sinusoids(), LinearFunctions(), InContext()),
     tuple(s for s in SCENARIOS if s.name not in ("split-mnist1d", "split-segments")),
 )

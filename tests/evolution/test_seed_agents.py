@@ -1,0 +1,18 @@
+"""Which seed agents an archive starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cambrian.agents.seeds import seed_names
+from cambrian.archive import Archive
+from cambrian.daemon.supervisor import prepare
+
+
+def test_benchmarks_of_small_tasks_bring_their_own_seed_agents(tmp_path: Path) -> None:
+    with Archive.create(tmp_path / "archive") as archive, archive.lock():
+        prepare(archive, ["split-mnist", "label-drift"])
+        assert sorted(agent.title for agent in archive.agents.seeds()) == sorted(seed_names())
+        prepare(archive, ["split-mnist", "sinusoids"])
+        titles = {agent.title for agent in archive.agents.seeds()}
+    assert titles - set(seed_names()) == {"maml", "protonet", "reptile", "transformer"}
