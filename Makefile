@@ -24,10 +24,10 @@ RECIPE := pyproject.toml constraints.txt scripts/venv
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint types bench image setup dist clean plan-run plan-test
+.PHONY: help run test test-hostile lint types bench image setup dist clean plan-run plan-test
 
 help: ## what can be made, and how
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@sed -n '/^# Variables:/,/^$$/s/^# \{0,1\}//p' Makefile
 
 run: plan-run $(VENV)/.installed ## set up what is missing, then grow an archive (the main job, about 20 minutes)
@@ -38,7 +38,14 @@ test: plan-test $(VENV)/.installed-dev ## set up what is missing, then run the t
 	@scripts/bubblewrap
 	@scripts/fashion-mnist
 	@PYTHON=$(PY) scripts/sandbox-ready
+	@scripts/gvisor || [ $$? -eq 3 ]
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-hostile: $(VENV)/.installed-dev ## every hostile learner against every sandbox this machine has (about 20 minutes)
+	@scripts/bubblewrap
+	@PYTHON=$(PY) scripts/sandbox-ready
+	@scripts/gvisor || [ $$? -eq 3 ]
+	$(PY) -m pytest -m "exhaustive or not exhaustive" tests/sandbox/test_hostile.py tests/sandbox/test_ordinary.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff (lint and format), mypy --strict, import-linter
 	@code=0; for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports"; do \

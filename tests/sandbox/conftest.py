@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cambrian.sandbox import image
+from cambrian.sandbox import backends, cgroups, image, owner
 from cambrian.sandbox.bubblewrap import BubblewrapBackend
 from cambrian.sandbox.channel import Channel, Stream
-from cambrian.sandbox.docker import DockerBackend
+from cambrian.sandbox.docker import OWNER_LABEL, DockerBackend, engine
 from cambrian.sandbox.failures import LearnerFailed
 from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.plain import PlainBackend
@@ -21,7 +24,7 @@ from cambrian.sandbox.process import Backend
 from cambrian.sandbox.runner.frames import Array
 from cambrian.sandbox.session import Report, Session, SessionPool
 
-LIMITS = Limits(memory_bytes=640 << 20, request_s=2.0, job_s=20.0)
+LIMITS = Limits(memory_bytes=640 << 20, request_s=2.0, job_s=20.0, unbounded_memory=True)
 
 HONEST = """
 import torch
@@ -122,24 +125,47 @@ def _docker() -> Backend:
     return DockerBackend()
 
 
+def _gvisor() -> Backend:
+    image.ensure()
+    return backends.gvisor()
+
+
 MAKERS: dict[str, Callable[[], Backend]] = {
     "docker": _docker,
+    "gvisor": _gvisor,
     "bubblewrap": BubblewrapBackend,
     "bubblewrap-user": lambda: BubblewrapBackend(as_root=False),
     "none": PlainBackend,
 }
 DOCKER = pytest.param("docker", marks=pytest.mark.docker)
+GVISOR = pytest.param("gvisor", marks=[pytest.mark.docker, pytest.mark.gvisor])
+# For an ordinary user bubblewrap is one thing only (test_ordinary.py runs these as one).
+FULL = [DOCKER, "bubblewrap"] if os.geteuid() == 0 else ["bubblewrap-user"]
+SANDBOXED = [*FULL, GVISOR] if os.geteuid() == 0 else FULL
 
 
 @pytest.fixture(scope="session", params=[DOCKER, "bubblewrap", "bubblewrap-user", "none"])
 def anywhere(request: pytest.FixtureRequest) -> Iterator[Lender]:
-    """Every backend that there is."""
+    """Every backend that there is, but for gVisor, which is slow."""
     yield from _lent(request)
 
 
-@pytest.fixture(scope="session", params=[DOCKER, "bubblewrap"])
+@pytest.fixture(scope="session", params=FULL)
 def walled(request: pytest.FixtureRequest) -> Iterator[Lender]:
-    """The backends with full isolation."""
+    """The backends with full isolation (for an ordinary user: the one there is)."""
+    yield from _lent(request)
+
+
+@pytest.fixture(scope="session")
+def gvisor() -> Iterator[Lender]:
+    lender = Lender(_gvisor(), replace(LIMITS, request_s=4.0, memory_bytes=1 << 30))
+    yield lender
+    lender.close()
+
+
+@pytest.fixture(scope="session", params=SANDBOXED)
+def sandboxed(request: pytest.FixtureRequest) -> Iterator[Lender]:
+    """Every backend that is a sandbox."""
     yield from _lent(request)
 
 
@@ -181,3 +207,78 @@ def canaries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canaries]:
         listener.bind("\0" + name)
         listener.listen()
         yield Canaries(file, name)
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What this process's sandboxes have on this machine at a moment."""
+
+    containers: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
+    processes: frozenset[str] = frozenset()
+
+    @classmethod
+    def now(cls, backend: str) -> Traces:
+        pid, root = os.getpid(), cgroups.ROOT
+        containers: frozenset[str] = frozenset()
+        if backend in ("docker", "gvisor"):
+            with engine() as client:
+                found = client.containers(all=True, filters={"label": OWNER_LABEL})
+            mine = [each["Id"] for each in found if each["Labels"][OWNER_LABEL] == str(owner.me())]
+            containers = frozenset(mine)
+        groups = [*root.glob(f"*/cambrian/cambrian-{pid}-*"), *root.glob(f"cambrian/*-{pid}-*")]
+        folders = Path(tempfile.gettempdir()).glob(f"cambrian-{owner.me().slug}-*")
+        return cls(
+            containers,
+            frozenset(map(str, groups)),
+            frozenset(map(str, folders)),
+            frozenset(_sandboxed(f"/cambrian-{owner.me().slug}-")),
+        )
+
+    def __sub__(self, other: Traces) -> Traces:
+        return Traces(
+            self.containers - other.containers,
+            self.groups - other.groups,
+            self.folders - other.folders,
+            self.processes - other.processes,
+        )
+
+
+def _sandboxed(folder: str) -> Iterator[str]:
+    """Processes that have one of our session folders mounted."""
+    for place in Path("/proc").iterdir():
+        try:
+            mounts = (place / "mountinfo").read_text()
+        except OSError:
+            continue
+        if folder in mounts:
+            yield place.name
+
+
+SETUP = Path(__file__).parent.parent.parent / "scripts" / "gvisor"
+NO_PACKAGE = 3
+_deselected: list[pytest.Item] = []
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """gVisor is a package of few distributions: elsewhere its tests are left out, and counted."""
+    wanting = [item for item in items if item.get_closest_marker("gvisor")]
+    if not wanting or _says("status") == 0 or _says("package") != NO_PACKAGE:
+        return  # where it could be there and is not, they fail
+    _deselected.extend(wanting)
+    config.hook.pytest_deselected(items=wanting)
+    items[:] = [item for item in items if item not in wanting]
+
+
+def _says(what: str) -> int:
+    return subprocess.run([SETUP, what], capture_output=True, check=False).returncode
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _deselected:
+        terminalreporter.write_line(
+            f"gVisor: {len(_deselected)} tests deselected, for this distribution has no package "
+            "runsc (see scripts/gvisor)",
+            yellow=True,
+        )

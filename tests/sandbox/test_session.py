@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -238,6 +239,7 @@ class Deaf:
     name = "deaf"
     isolation = "none"
     shares_memory = True
+    reduced: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, script: str) -> None:
         self.script = script

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WORDS = {True: "ok", False: "MISSING", None: "-"}
 _ENFORCED = {True: "enforced", False: "NOT enforced", None: "cannot tell"}
+_EXPECTED = {"enforced": "", "reduced": "reduced", "not applicable": "-"}
 
 
 @click.command(epilog=examples("cambrian doctor", "cambrian doctor --sandbox bubblewrap --json"))
@@ -30,8 +31,9 @@ def doctor(ctx: click.Context, sandbox: str, as_json: bool) -> None:
     """Check this machine, and what a sandbox here really enforces.
 
     The sandbox is tried out with code that attempts what it must not be able to do (a few
-    seconds). Exit code 0 if the sandbox is a full one and no wall was found open, else 1; what
-    could not be told (a busy machine, nothing to enforce) is named.
+    seconds). A row marked "reduced" is a wall that this kind of sandbox cannot raise; what is run
+    in it is marked so. Exit code 0 if the sandbox is a full one and no wall was found open, else
+    1; what could not be told (a busy machine, nothing to enforce) is named.
     """
     from cambrian.cli.health import findings
 
@@ -51,14 +53,20 @@ def try_sandbox(name: str) -> dict[str, Any]:
     said: list[str] = []
     result: dict[str, Any] = {"backend": None, "isolation": None, "checks": [], "error": None}
     try:
+        from cambrian.sandbox import conformance
         from cambrian.sandbox.backends import choose
-        from cambrian.sandbox.doctor import checks
 
         backend = choose(name, announce=said.append)
         result |= {"backend": backend.name, "isolation": backend.isolation}
         result["checks"] = [
-            {"name": check.name, "enforced": check.enforced, "detail": check.detail}
-            for check in checks(backend)
+            {
+                "name": found.name,
+                "enforced": found.enforced,
+                "expected": str(found.expected),
+                "met": found.met,
+                "detail": found.detail,
+            }
+            for found in conformance.run(backend)
         ]
     except (CambrianError, ImportError) as error:
         result["error"] = str(error)
@@ -88,8 +96,11 @@ def _show(found: Sequence[Finding], tried: dict[str, Any]) -> None:
     if tried["error"]:
         say(line(tried["error"]))
     if tried["checks"]:
-        rows = [[_ENFORCED[c["enforced"]], c["name"], c["detail"]] for c in tried["checks"]]
-        show_table(["", "what", "how"], rows)
+        rows = [
+            [_ENFORCED[c["enforced"]], _EXPECTED[c["expected"]], c["name"], c["detail"]]
+            for c in tried["checks"]
+        ]
+        show_table(["", "", "what", "how"], rows)
     untold = f"; cannot tell: {', '.join(tried['undetermined'])}" if tried["undetermined"] else ""
     works = "a full sandbox works here" if tried["full"] else "no full sandbox works here"
     note(works + untold)

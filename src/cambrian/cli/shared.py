@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import platformdirs
+
+from cambrian.sandbox.limits import ALLOW_UNBOUNDED
 
 if TYPE_CHECKING:
     from cambrian.archive import Archive
@@ -101,13 +104,31 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object instead of text."
 )
 
-sandbox_option = click.option(
-    "--sandbox",
-    type=click.Choice(["auto", "docker", "bubblewrap", "none"]),
-    default="auto",
-    show_default=True,
-    help="Where untrusted code runs; none is no sandbox at all, and is never chosen by auto.",
-)
+
+def _allow(_: click.Context, __: click.Parameter, value: bool) -> None:
+    if value:  # by the environment, for worker processes have to know too
+        os.environ[ALLOW_UNBOUNDED] = "1"
+
+
+def sandbox_option(command: Command) -> Command:
+    """Where untrusted code runs, and what it may lack."""
+    sandbox = click.option(
+        "--sandbox",
+        type=click.Choice(["auto", "docker", "gvisor", "bubblewrap", "none"]),
+        default="auto",
+        show_default=True,
+        help="Where untrusted code runs; none is no sandbox at all, and is never chosen by auto.",
+    )
+    allow = click.option(
+        "--allow-unbounded-memory",
+        is_flag=True,
+        callback=_allow,
+        expose_value=False,
+        allow_from_autoenv=False,
+        help="Go on where only the memory of each process alone can be bounded "
+        "(bubblewrap without root).",
+    )
+    return sandbox(allow(command))
 
 
 def examples(*commands: str) -> str:

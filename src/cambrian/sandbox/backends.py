@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from cambrian.errors import CambrianError, Refused, UsageError
+from cambrian.errors import CambrianError, NotFound, Refused, UsageError
+from cambrian.sandbox.limits import Limits, require_bound_memory
 from cambrian.sandbox.process import Backend
 
-NAMES = ("auto", "docker", "bubblewrap", "none")
+NAMES = ("auto", "docker", "gvisor", "bubblewrap", "none")
 IMAGE = "CAMBRIAN_SANDBOX_IMAGE"
 RUNTIME = "CAMBRIAN_DOCKER_RUNTIME"
 
@@ -26,13 +27,16 @@ def choose(name: str, announce: Callable[[str], None]) -> Backend:
         announce: is told which one it is, and why not a stronger one.
 
     Raises:
-        Refused: "auto", and neither Docker nor bubblewrap works; says what to do.
+        Refused: "auto", and neither Docker nor bubblewrap works; or what works does not bound
+            memory, and nobody has allowed that; says what to do.
         Unreachable, NotFound, SandboxBroken: the one that was named does not work.
     """
     if name == "docker":
         return docker()
+    if name == "gvisor":
+        return gvisor()
     if name == "bubblewrap":
-        return bubblewrap()
+        return _bounding(bubblewrap())
     if name == "none":
         from cambrian.sandbox.plain import PlainBackend
 
@@ -50,6 +54,30 @@ def docker() -> Backend:
     return DockerBackend(os.environ.get(IMAGE) or None, os.environ.get(RUNTIME) or None)
 
 
+def gvisor() -> Backend:
+    """Docker with gVisor: a kernel of its own for what is in it.
+
+    Raises:
+        NotFound: the engine has no such runtime.
+    """
+    from cambrian.sandbox.docker import DockerBackend
+
+    runtime = os.environ.get(RUNTIME) or "runsc"
+    backend = DockerBackend(os.environ.get(IMAGE) or None, runtime)
+    if not backend.gvisor:
+        raise NotFound(
+            f"expected a runtime {runtime} of the engine that is gVisor; there is none. "
+            "`scripts/gvisor` sets it up as root on Debian and Ubuntu"
+        )
+    return backend
+
+
+def _bounding(backend: Backend) -> Backend:
+    if "memory" in backend.reduced:
+        require_bound_memory(Limits())
+    return backend
+
+
 def bubblewrap() -> Backend:
     """Bubblewrap, tried out."""
     from cambrian.sandbox.bubblewrap import BubblewrapBackend
@@ -63,7 +91,7 @@ def _strongest(announce: Callable[[str], None]) -> Backend:
     reasons = []
     for name, make in (("docker", docker), ("bubblewrap", bubblewrap)):
         try:
-            backend = make()
+            backend = _bounding(make())
         except CambrianError as error:
             reasons.append(f"{name}: {error}")
             continue

@@ -24,7 +24,7 @@ from pathlib import Path
 from cambrian.errors import NotFound, Refused, SandboxBroken
 from cambrian.sandbox import cgroups, launch, owner, seccomp, tree
 from cambrian.sandbox.cgroups import Group, OomKills
-from cambrian.sandbox.limits import Limits
+from cambrian.sandbox.limits import Limits, require_bound_memory
 from cambrian.sandbox.process import COUNTERS, ENVIRONMENT, USER, ZYGOTE
 
 TRY_S = 20
@@ -34,6 +34,13 @@ ENTER = (
     'while [ "$1" != -- ]; do echo $$ > "$1" || exit 125; shift; done; shift; '
     'ulimit -c 0 && ulimit -n "$1" && ulimit -f "$2" || exit 125; shift 2; exec "$@"'
 )
+UNGROUPED = {
+    "memory": "without control groups memory is bounded for each process alone",
+    "cpu": "without control groups nothing bounds a share of the processors",
+}
+ROOTS = {"processes": "the kernel does not count root's processes"}
+"""Where root runs it as if it were an ordinary user."""
+
 UNREADABLE = (
     *("/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/sched_debug"),
     *("/proc/scsi", "/proc/sysrq-trigger", "/proc/timer_list"),
@@ -76,6 +83,9 @@ class BubblewrapProcess:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    def ended_from_inside(self) -> bool:
+        return False  # the kernel protects process 1 of a namespace
+
     def oom_kills(self) -> OomKills | None:
         if self._said.closed:
             return self._kills
@@ -114,12 +124,20 @@ class BubblewrapBackend:
         )
 
     @property
+    def reduced(self) -> Mapping[str, str]:
+        if self.grouped:
+            return {}
+        return UNGROUPED | (ROOTS if os.geteuid() == 0 and not self.as_root else {})
+
+    @property
     def isolation(self) -> str:
-        return "full" if self.grouped else "reduced"
+        return "reduced" if self.reduced else "full"
 
     def launch(self, share: Path, limits: Limits) -> BubblewrapProcess:
         if limits.gpu is not None:
             raise Refused("bubblewrap gives no GPU away; use Docker, or `--device cpu`")
+        if "memory" in self.reduced:
+            require_bound_memory(limits)
         group = Group(limits) if self.grouped else None
         try:
             return BubblewrapProcess(self._command(share, limits, group), group)

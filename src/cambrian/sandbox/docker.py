@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from cambrian.errors import NotFound, SandboxBroken, Unreachable
 from cambrian.sandbox import owner, seccomp
 from cambrian.sandbox.cgroups import OomKills, Usage
-from cambrian.sandbox.limits import Limits
+from cambrian.sandbox.limits import Limits, require_bound_memory
 from cambrian.sandbox.process import COUNTERS, ENVIRONMENT, USER, ZYGOTE
 
 if TYPE_CHECKING:
@@ -32,7 +32,18 @@ ANSWER_S = 20
 DIED_S = 3.0
 """Seconds to wait for the engine to log the end of a container that is gone."""
 
-FOLLOWS = {"MemoryLimit": "memory", "PidsLimit": "processes", "CpuCfsQuota": "processor time"}
+FOLLOWS = {"MemoryLimit": "memory", "PidsLimit": "processes", "CpuCfsQuota": "cpu"}
+
+GVISOR_THREADS = 128
+"""What gVisor's kernel needs for itself: with less than about 96 threads it does not start, or ends
+when its guest is busy; each process of the guest needs two more. The guest's own are bounded by
+RLIMIT_NPROC, which gVisor's kernel counts by itself."""
+
+GVISOR = {
+    "seccomp": "gVisor's own kernel takes the calls; the filter is not in force in front of it",
+    "process 1": "gVisor lets a job end its process 1: the session is lost, the job has failed",
+}
+"""Walls that do not stand inside gVisor; they would protect its own kernel, not the host's."""
 
 # The engine's own lists, and what outlives a job: /sys (the control groups' counters are readable
 # there), /dev/mqueue (writable), and what the zygote's jobs took together.
@@ -83,9 +94,10 @@ def engine() -> Iterator[APIClient]:
 class DockerProcess:
     """A running container. Its client is its own: the SDK's clients are not for several threads."""
 
-    def __init__(self, client: APIClient, container: str) -> None:
+    def __init__(self, client: APIClient, container: str, *, protected: bool = True) -> None:
         self._client = client
         self._container = container
+        self._protected = protected
         self._began = int(time.time()) - 1
         self._usage = Usage(None, None)
         self._kills: OomKills | None = None
@@ -134,6 +146,21 @@ class DockerProcess:
             self._kills = counted
         return self._kills
 
+    def ended_from_inside(self) -> bool:
+        """Whether a job ended process 1: where it can, and it died by nobody else's hand."""
+        if self._protected or self._closed:
+            return False
+        deadline = time.monotonic() + DIED_S
+        while time.monotonic() < deadline:
+            try:
+                happened = self._events()
+            except _broken():
+                return False
+            if "die" in happened:
+                return not {"kill", "oom"} & set(happened)
+            time.sleep(0.05)
+        return False
+
     def _logged_kills(self) -> OomKills | None:
         """From the engine's event log: what it saw before it saw the container end."""
         deadline = time.monotonic() + DIED_S
@@ -151,7 +178,7 @@ class DockerProcess:
         stream = self._client.events(
             since=self._began,
             until=f"{time.time():.6f}",  # what has happened; the stream would wait for more
-            filters={"container": self._container, "event": ["oom", "die"]},
+            filters={"container": self._container, "event": ["oom", "die", "kill"]},
             decode=True,
         )
         with contextlib.closing(stream):
@@ -190,8 +217,6 @@ class DockerBackend:
         NotFound: there is no such image.
     """
 
-    name = "docker"
-
     def __init__(self, image: str | None = None, runtime: str | None = None) -> None:
         self.runtime = runtime
         with engine() as client:
@@ -199,14 +224,29 @@ class DockerBackend:
             self._info: dict[str, Any] = client.info()
             self._version: dict[str, Any] = client.version()
 
+    @property
+    def name(self) -> str:
+        return "gvisor" if self.gvisor else "docker"
+
     @cached_property
-    def missing(self) -> tuple[str, ...]:
-        """What this engine cannot bound."""
-        return tuple(what for key, what in FOLLOWS.items() if not self._info.get(key))
+    def gvisor(self) -> bool:
+        """Whether the runtime is gVisor, under whatever name the engine knows it."""
+        name = self.runtime or self._info.get("DefaultRuntime", "")
+        path = (self._info.get("Runtimes") or {}).get(name, {}).get("path", "")
+        return Path(path).name == "runsc"
+
+    @cached_property
+    def reduced(self) -> Mapping[str, str]:
+        cannot = {
+            what: "this engine cannot bound it"
+            for key, what in FOLLOWS.items()
+            if not self._info.get(key)
+        }
+        return cannot | GVISOR if self.gvisor else cannot
 
     @property
     def isolation(self) -> str:
-        return "reduced" if self.missing else "full"
+        return "reduced" if self.reduced else "full"
 
     @property
     def shares_memory(self) -> bool:
@@ -218,13 +258,15 @@ class DockerBackend:
         return self.runtime or str(self._info.get("DefaultRuntime", ""))
 
     def launch(self, share: Path, limits: Limits) -> DockerProcess:
+        if "memory" in self.reduced:
+            require_bound_memory(limits)
         try:
             client = connect()
         except Unreachable as error:
             raise SandboxBroken(str(error)) from None
         try:
             made = client.create_container_from_config(self._settings(client, share, limits))
-            process = DockerProcess(client, made["Id"])
+            process = DockerProcess(client, made["Id"], protected=not self.gvisor)
         except _broken() as error:
             client.close()
             raise SandboxBroken(f"the engine made no container: {error}") from None
@@ -240,6 +282,8 @@ class DockerBackend:
         from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
         gpu = DeviceRequest(device_ids=[limits.gpu], capabilities=[["gpu"]])
+        nproc = [Ulimit(name="nproc", soft=limits.processes, hard=limits.processes)]
+        nproc = nproc if self.gvisor else []  # elsewhere it counts a user's processes everywhere
         scratch = f"size={limits.scratch_bytes},nr_inodes=4096,noexec,nosuid,nodev,mode=0700"
         host = client.create_host_config(
             auto_remove=True,
@@ -250,12 +294,13 @@ class DockerBackend:
             security_opt=["no-new-privileges:true", seccomp.docker_option()],
             mem_limit=limits.memory_bytes,
             memswap_limit=limits.memory_bytes,
-            pids_limit=limits.processes,
+            pids_limit=2 * limits.processes + GVISOR_THREADS if self.gvisor else limits.processes,
             nano_cpus=int(limits.cpus * 1e9),
             ulimits=[
                 Ulimit(name="nofile", soft=limits.open_files, hard=limits.open_files),
                 Ulimit(name="fsize", soft=limits.file_bytes, hard=limits.file_bytes),
                 Ulimit(name="core", soft=0, hard=0),
+                *nproc,
             ],
             tmpfs={"/tmp": f"{scratch},uid={USER},gid={USER}"},  # noqa: S108 - inside
             mounts=[Mount("/session", str(share), type="bind", read_only=True)],

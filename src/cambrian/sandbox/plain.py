@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 import cambrian
@@ -24,6 +25,13 @@ from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.process import ZYGOTE
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+MISSING = (
+    *("network", "host files", "root file system", "capabilities", "seccomp", "process 1"),
+    *("processes", "open files", "memory", "cpu", "scratch size", "shared memory", "gpu"),
+)
+"""All but what the host's side enforces by itself."""
 
 
 class PlainProcess:
@@ -61,6 +69,9 @@ class PlainProcess:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    def ended_from_inside(self) -> bool:
+        return False  # it could, but so could anything else of this user
+
     def oom_kills(self) -> OomKills | None:
         return None
 
@@ -77,6 +88,8 @@ class PlainBackend:
     name = "none"
     isolation = "none"
     shares_memory = True
+
+    reduced: Mapping[str, str] = MappingProxyType(dict.fromkeys(MISSING, "there is no sandbox"))
 
     def launch(self, share: Path, limits: Limits) -> PlainProcess:
         return PlainProcess(share)

@@ -1,7 +1,7 @@
 """Probes of the walls, from the inside: installed as an improver and run in a real session.
 
 Not imported on the host. Each probe tries what must not work and says what happened. Standard
-library only; the last two (memory, output) may end the job, so they come after the report.
+library only; what may end the job (memory, output, time, process 1) is a job of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import platform
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,9 @@ CALLS = {
     "shmget": (29, 194, 0),
     "memfd_create": (319, 279, 0),
 }
+# Internet (4 and 6), netlink, packets, cryptography, virtual machines.
+FAMILIES = (2, 10, 16, 17, 38, 40)
+PR_GET_NO_NEW_PRIVS = 39
 BLOCK = b"x" * (1 << 20)
 BURN_S = 0.8
 HOLD_S = 1.0
@@ -44,22 +48,28 @@ PLACES = ("/", "/etc", "/usr", "/opt", "/var/tmp", "/run", "/dev", "/dev/mqueue"
 
 
 def network(given: dict[str, Any]) -> Finding:
-    """Only a loopback of its own, no socket of the host, no socket but local ones."""
+    """Only a loopback of its own; nothing of the host listens to it."""
     lines = Path("/proc/net/dev").read_text("ascii").splitlines()[2:]
     found = sorted({line.split(":")[0].strip() for line in lines} - {"lo"})
-    found += [f"{family} socket" for family in ("AF_INET", "AF_NETLINK") if _opens(family)]
     for name in ("\0" + given["abstract"], given["socket"]):
         with socket.socket(socket.AF_UNIX) as local:
             if local.connect_ex(name) == 0:
                 found.append("a socket of the host")
-    return not found, ", ".join(found) or "no interface, no sockets but local ones"
-
-
-def _opens(family: str) -> bool:
     try:
-        socket.socket(getattr(socket, family), socket.SOCK_DGRAM).close()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as packets:
+            packets.sendto(b"out", ("127.0.0.1", given["port"]))  # the host looks whether it came
+        socket.create_connection(("127.0.0.1", given["port"]), 1).close()
+        found.append("a port of the host")
     except OSError:
-        return False
+        pass
+    return not found, ", ".join(found) or "no interface, and nothing of the host answers"
+
+
+def _opens(family: int) -> bool:
+    try:
+        socket.socket(family, socket.SOCK_DGRAM).close()
+    except OSError as error:
+        return error.errno not in (errno.EPERM, errno.EACCES)
     return True
 
 
@@ -100,10 +110,11 @@ def _status() -> dict[str, str]:
 
 def capabilities(given: dict[str, Any]) -> Finding:
     status = _status()
-    held = [name for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb") if int(status[name], 16)]
+    names = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+    held = [name for name in names if int(status.get(name, "0"), 16)]  # gVisor has no ambient ones
     if os.getuid() == 0:
         held.append("user 0")
-    if status["NoNewPrivs"] != "1":
+    if ctypes.CDLL(None).prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1:
         held.append("new privileges allowed")
     return not held, ", ".join(held) or f"none, user {os.getuid()}, no new privileges"
 
@@ -116,8 +127,10 @@ def seccomp(given: dict[str, Any]) -> Finding:
         result = libc.syscall(numbers[at], numbers[2], 0, 0, 0, 0)
         if result >= 0 or ctypes.get_errno() not in (errno.EPERM, errno.ENOSYS):
             reached.append(name)
-    mode = _status()["Seccomp"]
-    detail = f"{len(CALLS) - len(reached)} of {len(CALLS)} calls refused"
+    reached += [f"socket family {family}" for family in FAMILIES if _opens(family)]
+    mode = _status().get("Seccomp", "0")
+    tried = len(CALLS) + len(FAMILIES)
+    detail = f"{tried - len(reached)} of {tried} calls refused"
     return mode == "2" and not reached, detail + (f"; not {', '.join(reached)}" if reached else "")
 
 
@@ -144,21 +157,28 @@ def process_1(given: dict[str, Any]) -> Finding:
 
 
 def processes(given: dict[str, Any]) -> Finding:
+    """Threads, which count as processes do and cost less; in a child that takes them with it."""
     most = int(given["processes"])
-    children: list[int] = []
-    try:
-        while len(children) <= most:
-            child = os.fork()
-            if child == 0:
-                time.sleep(60)
-                os._exit(0)
-            children.append(child)
-    except OSError:
-        pass
-    for child in children:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-    return len(children) < most, f"{len(children)} could be started, {most} allowed in all"
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, str(_threads(most + 1)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with open(reader, "rb") as told:  # noqa: PTH123 - a descriptor
+        started = int(told.read() or b"0") + 1
+    return started < most, f"{started} could be started, {most} allowed in all"
+
+
+def _threads(wanted: int) -> int:
+    threading.stack_size(65_536)
+    for started in range(wanted):
+        try:
+            threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        except (RuntimeError, OSError, MemoryError):
+            return started
+    return wanted
 
 
 def open_files(given: dict[str, Any]) -> Finding:
@@ -201,19 +221,21 @@ def _fill(folder: Path, bound: int) -> int:
     return written
 
 
-def cpu(given: dict[str, Any]) -> Finding:
-    """More processes than processors allowed, all busy: what did they get together?"""
-    allowed, began, before = float(given["cpus"]), time.monotonic(), os.times()
-    children = [_burner(began + BURN_S) for _ in range(int(allowed) + 1)]
-    for child in children:
+def gpu(given: dict[str, Any]) -> Finding:
+    places = (*Path("/dev").glob("nvidia*"), Path("/dev/dri"), Path("/dev/kfd"))
+    found = [str(place) for place in places if place.exists()]
+    return not found, ", ".join(found) or "none is there unless it is asked for"
+
+
+def burn(given: dict[str, Any]) -> float:
+    """More processes than processors allowed, all busy; the processor seconds that they got."""
+    before = os.times()
+    until = time.monotonic() + BURN_S
+    for child in [_burner(until) for _ in range(int(given["cpus"]) + 1)]:
         os.waitpid(child, 0)
-    after, took = os.times(), time.monotonic() - began
+    after = os.times()
     used = after.children_user + after.children_system
-    share = (used - before.children_user - before.children_system) / took
-    detail = f"{len(children)} busy processes got {share:.2f} of {allowed:g}"
-    if share < 0.8 * allowed:
-        return None, f"{detail}; the host is too busy to tell"
-    return share <= 1.2 * allowed, detail
+    return used - before.children_user - before.children_system
 
 
 def _burner(until: float) -> int:
@@ -254,29 +276,35 @@ PROBES = {
     "root file system": root_file_system,
     "capabilities": capabilities,
     "seccomp": seccomp,
-    "process 1": process_1,
     "processes": processes,
     "open files": open_files,
     "scratch size": scratch,
     "shared memory": shared_memory,
-    "cpu": cpu,
+    "gpu": gpu,
 }
+
+ENDING = {"memory": memory, "process 1": process_1}
 
 
 class Improver:
-    """Reports through `ask`, for the last probes may end the process."""
+    """Reports through `ask`, for what comes after may end the process."""
 
     def improve(self, evidence: dict[str, Any], ask: Ask) -> dict[str, str]:
-        if evidence["probe"] == "time":
+        probe = evidence["probe"]
+        if probe == "walls":
+            self._tell(ask, {"findings": {name: _try(p, evidence) for name, p in PROBES.items()}})
+            self._tell(ask, {"burning": True})  # the host looks at its own clock and counters
+            self._tell(ask, {"burnt": burn(evidence)})
+        elif probe == "time":
             time.sleep(600)
-        findings = {name: _try(probe, evidence) for name, probe in PROBES.items()}
-        self._tell(ask, findings)
-        self._tell(ask, {"memory": _try(memory, evidence)})
-        for _ in range(256):
-            os.write(1, BLOCK)
+        elif probe == "output":
+            for _ in range(256):
+                os.write(1, BLOCK)
+        else:
+            self._tell(ask, {"findings": {probe: _try(ENDING[probe], evidence)}})
         return {}
 
-    def _tell(self, ask: Ask, findings: dict[str, Finding]) -> None:
+    def _tell(self, ask: Ask, findings: dict[str, Any]) -> None:
         ask([{"role": "user", "content": json.dumps(findings)}])
 
 

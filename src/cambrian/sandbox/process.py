@@ -40,6 +40,10 @@ class SandboxProcess(Protocol):
 
     def alive(self) -> bool: ...
 
+    def ended_from_inside(self) -> bool:
+        """Whether a job ended the zygote, where a backend cannot keep it from doing so. False where
+        it can, or where nobody knows: then it was our own fault."""
+
     def oom_kills(self) -> OomKills | None:
         """What the kernel killed inside it for want of memory; None where nobody counts."""
 
@@ -54,8 +58,9 @@ class Backend(Protocol):
     """A way to isolate.
 
     Attributes:
-        name: "docker", "bubblewrap" or "none".
-        isolation: "full", "reduced" (something cannot be bounded here) or "none".
+        name: "docker", "gvisor", "bubblewrap" or "none".
+        isolation: "full", "reduced" (something cannot be enforced here) or "none".
+        reduced: what cannot, by the name of its check (`cambrian.sandbox.conformance`), and why.
         shares_memory: whether what is written to a mapped file here is seen in there at once.
     """
 
@@ -67,6 +72,9 @@ class Backend(Protocol):
 
     @property
     def shares_memory(self) -> bool: ...
+
+    @property
+    def reduced(self) -> Mapping[str, str]: ...
 
     def launch(self, share: Path, limits: Limits) -> SandboxProcess:
         """Start a zygote that sees `share` (read-only) as its session folder.

@@ -251,6 +251,8 @@ class Session:
         kills = self._oom_kills()
         if kills and kills.own:
             return self._out_of_memory("")
+        if self._process and self._process.ended_from_inside():
+            return LearnerFailed("crash", "the learner ended process 1 of its sandbox")
         return SandboxBroken(f"the sandbox is gone: {error}. {self._log()}")
 
     def _out_of_memory(self, output: str) -> LearnerFailed:
@@ -259,6 +261,10 @@ class Session:
 
     def _oom_kills(self) -> OomKills | None:
         return self._process.oom_kills() if self._process else None
+
+    def cpu_s(self) -> float | None:
+        """Processor seconds of the whole sandbox so far; None where nobody counts."""
+        return self._cpu()
 
     def _cpu(self) -> float | None:
         return self._process.cpu_s() if self._process else None
