@@ -79,18 +79,6 @@ def test_the_environment_holds_nothing_of_the_hosts(session: Session) -> None:
     assert names <= allowed | {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH"}
 
 
-def test_a_gpu_is_given_by_id_and_only_when_asked_for(
-    backend: DockerBackend, tmp_path: Any
-) -> None:
-    with engine() as client:
-        without = backend._settings(client, tmp_path, Limits())
-        given = backend._settings(client, tmp_path, Limits(gpu="GPU-1234"))
-    assert not without["HostConfig"].get("DeviceRequests")
-    (request,) = given["HostConfig"]["DeviceRequests"]
-    assert request["DeviceIDs"] == ["GPU-1234"]
-    assert request["Capabilities"] == [["gpu"]]
-
-
 def test_provenance_names_the_image_by_digest_and_the_engine(backend: DockerBackend) -> None:
     named = backend.provenance()
     assert named["image"].startswith("sha256:")

@@ -106,13 +106,13 @@ def repeat(backend: Backend, files: Mapping[str, str], row: Recorded) -> Evaluat
     """
     from cambrian.evaluators.job import Unit, evaluate
     from cambrian.evaluators.worker import FULL
+    from cambrian.sandbox.gpu import on
     from cambrian.sandbox.session import Session
 
-    with Session(backend, FULL) as session:
+    device = row.device or "cpu"
+    with on(device, FULL) as limits, Session(backend, limits) as session:
         session.install(files)
-        result = evaluate(
-            session, Unit(row.benchmark, row.stage, row.seed), device=row.device or "cpu"
-        )
+        result = evaluate(session, Unit(row.benchmark, row.stage, row.seed), device=device)
     if result.verdict == "broken":
         raise SandboxBroken(f"the sandbox broke, nothing was compared: {result.reason}")
     return result

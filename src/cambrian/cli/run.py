@@ -11,7 +11,7 @@ from cambrian.cli.config import Remembering, prices
 from cambrian.cli.output import note, say, show_json
 from cambrian.cli.run_options import PROPOSALS, Given, run_options
 from cambrian.cli.shared import INTERRUPTED, Shared, common, examples, json_option
-from cambrian.errors import Refused, UsageError
+from cambrian.errors import UsageError
 
 if TYPE_CHECKING:
     from cambrian.daemon.supervisor import Ending
@@ -81,9 +81,11 @@ def run(
     environment, as CAMBRIAN_RUN_ and its name, or under [run] in cambrian.toml (`cambrian config
     show --origin`).
     """
+    from cambrian.sandbox.gpu import require as require_device
+
     shared = ctx.ensure_object(Shared)
     settings = Given.of(options).settings(prices(ctx))
-    _require_device(settings.device)
+    require_device(settings.device)
     if detach:
         from cambrian.cli.daemon import detached
 
@@ -104,19 +106,6 @@ def run(
     if ending.state == "stopped":
         note("stopped before its end: the same command goes on with it")
         ctx.exit(INTERRUPTED)
-
-
-def _require_device(device: str) -> None:
-    """Refuse a device that is not there, before anything is touched."""
-    if device == "cpu":
-        return
-    import torch
-
-    if not torch.cuda.is_available():
-        raise Refused(
-            f"--device {device}: expected an accelerator that torch {torch.__version__} can use, "
-            "found none; install a CUDA build and driver, or use --device cpu"
-        )
 
 
 def evolve(

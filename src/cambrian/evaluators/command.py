@@ -1,8 +1,12 @@
 """`cambrian-evaluate JOB.json`: run one evaluation job by itself.
 
 The job is a JSON object: `benchmark`, `stage` (smoke, screen, full or sealed), `seed`, `device`
+<<<<<<< HEAD
 ("cpu"), `sandbox` ("auto"), and the agent as `files` ({path: text}) or `directory`. With
 `checkpoints`, a folder, a stream of many tasks that was cut goes on from its last finished one. The
+=======
+("cpu" or "cuda"), `sandbox` ("auto"), and the agent as `files` ({path: text}) or `directory`. The
+>>>>>>> afa09ad (A GPU is leased to one session at a time, refused where there is none)
 result goes to standard output as one JSON object; the exit code is 0 for `scored`, 1 for
 `failed` and `broken`, 2 for a job that makes no sense.
 """
@@ -24,6 +28,7 @@ from cambrian.evaluators.job import Unit, evaluate
 from cambrian.evaluators.wire import to_json
 from cambrian.evaluators.worker import FULL
 from cambrian.sandbox.backends import choose
+from cambrian.sandbox.gpu import on
 from cambrian.sandbox.session import Session
 
 KNOWN = {"benchmark", "stage", "seed", "device", "sandbox", "files", "directory", "checkpoints"}
@@ -100,9 +105,9 @@ def main(job: str) -> None:
         backend = choose(
             str(given.get("sandbox", "auto")), announce=lambda text: click.echo(text, err=True)
         )
-        with Session(backend, FULL) as session:
+        device = str(given.get("device", "cpu"))
+        with on(device, FULL) as limits, Session(backend, limits) as session:
             session.install(files)
-            device = str(given.get("device", "cpu"))
             kept = checkpoints_of(given, unit, files)
             result = evaluate(session, unit, device=device, checkpoints=kept)
     except CambrianError as error:

@@ -24,6 +24,7 @@ from cambrian.errors import CambrianError, SandboxBroken
 from cambrian.evaluators.job import Unit, evaluate
 from cambrian.evaluators.wire import to_json
 from cambrian.sandbox.failures import LearnerFailed
+from cambrian.sandbox.gpu import Lease, lease
 from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.process import Backend
 from cambrian.sandbox.session import Session, SessionPool
@@ -47,6 +48,7 @@ class Worker:
         self.source = source
         self.sink = sink
         self._agent = ""
+        self._lease: Lease | None = None
         self._session: Session | None = None
 
     def serve(self) -> None:
@@ -65,8 +67,23 @@ class Worker:
     def close(self) -> None:
         self._drop()
         self.pool.close()
+        if self._lease is not None:
+            self._lease.release()
+
+    def _compute_on(self, device: str) -> None:
+        """For "cuda" this worker's sessions get a GPU to themselves, leased until it ends.
+
+        Raises:
+            Refused: there is none, or none is left.
+        """
+        if device == "cuda" and self._lease is None:
+            self._lease = lease()
+            self._drop()
+            self.pool.close()
+            self.pool = SessionPool(self.pool.backend, replace(FULL, gpu=self._lease.gpu))
 
     def _evaluate(self, request: Mapping[str, Any]) -> None:
+        self._compute_on(request.get("device", "cpu"))
         for given in request["units"]:
             unit = Unit(given["benchmark"], given["stage"], given["seed"])
             try:

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cambrian.errors import NotFound, SandboxBroken, Unreachable
+from cambrian.errors import NotFound, Refused, SandboxBroken, Unreachable
 from cambrian.sandbox import owner, seccomp
 from cambrian.sandbox.cgroups import OomKills, Usage
 from cambrian.sandbox.limits import Limits, require_bound_memory
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LABEL = "cambrian"
 OWNER_LABEL = "cambrian.owner"
+TORCH_LABEL = "io.cambrian.torch"
 ANSWER_S = 20
 DIED_S = 3.0
 """Seconds to wait for the engine to log the end of a container that is gone."""
@@ -220,7 +221,9 @@ class DockerBackend:
     def __init__(self, image: str | None = None, runtime: str | None = None) -> None:
         self.runtime = runtime
         with engine() as client:
-            self.image = _digest(client, image or _built())
+            found = _inspect(client, image or _built())
+            self.image = str(found["Id"])
+            self._labels: dict[str, str] = (found.get("Config") or {}).get("Labels") or {}
             self._info: dict[str, Any] = client.info()
             self._version: dict[str, Any] = client.version()
 
@@ -231,8 +234,7 @@ class DockerBackend:
     @cached_property
     def gvisor(self) -> bool:
         """Whether the runtime is gVisor, under whatever name the engine knows it."""
-        name = self.runtime or self._info.get("DefaultRuntime", "")
-        path = (self._info.get("Runtimes") or {}).get(name, {}).get("path", "")
+        path = (self._info.get("Runtimes") or {}).get(self._runtime, {}).get("path", "")
         return Path(path).name == "runsc"
 
     @cached_property
@@ -251,7 +253,7 @@ class DockerBackend:
     @property
     def shares_memory(self) -> bool:
         """Not under gVisor, whose kernel keeps pages of its own."""
-        return "runsc" not in self._runtime
+        return not self.gvisor
 
     @property
     def _runtime(self) -> str:
@@ -260,6 +262,12 @@ class DockerBackend:
     def launch(self, share: Path, limits: Limits) -> DockerProcess:
         if "memory" in self.reduced:
             require_bound_memory(limits)
+        if limits.gpu is not None and self._labels.get(TORCH_LABEL, "").endswith("+cpu"):
+            raise Refused(
+                "expected a sandbox image whose torch can use a GPU; this one holds torch "
+                f"{self._labels[TORCH_LABEL]}. Build another (`make image TORCH_INDEX=...` with a "
+                "CUDA index), or use `--device cpu`"
+            )
         try:
             client = connect()
         except Unreachable as error:
@@ -361,11 +369,12 @@ def _built() -> str:
     return found.id
 
 
-def _digest(client: APIClient, name: str) -> str:
+def _inspect(client: APIClient, name: str) -> dict[str, Any]:
     import docker.errors
 
     try:
-        return str(client.inspect_image(name)["Id"])
+        found: dict[str, Any] = client.inspect_image(name)
+        return found
     except docker.errors.NotFound:
         raise NotFound(
             f"expected an image {name}; the engine has none. Build it with "

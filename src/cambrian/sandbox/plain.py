@@ -35,7 +35,7 @@ MISSING = (
 
 
 class PlainProcess:
-    def __init__(self, share: Path) -> None:
+    def __init__(self, share: Path, gpu: str | None = None) -> None:
         self._scratch = owner.folder()
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill()
         self._last = ""
@@ -45,7 +45,7 @@ class PlainProcess:
             self._process = launch.start(
                 [sys.executable, "-m", ZYGOTE, str(share), str(self._scratch)],
                 output=self._said,
-                env=ENVIRONMENT | {"PYTHONPATH": path},
+                env=ENVIRONMENT | {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": gpu or ""},
                 cwd=self._scratch,
             )
         except OSError as error:
@@ -92,7 +92,7 @@ class PlainBackend:
     reduced: Mapping[str, str] = MappingProxyType(dict.fromkeys(MISSING, "there is no sandbox"))
 
     def launch(self, share: Path, limits: Limits) -> PlainProcess:
-        return PlainProcess(share)
+        return PlainProcess(share, limits.gpu)
 
     def provenance(self) -> Mapping[str, str]:
         return {"backend": self.name, "isolation": self.isolation, "python": sys.version.split()[0]}
