@@ -86,6 +86,15 @@ def test_a_commit_tells_what_the_agent_is(garden: Garden, tree: dict[str, str]) 
     )
 
 
+def test_a_message_cannot_steer_the_terminal_of_git_log(garden: Garden, code_id: Identity) -> None:
+    files = {"learner.py": "class Learner:\n    pass\n"}
+    garden.archive.agents.add_seed(code_id(files), files, "a\x1b[2J\u202eb\u200b\U000e0041\ufe0f")
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    log = git(garden.archive, "log", "-1", "--format=%B", f"{lineage.commit(code_id(files))}")
+    assert log.startswith("a\\x1b[2J\\u202eb\\u200b\\U000e0041\\ufe0f\n")
+
+
 def test_odd_text_reaches_git_byte_for_byte(garden: Garden, code_id: Identity) -> None:
     archive = garden.archive
     archive.agents.add_seed(code_id(ODD), ODD, 'odd "title"\nsecond line\x00')
@@ -94,9 +103,8 @@ def test_odd_text_reaches_git_byte_for_byte(garden: Garden, code_id: Identity) -
     commit = lineage.commit(code_id(ODD))
     names = git(archive, "ls-tree", "-r", "-z", "--name-only", f"{commit}").split("\0")[:-1]
     assert {name: git(archive, "show", f"{commit}:{name}") for name in names} == ODD
-    assert (
-        git(archive, "log", "-1", "--format=%s", f"{commit}").strip() == 'odd "title" second line'
-    )
+    subject = git(archive, "log", "-1", "--format=%s", f"{commit}").strip()
+    assert subject == 'odd "title" second line\\x00'
     assert lineage.verify() == []
 
 

@@ -21,8 +21,9 @@ from cambrian.cli.main import cli
 SOURCE = Path(cambrian.__file__).parent.parent
 SEARCH = ("split-mnist", "digit-sums", "label-drift")
 UNSEEN = "blurry-digits"
-HOSTILE = "\x1b[2Jcleared\x1b]0;title\x07 \u202e[red]markup[/red]"
-"""Escape sequences, a bidirectional override, rich markup."""
+HIDDEN = "\u202e\u2066\u200b\ufeff\U000e0041\ufe0f\u3164\x9b\x85\u2028"
+HOSTILE = f"\x1b[2Jcleared\x1b]0;title\x07 {HIDDEN}[red]markup[/red]<script>alert(1)</script>"
+"""Escape sequences, bidirectional, zero-width, tag and other hidden characters, markup, HTML."""
 
 Cli = Callable[..., Result]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

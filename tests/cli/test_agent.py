@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from cambrian.archive import Archive
+from cambrian.errors import InvalidAgent
 
-from .conftest import HOSTILE, Cli, Grown, learner
+from .conftest import HIDDEN, HOSTILE, Cli, Grown, learner
 
 ReadJson = Callable[..., Any]
 
@@ -105,23 +106,29 @@ def test_what_an_agent_wrote_cannot_steer_a_terminal(
     for extra in ((), ("--json",)):
         result = run_cli(*arguments, *extra)
         assert result.exit_code == 0
-        assert not set(result.output) & {"\x1b", "\x07", "\u202e"}
+        assert not set(result.output) & {"\x1b", "\x07", *HIDDEN}
+        assert extra == () or "<" not in result.stdout, "no page takes it for HTML"
     assert "[red]" in run_cli(*arguments).stdout  # shown as written, not taken for markup
 
 
 def test_code_that_hides_characters_is_shown_with_them_spelt_out(
     run_cli: Cli, grown: Grown, tmp_path: Path
 ) -> None:
-    tree = learner(f"seen {HOSTILE}")
+    """No new agent may hold such code; an archive of before may."""
+    with pytest.raises(InvalidAgent, match="hidden character"):
+        learner(f"seen {HOSTILE}")
+    identity, text = learner("odd").identity, f"# seen {HOSTILE}\nclass Learner:\n    pass\n"
     with Archive.open(grown.path) as archive:
-        archive.agents.add_seed(tree.identity, tree, "odd")
-    shown = run_cli("agent", "code", tree.identity).stdout
-    assert "\\x1b[2J" in shown
-    assert not set(shown) & {"\x1b", "\u202e"}
-    assert "\x1b" not in run_cli("agent", "diff", "@root", tree.identity).stdout
+        archive.agents.add_seed(identity, {"learner.py": text}, "odd")
+    for command in (("code", identity), ("diff", "@root", identity), ("show", identity)):
+        for extra in ((), ("--json",)):
+            shown = run_cli("agent", *command, *extra).stdout
+            assert not set(shown) & {"\x1b", "\x07", *HIDDEN}
+            assert extra == () or "<" not in shown
+    assert "\\x1b[2J" in run_cli("agent", "code", identity).stdout
 
-    run_cli("agent", "code", tree.identity, "--output", str(tmp_path / "out"))
-    assert (tmp_path / "out" / "learner.py").read_text() == tree["learner.py"]
+    run_cli("agent", "code", identity, "--output", str(tmp_path / "out"))
+    assert (tmp_path / "out" / "learner.py").read_bytes() == text.encode()
 
 
 def test_why_gives_each_gate_in_order(read_json: ReadJson, run_cli: Cli, grown: Grown) -> None:

@@ -20,6 +20,7 @@ from types import MappingProxyType
 from cambrian.agents.literals import check_literals
 from cambrian.agents.syntax import fingerprint_of, parse
 from cambrian.errors import InvalidAgent
+from cambrian.text import first_hidden
 
 MAX_FILES = 64
 MAX_BYTES = 128 * 1024
@@ -184,6 +185,13 @@ def _check_text(path: str, text: str) -> None:
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise InvalidAgent(f"{path}:{line}: expected text; got a NUL character")
+    for number, row in enumerate(text.split("\n"), start=1):
+        hidden = first_hidden(row.replace("\r", "").replace("\f", ""))
+        if hidden:
+            raise InvalidAgent(
+                f"{path}:{number}: expected code that shows what it is; got the hidden character "
+                f"{hidden} (write it as an escape)"
+            )
     if path == NOTES and len(content) > MAX_NOTES_BYTES:
         raise InvalidAgent(
             f"{path}: expected notes of at most {MAX_NOTES_BYTES} bytes; got {len(content)}"

@@ -6,16 +6,14 @@ time zone are fixed, dates are the agent's in whole seconds, the tree is exactly
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 from cambrian.archive.records import Agent
+from cambrian.text import neutralise
 
 IMPORT_REF = "refs/cambrian/import"
 IDENTITY = "Cambrian <cambrian@localhost>"
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 
 
 def write_commit(
@@ -76,8 +74,8 @@ def message(agent: Agent) -> str:
 
     A seed has no score here: its score is set after it was committed, and a commit never changes.
     """
-    title = " ".join(_CONTROL.sub(" ", agent.title).split()) or "(no title)"
-    hypothesis = _CONTROL.sub(" ", agent.hypothesis.replace("\r\n", "\n")).strip()
+    title = " ".join(neutralise(agent.title).split()) or "(no title)"
+    hypothesis = neutralise(agent.hypothesis.replace("\r\n", "\n")).strip()
     trailers = [f"Agent: {agent.id}", f"Number: {agent.number}", f"Kind: {agent.kind}"]
     if agent.kind != "seed" and agent.score is not None:
         trailers.append(f"Score: {agent.score:.6f}")

@@ -16,6 +16,8 @@ from cambrian.cli.text import block, line, now
 SCHEMA = 1
 """Of every JSON object printed here; it changes when a key changes its meaning or goes."""
 
+_MARKUP = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\x7f"}
+
 
 def say(text: str = "") -> None:
     """Data: a line of it on standard output. The caller has made it safe."""
@@ -30,8 +32,10 @@ def note(text: str) -> None:
 def show_json(data: Mapping[str, Any]) -> None:
     """One JSON object, with `schema` and `as_of` in front; what is not finite becomes null."""
     whole = {"schema": SCHEMA, "as_of": now(), **data}
-    # ASCII only, so that untrusted text cannot steer a terminal.
-    click.echo(json.dumps(finite(whole), indent=2, allow_nan=False))
+    # ASCII only, so that untrusted text cannot steer a terminal; no markup, for JSON is put into
+    # pages. Both are the same JSON to who reads it.
+    text = json.dumps(finite(whole), indent=2, allow_nan=False)
+    click.echo(text.translate(_MARKUP))
 
 
 def show_list(items: Sequence[Mapping[str, Any]], *, truncated: bool = False) -> None:
