@@ -43,6 +43,7 @@ RLIMIT_NPROC, which gVisor's kernel counts by itself."""
 GVISOR = {
     "seccomp": "gVisor's own kernel takes the calls; the filter is not in force in front of it",
     "process 1": "gVisor lets a job end its process 1: the session is lost, the job has failed",
+    "between jobs": "gVisor leaves a job ways to write to the next: each gets a fresh container",
 }
 """Walls that do not stand inside gVisor; they would protect its own kernel, not the host's."""
 

@@ -61,6 +61,7 @@ class Backend(Protocol):
         name: "docker", "gvisor", "bubblewrap" or "none".
         isolation: "full", "reduced" (something cannot be enforced here) or "none".
         reduced: what cannot, by the name of its check (`cambrian.sandbox.conformance`), and why.
+            Where "between jobs" is one of them, a session serves a single job.
         shares_memory: whether what is written to a mapped file here is seen in there at once.
     """
 

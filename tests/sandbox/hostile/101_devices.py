@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 101 devices
 # EXPECT: scored
+# INSIDE gvisor: device nodes of its own kernel
 # LAYER:  a /dev of its own, a device control group, no capability to make nodes
 from honest import Learner as Base
 import sys, os

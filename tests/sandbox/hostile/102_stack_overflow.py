@@ -2,7 +2,7 @@
 # ruff: noqa
 # mypy: ignore-errors
 # HOSTILE 102 stack_overflow
-# EXPECT: crash|exception|memory
+# EXPECT: crash|exception|memory|timeout
 # LAYER:  a crash is the learner's own
 from honest import Learner as Base
 import sys, os

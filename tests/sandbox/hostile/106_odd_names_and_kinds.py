@@ -10,7 +10,9 @@ def say(*a): print(*a, file=sys.stderr, flush=True)
 
 import socket
 for name in (b"\xff\xfe", b"new\nline", b"-rf", b" ", b"\x1b[2J", "\u202e".encode(), b"a" * 255): open(b"/tmp/" + name, "w").close()
-os.mkfifo("/tmp/fifo"); socket.socket(socket.AF_UNIX).bind("/tmp/socket")
+try: os.mkfifo("/tmp/fifo")
+except OSError as e: say("BLOCKED", e)
+socket.socket(socket.AF_UNIX).bind("/tmp/socket")
 os.link("/tmp/-rf", "/tmp/hard"); os.symlink("/tmp", "/tmp/loop"); os.mkdir("/tmp/d", 0)
 held = [os.open("/tmp/held", os.O_CREAT | os.O_RDWR)]; os.unlink("/tmp/held")
 class Learner(Base): pass

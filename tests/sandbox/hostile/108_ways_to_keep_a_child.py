@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 108 ways_to_keep_a_child
 # EXPECT: scored
+# EXPECT gvisor: scored|crash
 # LAYER:  kill(-1) until nothing is left, whoever adopted it
 from honest import Learner as Base
 import sys, os

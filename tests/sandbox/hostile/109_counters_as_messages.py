@@ -12,9 +12,7 @@ import time
 ino = lambda: os.stat(os.open("/tmp/n", os.O_CREAT)).st_ino
 began, pid = ino(), os.getpid()
 if pid > 2500: say("BREACH counter of the last job", pid)
-for _ in range(150):
-    child = os.fork()
-    if child == 0: os._exit(0)
-    os.waitpid(child, 0)
-for n in range(1500): os.close(os.open("/tmp/f", os.O_CREAT)); os.unlink("/tmp/f")
+import threading
+for _ in range(100): t = threading.Thread(target=int); t.start(); t.join()
+for n in range(200): os.close(os.open("/tmp/f", os.O_CREAT)); os.unlink("/tmp/f")
 class Learner(Base): pass

@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 31 proc_sys_writes
 # EXPECT: scored
+# INSIDE gvisor: a process may lower its own oom_score_adj in gVisor's kernel
 # LAYER:  ro /proc/sys, /sys; no CAP_SYS_ADMIN; masked paths
 from honest import Learner as Base
 import sys, os

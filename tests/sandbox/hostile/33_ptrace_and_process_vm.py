@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 33 ptrace_and_process_vm
 # EXPECT: scored
+# INSIDE gvisor: the guest may trace its own processes
 # LAYER:  seccomp (ptrace, process_vm_readv denied), non-dumpable/other-uid supervisor, PID ns
 # NOTE:   WEAK only matters where jobs share a container (zygote)
 from honest import Learner as Base

@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 35 kernel_surface
 # EXPECT: scored
+# INSIDE gvisor: gVisor's kernel has these calls
 # LAYER:  custom seccomp: io_uring, keyctl, bpf, userfaultfd, perf, fsopen, open_by_handle_at
 from honest import Learner as Base
 import sys, os

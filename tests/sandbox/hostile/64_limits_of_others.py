@@ -3,6 +3,8 @@
 # mypy: ignore-errors
 # HOSTILE 64 limits_of_others
 # EXPECT: scored
+# EXPECT gvisor: scored|crash
+# INSIDE gvisor: its process 1 can be limited by a job
 # LAYER:  seccomp: prlimit64, sched_setaffinity, setpriority of itself only (the zygote has the same user)
 from honest import Learner as Base
 import sys, os

@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 65 system_v_and_queues
 # EXPECT: scored
+# INSIDE gvisor: gVisor's kernel has them, for the session's life
 # LAYER:  seccomp: what outlives a process cannot be made; /dev/mqueue masked
 from honest import Learner as Base
 import sys, os

@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 74 pass_descriptors
 # EXPECT: protocol|crash
+# EXPECT gvisor: protocol|crash|scored
 # LAYER:  the host takes bytes only: descriptors sent along are closed by the kernel
 from honest import Learner as Base
 import sys, os

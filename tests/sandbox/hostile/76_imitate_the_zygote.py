@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 76 imitate_the_zygote
 # EXPECT: scored
+# INSIDE gvisor: a job can open the pipe of its own output, which process 1 reads
 # LAYER:  listening sockets are gone before learner code runs; control closed in the child
 from honest import Learner as Base
 import sys, os

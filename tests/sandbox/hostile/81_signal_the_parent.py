@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 81 signal_the_parent
 # EXPECT: scored
+# EXPECT gvisor: scored|crash
 # LAYER:  process 1 of a namespace ignores what it does not handle
 from honest import Learner as Base
 import sys, os

@@ -3,6 +3,8 @@
 # mypy: ignore-errors
 # HOSTILE 84 namespaces_and_roots
 # EXPECT: scored
+# EXPECT gvisor: scored|exception|crash
+# INSIDE gvisor: namespaces and roots of its own kernel
 # LAYER:  seccomp: no namespaces, no mounts, no chroot
 from honest import Learner as Base
 import sys, os

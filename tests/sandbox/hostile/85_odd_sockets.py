@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 85 odd_sockets
 # EXPECT: scored
+# INSIDE gvisor: its own network stack, with a loopback and no more
 # LAYER:  seccomp: AF_UNIX only, whatever the upper half of the argument holds
 from honest import Learner as Base
 import sys, os

@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 92 messages_in_the_page_cache
 # EXPECT: scored
+# INSIDE gvisor: a page cache of its own; hence a fresh container for each job
 # LAYER:  seccomp: what is in the page cache can be neither asked nor thrown out
 from honest import Learner as Base
 import sys, os

@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 93 files_of_process_1
 # EXPECT: scored
+# INSIDE gvisor: process 1 shows its maps, and not its memory
 # LAYER:  process 1 is not dumpable: its files in /proc belong to root
 from honest import Learner as Base
 import sys, os

@@ -209,8 +209,8 @@ class Zygote:
         """What the next job could read of the last one in the scratch folder itself: its mode and
         times are set; of the counters of processes and inodes, which nobody can set back, a job may
         use up so few that they tell next to nothing. False where it used up more."""
-        self.scratch.chmod(stat.S_IRWXU)
-        os.utime(self.scratch, ns=(0, 0))
+        with contextlib.suppress(PermissionError):  # root's, and so not the job's to change either
+            self.scratch.chmod(stat.S_IRWXU)
         before, self.counters = self.counters, self._counters()
         return all(now - then <= COUNTED for now, then in zip(self.counters, before, strict=True))
 
@@ -220,7 +220,8 @@ class Zygote:
         probe.mkdir()
         inode = probe.stat().st_ino
         probe.rmdir()
-        os.utime(self.scratch, ns=(0, 0))
+        with contextlib.suppress(PermissionError):
+            os.utime(self.scratch, ns=(0, 0))
         last = Path("/proc/loadavg").read_text("ascii").split()[-1] if self.alone else "0"
         return int(last), inode if self.alone else 0
 
