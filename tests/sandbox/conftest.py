@@ -24,7 +24,7 @@ from cambrian.sandbox.process import Backend
 from cambrian.sandbox.runner.frames import Array
 from cambrian.sandbox.session import Report, Session, SessionPool
 
-LIMITS = Limits(memory_bytes=640 << 20, request_s=2.0, job_s=20.0, unbounded_memory=True)
+LIMITS = Limits(memory_bytes=640 << 20, request_s=3.0, job_s=25.0, unbounded_memory=True)
 
 HONEST = """
 import torch

@@ -24,7 +24,7 @@ from .conftest import MAKERS, Lender, Traces
 FOLDER = Path(__file__).with_name("hostile")
 PROGRAMS = sorted(FOLDER.glob("*.py"), key=lambda path: int(path.stem.split("_")[0]))
 MEMORY = 64 << 20
-LONGEST_S = 25.0
+LONGEST_S = 30.0
 QUICK = {1, 3, 11, 15, 23, 27, 29, 39, 47, 63, 66, 81, 90}
 """One or two of each kind: resources, network, host, cheating, channel, state."""
 

@@ -2,8 +2,8 @@
 # ruff: noqa
 # mypy: ignore-errors
 # HOSTILE 108 ways_to_keep_a_child
-# EXPECT: scored
-# EXPECT gvisor: scored|crash
+# EXPECT: scored|timeout
+# EXPECT gvisor: scored|crash|timeout
 # LAYER:  kill(-1) until nothing is left, whoever adopted it
 from honest import Learner as Base
 import sys, os

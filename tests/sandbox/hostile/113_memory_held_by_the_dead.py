@@ -2,7 +2,7 @@
 # ruff: noqa
 # mypy: ignore-errors
 # HOSTILE 113 memory_held_by_the_dead
-# EXPECT: scored|memory|crash
+# EXPECT: scored|memory|crash|timeout
 # LAYER:  what processes share goes with them; 64 MB of the host are all that may be missing
 from honest import Learner as Base
 import sys, os
