@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cambrian.cli.shared import Command
+from cambrian.cli.shared import SANDBOXES, Command, allow_option
 
 if TYPE_CHECKING:
     from cambrian.evolution.settings import Settings
@@ -174,7 +174,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     _option(
         "--sandbox",
-        type=click.Choice(["auto", "docker", "bubblewrap", "none"]),
+        type=click.Choice(SANDBOXES),
         default="auto",
         show_default=True,
         help="Where untrusted code runs; none is no sandbox at all, and is never chosen by auto.",
@@ -229,6 +229,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
 
 def run_options(command: Command) -> Command:
     """All of them, in this order."""
+    command = allow_option(command)
     for option in reversed(OPTIONS):
         command = option(command)
     return command

@@ -110,25 +110,29 @@ def _allow(_: click.Context, __: click.Parameter, value: bool) -> None:
         os.environ[ALLOW_UNBOUNDED] = "1"
 
 
+SANDBOXES = ("auto", "docker", "gvisor", "bubblewrap", "none")
+
+allow_option = click.option(
+    "--allow-unbounded-memory",
+    is_flag=True,
+    callback=_allow,
+    expose_value=False,
+    allow_from_autoenv=False,
+    help="Go on where only the memory of each process alone can be bounded (bubblewrap without "
+    "root).",
+)
+
+
 def sandbox_option(command: Command) -> Command:
     """Where untrusted code runs, and what it may lack."""
     sandbox = click.option(
         "--sandbox",
-        type=click.Choice(["auto", "docker", "gvisor", "bubblewrap", "none"]),
+        type=click.Choice(SANDBOXES),
         default="auto",
         show_default=True,
         help="Where untrusted code runs; none is no sandbox at all, and is never chosen by auto.",
     )
-    allow = click.option(
-        "--allow-unbounded-memory",
-        is_flag=True,
-        callback=_allow,
-        expose_value=False,
-        allow_from_autoenv=False,
-        help="Go on where only the memory of each process alone can be bounded "
-        "(bubblewrap without root).",
-    )
-    return sandbox(allow(command))
+    return sandbox(allow_option(command))
 
 
 def examples(*commands: str) -> str:
