@@ -206,9 +206,10 @@ class Zygote:
         return status, usage, ended
 
     def _put_back(self) -> bool:
-        """What the next job could read of the last one in the scratch folder itself: its mode and
-        times are set; of the counters of processes and inodes, which nobody can set back, a job may
-        use up so few that they tell next to nothing. False where it used up more."""
+        """What the next job could read of the last one in the scratch folder itself: its mode is
+        set (no call that sets a time is allowed); of the counters of processes and inodes, which
+        nobody can set back, a job may use up so few that they tell next to nothing. False where it
+        used up more."""
         with contextlib.suppress(PermissionError):  # root's, and so not the job's to change either
             self.scratch.chmod(stat.S_IRWXU)
         before, self.counters = self.counters, self._counters()
@@ -220,8 +221,6 @@ class Zygote:
         probe.mkdir()
         inode = probe.stat().st_ino
         probe.rmdir()
-        with contextlib.suppress(PermissionError):
-            os.utime(self.scratch, ns=(0, 0))
         last = Path("/proc/loadavg").read_text("ascii").split()[-1] if self.alone else "0"
         return int(last), inode if self.alone else 0
 
