@@ -75,6 +75,17 @@ BLOB = zlib.compress(b"other text").hex()
         ("agent and proposal disagree", "UPDATE proposals SET agent_id = NULL WHERE idx = 0"),
         ("schema", "DELETE FROM migrations WHERE rowid = (SELECT max(rowid) FROM migrations)"),
         ("lineage", "UPDATE agents SET title = 'another' WHERE status = 'seed'"),
+        ("event without effect", "PRAGMA foreign_keys = OFF; DELETE FROM evaluations"),
+        ("event without effect", "PRAGMA foreign_keys = OFF; DELETE FROM jobs"),
+        ("spend without event", "DELETE FROM spend"),
+        (
+            "proposal behind its events",
+            "UPDATE proposals SET state = 'ready' WHERE state = 'rejected'",
+        ),
+        (
+            "orphan job",
+            "UPDATE jobs SET proposal_id = NULL, stage = 'x' WHERE state = 'queued'",
+        ),
         (
             "evaluation counted twice",
             """DROP INDEX evaluations_once;

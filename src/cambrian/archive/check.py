@@ -37,6 +37,40 @@ _RULES: dict[str, str] = {
         WHERE state NOT IN ('open', 'proposed', 'ready') AND NOT EXISTS
             (SELECT 1 FROM events e WHERE e.proposal_id = p.id AND e.kind = 'proposal.' || p.state)
         """,
+    "event without effect": """
+        SELECT 'event ' || e.seq || ': ' || e.kind FROM events e WHERE
+           (e.kind IN ('evaluation.recorded', 'answers.recorded') AND NOT EXISTS
+                (SELECT 1 FROM evaluations v WHERE v.id = json_extract(e.data, '$.evaluation')
+                 AND v.agent_id = e.agent_id))
+        OR (e.kind = 'sealed.recorded' AND NOT EXISTS
+                (SELECT 1 FROM sealed_evaluations v
+                 WHERE v.id = json_extract(e.data, '$.evaluation')
+                 AND v.agent_id = e.agent_id))
+        OR (e.kind = 'agent.seeded' AND NOT EXISTS
+                (SELECT 1 FROM agents a WHERE a.id = e.agent_id AND a.number IS NOT NULL))
+        OR (e.kind LIKE 'job.%' AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = e.job_id))
+        OR (e.kind LIKE 'proposal.%' AND NOT EXISTS
+                (SELECT 1 FROM proposals p WHERE p.id = e.proposal_id))
+        OR (e.kind IN ('run.started', 'run.finished') AND NOT EXISTS
+                (SELECT 1 FROM runs r WHERE r.id = e.run_id))""",
+    "proposal behind its events": """
+        SELECT 'proposal ' || p.idx || ' is ' || p.state || ' after ' || last FROM proposals p
+        JOIN (SELECT proposal_id, kind AS last, max(seq) FROM events
+              WHERE proposal_id IS NOT NULL AND kind IN ('proposal.admitted', 'proposal.rejected',
+                  'proposal.duplicate', 'proposal.invalid', 'proposal.failed_smoke',
+                  'proposal.ready', 'proposal.proposed', 'proposal.opened',
+                  'proposal.parked', 'proposal.reopened')
+              GROUP BY proposal_id) e ON e.proposal_id = p.id
+        WHERE 'proposal.' || CASE p.state WHEN 'open' THEN 'opened' ELSE p.state END <> last
+          AND last <> 'proposal.reopened'""",
+    "spend without event": """
+        SELECT 'expected ' || n || ' model calls, found ' || (SELECT count(*) FROM spend)
+        FROM (SELECT count(*) AS n FROM events WHERE kind = 'spend.added')
+        WHERE n > (SELECT count(*) FROM spend)""",
+    "orphan job": """
+        SELECT 'job ' || j.id || ' is ' || j.state || ', and nothing waits for it' FROM jobs j
+        WHERE j.state IN ('queued', 'leased') AND j.kind = 'evaluate' AND j.proposal_id IS NULL
+          AND NOT EXISTS (SELECT 1 FROM agents a WHERE a.id = j.agent_id AND a.status = 'seed')""",
     "admission without gates": """
         SELECT 'agent ' || id FROM agents a WHERE status = 'admitted'
         AND NOT EXISTS (SELECT 1 FROM gates g WHERE g.agent_id = a.id)""",

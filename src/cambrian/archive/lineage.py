@@ -87,7 +87,7 @@ class Lineage:
             shutil.rmtree(leftover, ignore_errors=True)
         try:
             Git.init(fresh, branch=CHAMPION.removeprefix("refs/heads/"))
-            written = self._append(fresh)
+            written = self._append(fresh, fresh=True)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)  # a full disk needs the room
             raise
@@ -131,11 +131,8 @@ class Lineage:
         """Make every ref from the map. Returns how many commits it has."""
         git = Git(self.path)
         with closing(Commits(self.path, read_only=True)) as commits:
-            newest, sheaf, champion = commits.newest(), commits.sheaf(), self._archive.champion()
+            champion, named = self._archive.champion(), _refs(commits)
             best = commits.get(champion.id) if champion else None
-            named = {leaf_ref(one): commits.require(one) for one in commits.leaves().values()}
-            named |= {MAIN: newest.commit} if newest else {}
-            named |= {OLDER: sheaf} if sheaf else {}
             named |= {CHAMPION: best} if best else {}
             git.update_refs([f"update {ref} {commit}" for ref, commit in named.items()])
             return commits.count()
@@ -169,7 +166,7 @@ class Lineage:
                     if not commits.current():
                         return [f"{self.path.name}: of another layout; the next update rebuilds it"]
                     held = commits.last_number()
-                self._append(expected, through=held)
+                self._append(expected, through=held, fresh=True)
                 behind = bool(self._archive.agents.after(held, 1))
                 return list(_differences(expected, self.path, champion=not behind))
             except (GitError, sqlite3.Error) as error:
@@ -195,12 +192,17 @@ class Lineage:
         except (GitError, sqlite3.Error):
             return False
 
-    def _append(self, path: Path, through: float = math.inf) -> int:
+    def _append(self, path: Path, through: float = math.inf, *, fresh: bool = False) -> int:
+        """Write what is missing. Where all is (`fresh`), refs are set once, at the end: whoever
+        dies before has nothing to go on from anyway."""
         git, written = Git(path), 0
         with closing(Commits(path)) as commits:
             while batch := self._following(commits.last_number(), through):
-                self._write(git, commits, batch)
+                self._write(git, commits, batch, refs=not fresh)
                 written += len(batch)
+            if fresh:
+                named = _refs(commits)
+                git.update_refs([f"update {ref} {commit}" for ref, commit in named.items()])
             self._point(git, commits)
         if written:
             git.tidy()
@@ -210,7 +212,7 @@ class Lineage:
         batch = self._archive.agents.after(number, BATCH)
         return [agent for agent in batch if cast(int, agent.number) <= through]
 
-    def _write(self, git: Git, commits: Commits, batch: Sequence[Agent]) -> None:
+    def _write(self, git: Git, commits: Commits, batch: Sequence[Agent], *, refs: bool) -> None:
         before = commits.leaves()
         growth = _Growth(commits, before)
         numbers = [cast(int, agent.number) for agent in batch]
@@ -238,7 +240,8 @@ class Lineage:
         if sheaves:
             lines.append(f"update {OLDER} {sheaves[max(sheaves)]}")
         newest = made[batch[-1].id]
-        git.update_refs([*lines, f"update {MAIN} {newest}", f"delete {IMPORT_REF}"])
+        if refs:
+            git.update_refs([*lines, f"update {MAIN} {newest}", f"delete {IMPORT_REF}"])
         reach("lineage.pointed")
         entries = [(n, agent.id, made[agent.id]) for n, agent in zip(numbers, batch, strict=True)]
         commits.add(entries, after, sheaves)
@@ -290,6 +293,14 @@ class _Growth:
             mark, date = _MARKS + number, commit_date(agent)
             write_sheaf(stream, mark, [self.name(one) for one in tied], self._sheaf, date)
             self._sheaf = f":{mark}"
+
+
+def _refs(commits: Commits) -> dict[str, str]:
+    """Every ref but the champion's, and its commit, from the map."""
+    newest, sheaf = commits.newest(), commits.sheaf()
+    named = {leaf_ref(one): commits.require(one) for one in commits.leaves().values()}
+    named |= {MAIN: newest.commit} if newest else {}
+    return named | ({OLDER: sheaf} if sheaf else {})
 
 
 def leaf_ref(agent_id: str) -> str:
