@@ -266,7 +266,8 @@ def measure(home: Path, count: int, scratch: Path, whole: bool) -> dict[str, flo
             figures["project a batch, per agent"] = _project(archive, grower, rng)
         known = [int(n) for n in rng.integers(SEEDS + 1, count + 1, 200)]
         figures["append an evaluation"] = timed(
-            lambda at: archive.evaluations.record(_evaluation(identity(known[at]))), 200
+            lambda at: archive.evaluations.record(_evaluation(identity(known[at]), grower.run.id)),
+            200,
         )
         figures["agent page"] = timed(
             lambda at: describe(archive, archive.agents.get(identity(known[at]))), 100
@@ -296,6 +297,8 @@ class Grower:
     def __init__(self, archive: Archive, count: int) -> None:
         self.archive, self.count = archive, count
         self.next = archive.counts()["proposals"]
+        if (left := archive.runs.current()) is not None:  # of a measurement of a kept archive
+            archive.runs.end(left.id, "abandoned")
         self.run = archive.runs.start(1, {"benchmarks": ["split-mnist"]}, 10**6)
 
     @property
@@ -312,7 +315,7 @@ class Grower:
         proposals.record_variant(
             opened.id, agent_id, code(number), title="t", hypothesis="h", stage="smoke"
         )
-        self.archive.evaluations.record(_evaluation(agent_id))
+        self.archive.evaluations.record(_evaluation(agent_id, self.run.id))
         gates = [
             Gate(gate=name, rule="is above the threshold", verdict="pass", threshold=0.0, value=0.1)
             for name in ("screen", "improvement")
@@ -321,13 +324,13 @@ class Grower:
         self.next += 1
 
 
-def _evaluation(agent_id: str) -> EvaluationRecord:
+def _evaluation(agent_id: str, seed: int) -> EvaluationRecord:
     return EvaluationRecord(
         agent_id=agent_id,
         benchmark="split-mnist",
         version="1",
         stage="full",
-        seed=2,
+        seed=seed,
         verdict="scored",
         score=0.5,
         metrics={"accuracy": 0.5, "min_accuracy": 0.4, "forgetting": 0.1},

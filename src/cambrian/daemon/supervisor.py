@@ -139,8 +139,9 @@ def _same_benchmarks(archive: Archive, names: Sequence[str]) -> None:
             f"this archive's agents were judged by {', '.join(before)}, not by "
             f"{', '.join(names)}: give the same --benchmarks, or another archive"
         )
-    for member in archive.members():
-        if missing(archive, member.agent_id, units("full", names)):
+    # Within a run versions do not change, so the last of each run speaks for all of it.
+    for agent_id in archive.agents.seeds_and_last_of_runs():
+        if missing(archive, agent_id, units("full", names)):
             raise Refused(
                 "the benchmarks have changed since this archive's agents were judged by them: "
                 "start another archive (this one can still be looked at)"
