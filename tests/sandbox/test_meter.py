@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cambrian.sandbox.runner.meter import FlopCounter
+from cambrian.sandbox.runner.meter import FlopCounter, state_bytes
 
 
 def _mlp() -> Callable[[], object]:
@@ -72,3 +73,35 @@ def test_a_convolution_costs_what_hands_count() -> None:
     with torch.no_grad(), FlopCounter() as counter:
         net(x)
     assert counter.total == 2 * (2 * 8 * 6 * 6) * (3 * 3 * 3)
+
+
+HIDDEN = """
+import numpy, torch
+HOARD = [torch.zeros(250)]
+
+class Learner:
+    shared = numpy.zeros(250, numpy.float32)
+    def __init__(self):
+        kept = bytearray(1000)
+        def closure(default=torch.zeros(250)): return kept
+        closure.more = torch.zeros(250)
+        self.closure, self.own, self.again = closure, HOARD[0], HOARD
+"""
+
+
+def _hidden() -> tuple[object, ModuleType]:
+    module = ModuleType("learner")
+    exec(HIDDEN, vars(module))
+    return module.Learner(), module
+
+
+def test_state_in_globals_classes_closures_and_defaults_is_counted_once() -> None:
+    learner, module = _hidden()
+    assert state_bytes(learner, [module]) == 5 * 1000
+    assert state_bytes(learner) == 1000, "the agent's own modules only"
+
+
+def test_state_that_hides_behind_many_objects_is_not_overlooked() -> None:
+    many = [object() for _ in range(2000)]
+    with pytest.raises(RuntimeError, match="at most 1000 objects"):
+        state_bytes([torch.zeros(10), many], limit=1000)

@@ -53,6 +53,16 @@ def load_module(folder: Path, name: str) -> ModuleType:
     return module
 
 
+def modules_in(folder: Path) -> list[ModuleType]:
+    """The modules that were imported from a folder: what they keep is the learner's state too."""
+    here = f"{folder}/"
+    return [
+        module
+        for module in list(sys.modules.values())
+        if isinstance(module, ModuleType) and str(getattr(module, "__file__", "")).startswith(here)
+    ]
+
+
 def describe(error: BaseException) -> dict[str, Any]:
     """An exception as the description of a FAILED frame; bounded, and never raising."""
     try:
@@ -210,7 +220,8 @@ class LearnerJob:
         door.send(Kind.DONE, frame.sequence)
 
     def _finish(self, door: FrameSocket, frame: Frame) -> None:
-        cost = {"flops": self.meter.total, "state_bytes": state_bytes(self.learner)}
+        kept = state_bytes(self.learner, modules_in(self.session / "agent"))
+        cost = {"flops": self.meter.total, "state_bytes": kept}
         door.send(Kind.USAGE, frame.sequence, cost)
 
     def _save(self, door: FrameSocket, frame: Frame) -> None:

@@ -6,11 +6,13 @@ against the processor time that the outside measured.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -93,20 +95,31 @@ class FlopMeter:
         return result
 
 
-def state_bytes(root: object, limit: int = 200_000) -> int:
-    """Bytes of tensors, arrays and buffers reachable from `root`, each storage once.
+def state_bytes(root: object, modules: Iterable[ModuleType] = (), limit: int = 200_000) -> int:
+    """Bytes of tensors, arrays and buffers reachable from `root`, and from what `modules` (the
+    agent's own) keep in their globals, classes and functions; each storage once.
 
-    Modules, classes and functions are not followed. At most `limit` objects are visited.
+    Other modules, classes and functions are not followed, nor is text in the modules themselves.
+
+    Raises:
+        RuntimeError: more than `limit` objects would have to be visited.
     """
+    own = {module.__name__: module for module in modules}
     seen: set[int] = set()
     storages: dict[int, int] = {}
     total = 0
-    queue: list[object] = [root]
-    while queue and len(seen) < limit:
+    queue: list[object] = [root, *(kept for module in own.values() for kept in _kept(module))]
+    while queue:
         item = queue.pop()
-        if id(item) in seen or isinstance(item, _OPAQUE):
+        if id(item) in seen:
             continue
+        if len(seen) >= limit:
+            raise RuntimeError(f"expected at most {limit} objects of state; there are more")
         seen.add(id(item))
+        if isinstance(item, _OPAQUE):
+            if isinstance(item, type | FunctionType) and item.__module__ in own:
+                queue += _kept(item)
+            continue
         if isinstance(item, torch.Tensor):
             storage = item.untyped_storage()
             storages[storage.data_ptr()] = storage.nbytes()
@@ -118,3 +131,14 @@ def state_bytes(root: object, limit: int = 200_000) -> int:
         else:
             queue.extend(gc.get_referents(item))
     return total + sum(storages.values())
+
+
+def _kept(place: ModuleType | type | FunctionType) -> list[object]:
+    """What a module, a class or a function keeps; its own text is code, no state."""
+    found = [value for name, value in vars(place).items() if not name.startswith("__")]
+    if isinstance(place, FunctionType):
+        found += [*(place.__defaults__ or ()), *(place.__kwdefaults__ or {}).values()]
+        for cell in place.__closure__ or ():
+            with contextlib.suppress(ValueError):  # an empty cell
+                found.append(cell.cell_contents)
+    return [value for value in found if not isinstance(value, str)]
