@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,14 @@ def test_an_archive_goes_out_as_a_bundle_and_comes_in_elsewhere(
     (tmp_path / "odd").write_text("no bundle")
     assert run_cli(*elsewhere, "archive", "import", str(tmp_path / "odd")).exit_code == 2
     assert run_cli("archive", "import", str(tmp_path / "bundle")).exit_code == 5
+
+
+def test_a_second_writer_is_refused_and_told_who_holds_the_archive(
+    run_cli: Cli, grown: Grown
+) -> None:
+    with grown.archive.lock():
+        for command in (("db", "lineage"), ("db", "compact"), ("archive", "import", "anything")):
+            refused = run_cli(*command)
+            assert refused.exit_code == 5
+            assert f"held by process {os.getpid()}" in refused.stderr
+        assert run_cli("status").exit_code == 0
