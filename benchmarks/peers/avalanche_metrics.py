@@ -1,12 +1,15 @@
 """Avalanche's own BWT, forward transfer and "forgetting" of known matrices, as JSON."""
 
+# ruff: isort: skip_file
+# Avalanche cannot be imported before this.
+from avalanche_import import avalanche
+
 import json
 import platform
 
 import numpy as np
 from avalanche.evaluation.metrics.forgetting_bwt import BWT, Forgetting
 from avalanche.evaluation.metrics.forward_transfer import ForwardTransfer
-from avalanche_import import avalanche
 
 TASKS, SEED = (2, 3, 4, 6), 7
 

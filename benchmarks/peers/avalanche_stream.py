@@ -7,6 +7,10 @@ to the last evaluation, and the mean accuracy on all tasks at the end. One threa
 own fast path for tensors, metrics that compute nothing but accuracy where every step is evaluated.
 """
 
+# ruff: isort: skip_file
+# Avalanche cannot be imported before this.
+from avalanche_import import avalanche  # noqa: F401
+
 import sys
 import time
 
@@ -19,7 +23,6 @@ from avalanche.benchmarks.utils.classification_dataset import (
 from avalanche.evaluation.metrics import accuracy_metrics
 from avalanche.training.plugins import EvaluationPlugin, ReplayPlugin
 from avalanche.training.supervised import Naive
-from avalanche_import import avalanche  # noqa: F401
 from replay_learner import BATCH, CAPACITY, RATE, Learner
 
 torch.set_num_threads(1)

@@ -37,7 +37,7 @@ def confidences(scores: NDArray[np.float32]) -> NDArray[np.float16]:
 
 def calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = BINS) -> float:
     """ECE = Σ_m |B_m|/n · |acc(B_m) − conf(B_m)| over `bins` equal-width bins ((m−1)/M, m/M]
-    (Naeini 2015; Guo 2017, arXiv 1706.04599, eq. 5).
+    (Naeini 2015; Guo 2017, arXiv 1706.04599).
 
     Args:
         confidence: (n,) probability of the predicted label, in [0, 1].

@@ -31,14 +31,14 @@ def min_accuracy(probes: Probes) -> float:
 
 def worst_case_accuracy(probes: Probes) -> float:
     """WC-ACC = 1/k · A(E_k, f_t) + (1 − 1/k) · min-ACC at the last probe, in task k (De Lange
-    2023, eq. 4): how bad it may be for who asks at the worst moment."""
+    2023): how bad it may be for who asks at the worst moment."""
     task, seen = probes[-1]
     return float(seen[task]) / (task + 1) + (1 - 1 / (task + 1)) * min_accuracy(probes)
 
 
 def windowed_forgetting(probes: Probes, window: int) -> float:
     """WF^ω: the largest drop max_{m<n} (A_m − A_n) within any ω probes in a row, averaged over
-    tasks (De Lange 2023, eq. 5 and 6). Tasks probed once are left out; 0.0 if all were.
+    tasks (De Lange 2023). Tasks probed once are left out; 0.0 if all were.
 
     Raises:
         ValueError: the window is shorter than two probes.
@@ -48,7 +48,7 @@ def windowed_forgetting(probes: Probes, window: int) -> float:
 
 def windowed_plasticity(probes: Probes, window: int) -> float:
     """WP^ω: the largest gain max_{m<n} (A_n − A_m) within any ω probes in a row, averaged over
-    tasks (De Lange 2023, eq. 7 and 8). The gain may lie after the window's least value: [.9, .1,
+    tasks (De Lange 2023). The gain may lie after the window's least value: [.9, .1,
     .8] gains .7 (the reference code prunes as for WF and answers −.1).
 
     Raises:
@@ -59,7 +59,7 @@ def windowed_plasticity(probes: Probes, window: int) -> float:
 
 def average_anytime_accuracy(probes: Probes) -> float:
     """AAA: mean over probes of the mean accuracy on the tasks seen so far (Caccia 2022, arXiv
-    2104.05025, section 5)."""
+    2104.05025)."""
     return float(np.mean([np.mean(seen) for _, seen in probes]))
 
 

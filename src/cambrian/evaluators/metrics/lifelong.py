@@ -118,7 +118,7 @@ def terminal_performance(block: Block) -> float:
 
 def performance_maintenance(log: Sequence[Block]) -> dict[str, float]:
     """PM: mean over later tests of TP minus the TP of the first test after the task's most
-    recent training (MRLEP; New 2022, section 4.1). Below 0 is forgetting."""
+    recent training (MRLEP; New 2022). Below 0 is forgetting."""
     found = {}
     for task in _tasks(log):
         trained = _places(log, task, "train")
@@ -137,18 +137,18 @@ def performance_maintenance(log: Sequence[Block]) -> dict[str, float]:
 
 def forward_transfers(log: Sequence[Block]) -> list[Transfer]:
     """FT: each test of a task before and the next one after training another, with the task
-    itself not trained yet (New 2022, section 4.2)."""
+    itself not trained yet (New 2022)."""
     return _transfers(log, lambda block, first: first is None or block < first)
 
 
 def backward_transfers(log: Sequence[Block]) -> list[Transfer]:
-    """BT: the same with the task trained already (New 2022, section 4.2)."""
+    """BT: the same with the task trained already (New 2022)."""
     return _transfers(log, lambda block, first: first is not None and block > first)
 
 
 def relative_performance(log: Sequence[Block], experts: Experts) -> dict[str, float]:
     """RP: Σ of the first n performances while training over Σ of the expert's first n, n the
-    shorter of the two; mean over the experts' runs (New 2022, section 4.3)."""
+    shorter of the two; mean over the experts' runs (New 2022)."""
     found = {}
     for task, own in _training(log).items():
         ratios = []
@@ -162,7 +162,7 @@ def relative_performance(log: Sequence[Block], experts: Experts) -> dict[str, fl
 
 def sample_efficiency(log: Sequence[Block], experts: Experts) -> dict[str, float]:
     """SE = (sat_LL/sat_STE) · (n_STE/n_LL): sat the maximum of the smoothed curve, n where it is
-    reached (New 2022, section 4.4); mean over the experts' runs.
+    reached (New 2022); mean over the experts' runs.
 
     0 where sat_LL < 0.2 sat_STE or the training curve falls (its least-squares slope); a task or
     run that is at its maximum from the start has none.
@@ -199,7 +199,7 @@ def recovery_times(log: Sequence[Block]) -> dict[str, list[int]]:
 
 
 def performance_recovery(log: Sequence[Block]) -> dict[str, float]:
-    """PR: minus the Theil-Sen slope of the recovery times (New 2022, section 4.5): above 0, it
+    """PR: minus the Theil-Sen slope of the recovery times (New 2022): above 0, it
     recovers faster and faster. Tasks with fewer than two recovery times have none."""
     times = recovery_times(log)
     return {t: -float(stats.theilslopes(r)[0]) for t, r in times.items() if len(r) > 1}

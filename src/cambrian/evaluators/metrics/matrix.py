@@ -78,7 +78,7 @@ def forward_transfer(matrix: ArrayLike, untrained: ArrayLike) -> float:
 
 def forgetting(matrix: ArrayLike) -> float:
     """F = 1/(T−1) Σ_{j<T} (max_{j≤l<T} R[l, j] − R[T, j]) (Chaudhry 2018, RWalk, arXiv
-    1801.10112, eq. 3); 0 if T = 1.
+    1801.10112); 0 if T = 1.
 
     The last row is not in the maximum, so forgetting may be negative.
     """
@@ -94,7 +94,7 @@ def forgetting(matrix: ArrayLike) -> float:
 
 
 def intransigence(matrix: ArrayLike, joint: ArrayLike, task: int = -1) -> float:
-    """I_k = R*_k − R[k, k] (Chaudhry 2018, RWalk, eq. 4), by default of the last task.
+    """I_k = R*_k − R[k, k] (Chaudhry 2018, RWalk), by default of the last task.
 
     Args:
         matrix: R (T, T).
@@ -108,7 +108,7 @@ def intransigence(matrix: ArrayLike, joint: ArrayLike, task: int = -1) -> float:
 
 
 def mean_intransigence(matrix: ArrayLike, joint: ArrayLike) -> float:
-    """1/T Σ_k I_k, with I_k as in `intransigence` (Wang 2024, arXiv 2302.00487, section 2.2)."""
+    """1/T Σ_k I_k, with I_k as in `intransigence` (Wang 2024, arXiv 2302.00487)."""
     return float(np.mean(_intransigence(matrix, joint)))
 
 
@@ -121,13 +121,13 @@ def _intransigence(matrix: ArrayLike, joint: ArrayLike) -> Floats:
 
 def diaz_rodriguez_accuracy(matrix: ArrayLike) -> float:
     """A = Σ_{i≥j} R[i, j] / (T(T+1)/2): the lower triangle's mean (Díaz-Rodríguez 2018, arXiv
-    1810.13166, eq. 1)."""
+    1810.13166)."""
     square = _square(matrix)
     return float(np.mean(_measured(square[np.tril_indices(len(square))], "lower triangle")))
 
 
 def diaz_rodriguez_backward_transfer(matrix: ArrayLike) -> float:
-    """Mean over all i > j of R[i, j] − R[j, j] (Díaz-Rodríguez 2018, eq. 2); 0 if T = 1.
+    """Mean over all i > j of R[i, j] − R[j, j] (Díaz-Rodríguez 2018); 0 if T = 1.
 
     Not the BWT of Lopez-Paz & Ranzato, which looks at the last row only.
     """
@@ -140,7 +140,7 @@ def diaz_rodriguez_backward_transfer(matrix: ArrayLike) -> float:
 
 
 def diaz_rodriguez_forward_transfer(matrix: ArrayLike) -> float:
-    """Mean of R[i, j] over i < j: accuracy on tasks not yet seen (Díaz-Rodríguez 2018, eq. 3);
+    """Mean of R[i, j] over i < j: accuracy on tasks not yet seen (Díaz-Rodríguez 2018);
     0 if T = 1."""
     square = _square(matrix)
     ahead = square[np.triu_indices(len(square), k=1)]
@@ -148,7 +148,7 @@ def diaz_rodriguez_forward_transfer(matrix: ArrayLike) -> float:
 
 
 def learning_curve_area(curves: ArrayLike, batches: int | None = None) -> float:
-    """LCA_β = 1/(β+1) Σ_{b=0..β} Z_b (Chaudhry 2019, A-GEM, arXiv 1812.00420, eq. 5).
+    """LCA_β = 1/(β+1) Σ_{b=0..β} Z_b (Chaudhry 2019, A-GEM, arXiv 1812.00420).
 
     Args:
         curves: (T, ≥ β+1): accuracy on each task after b = 0, 1, … batches of that task.

@@ -1,6 +1,6 @@
 """Error against cost: who is dominated, and how much a front covers.
 
-NEVIS'22 (Bornschein 2022, arXiv 2211.11747, section 4) compares learners in the plane of mean
+NEVIS'22 (Bornschein 2022, arXiv 2211.11747) compares learners in the plane of mean
 error and cumulative training FLOPs by Pareto dominance. Its repository holds no code for it;
 these are the standard definitions (Zitzler & Thiele 1999). Both axes are better when smaller.
 """

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 def dormant_share(layers: Sequence[ArrayLike], tau: float = 0.025) -> float:
     """Share of τ-dormant units over all layers: s_i = E|h_i| / mean_k E|h_k| ≤ τ (Sokar 2023,
-    arXiv 2302.12902, eq. 1 and definition 3.1).
+    arXiv 2302.12902).
 
     Args:
         layers: activations of each layer (samples, units), after the nonlinearity.
@@ -48,7 +48,7 @@ def effective_rank(features: ArrayLike) -> float:
 
 
 def srank(features: ArrayLike, delta: float = 0.01) -> int:
-    """min{k : Σ_{i≤k} σ_i / Σ_i σ_i ≥ 1−δ} (Kumar 2021, arXiv 2010.14498, section 3).
+    """min{k : Σ_{i≤k} σ_i / Σ_i σ_i ≥ 1−δ} (Kumar 2021, arXiv 2010.14498).
 
     Some code calls this the stable rank, which is another figure: see `stable_rank`.
     """
@@ -56,7 +56,7 @@ def srank(features: ArrayLike, delta: float = 0.01) -> int:
 
 
 def approximate_rank(features: ArrayLike, share: float = 0.99) -> int:
-    """min{k : Σ_{i≤k} σ_i² / Σ_i σ_i² ≥ share} (Yang 2020, arXiv 1909.12255, definition 1)."""
+    """min{k : Σ_{i≤k} σ_i² / Σ_i σ_i² ≥ share} (Yang 2020, arXiv 1909.12255)."""
     return _smallest_share(_singular(features) ** 2, share)
 
 
@@ -73,13 +73,13 @@ def weight_magnitude(weights: Sequence[ArrayLike]) -> float:
 
 
 def weight_norm(weights: Sequence[ArrayLike]) -> float:
-    """‖w‖₂ over all parameters (Lyle 2023, arXiv 2303.01486, section 4)."""
+    """‖w‖₂ over all parameters (Lyle 2023, arXiv 2303.01486)."""
     return float(np.linalg.norm(_flat(weights)))
 
 
 def newest_task_slope(accuracies: ArrayLike) -> float:
     """Least-squares slope, per task, of the accuracy on the newest task (T,): below 0, plasticity
-    is being lost (Dohare 2024, fig. 1; Lyle 2023). 0.0 for one task.
+    is being lost (Dohare 2024; Lyle 2023). 0.0 for one task.
 
     Raises:
         ValueError: not a series of finite values.
