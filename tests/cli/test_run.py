@@ -75,7 +75,7 @@ def test_init_makes_an_archive_of_seed_agents(run_cli: Cli, tmp_path: Path) -> N
 
 def test_the_plan_names_sandbox_benchmarks_ends_and_time(tmp_path: Path) -> None:
     settings = Settings(proposals=40, judged=30, sandbox="docker", benchmarks=SEARCH, workers=2)
-    text = "\n".join(plan(tmp_path / "new", settings, control=False))
+    text = "\n".join(plan(tmp_path / "new", settings, control=False, seal=True))
     for said in ("(new)", "40 proposals or 30 judged", "sandbox: docker", *SEARCH, "blurry-digits"):
         assert said in text
     assert "takes about" in text

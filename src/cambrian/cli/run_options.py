@@ -46,6 +46,7 @@ class Given:
     benchmarks: str = ""
     order: str = "fixed"
     selection: str = "dgm"
+    seeds: str = "fixed"
     device: str = "cpu"
 
     def settings(self, prices: dict[str, str] | None = None) -> Settings:
@@ -59,6 +60,7 @@ class Given:
         """
         from cambrian.evaluators.benchmarks import search_names
         from cambrian.evaluators.plugins import named
+        from cambrian.evolution.admission import Rules
         from cambrian.evolution.budget import LIMITS
         from cambrian.evolution.prices import Price
         from cambrian.evolution.settings import Settings
@@ -69,7 +71,8 @@ class Given:
         if self.price:
             known[self.model] = Price.of(self.price)
         given: dict[str, Any] = {
-            **{name: value for name, value in vars(self).items() if name != "price"},
+            **{n: value for n, value in vars(self).items() if n not in ("price", "seeds")},
+            "rules": Rules(seeds="raced" if self.seeds == "raced" else "fixed"),
             "benchmarks": tuple(search_names(names or None)),
             "proposals": PROPOSALS if endless else self.proposals,
             "prices": known,
@@ -201,6 +204,14 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="How parents are picked: by score over number of children (dgm), by what their "
         "clades have shown (clade), by rank (power-law), evenly (uniform), or the best ones only "
         "(greedy).",
+    ),
+    _option(
+        "--seeds",
+        type=click.Choice(["fixed", "raced"]),
+        default="fixed",
+        show_default=True,
+        help="What a variant is judged by: five seeds (fixed), or up to 14 in looks, with its "
+        "parent, while that may show it to be better (raced; docs/statistics.md).",
     ),
     _option(
         "--device",

@@ -14,11 +14,12 @@ from typing import Literal
 import numpy as np
 
 from cambrian.archive import Gate
-from cambrian.evaluators.statistics import paired_difference
+from cambrian.evaluators.statistics import RACE, claim, next_look, paired_difference
 from cambrian.evolution.neighbours import Neighbours
 from cambrian.evolution.results import SEARCH_SEEDS, Results
 
 Kind = Literal["improvement", "stepping_stone"]
+Seeds = Literal["fixed", "raced"]
 
 NEW = "behaves in a new way"
 """The reason of those admitted for novelty alone; the quota counts them by it."""
@@ -29,6 +30,8 @@ class Rules:
     """The thresholds of admission.
 
     Attributes:
+        seeds: `fixed`: improvement and "not worse" are judged once, on five seeds; `raced`: in
+            looks at up to 14 (`evaluators.statistics.racing`), `confidence` then plays no part.
         screen_margin: how far below its parent a variant may be on the screen's one seed.
         confidence: of the two-sided paired interval whose lower bound must be above 0 for an
             improvement (0.90 two-sided is 95 % one-sided).
@@ -40,6 +43,7 @@ class Rules:
         flops_noise: the same for log10 FLOPs.
     """
 
+    seeds: Seeds = "fixed"
     screen_margin: float = 0.15
     confidence: float = 0.90
     margin: float = 0.05
@@ -93,6 +97,15 @@ def screen(
     )
 
 
+def more_seeds(
+    child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules
+) -> int | None:
+    """How many seeds both should have before the variant is judged; None: those it has will do."""
+    if rules.seeds == "fixed":
+        return None
+    return next_look(child.raced(parent, benchmarks), RACE)
+
+
 def decide(
     child: Results,
     parent: Results,
@@ -121,20 +134,40 @@ def decide(
 
 
 def improvement(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
-    """Paired over the seeds of screen and full stage (common random numbers)."""
-    seeds = SEARCH_SEEDS
-    difference = paired_difference(
-        child.per_seed(benchmarks, seeds), parent.per_seed(benchmarks, seeds), rules.confidence
-    )
+    """Paired over seeds (common random numbers)."""
+    return _paired("improvement", 0.0, child, parent, benchmarks, rules)
+
+
+def _paired(
+    name: str,
+    threshold: float,
+    child: Results,
+    parent: Results,
+    benchmarks: Sequence[str],
+    rules: Rules,
+) -> Gate:
+    """Whether the paired difference to the parent is shown to be above the threshold."""
+    if rules.seeds == "raced":
+        found = claim(child.raced(parent, benchmarks), RACE, threshold)
+        estimate, passed = found.estimate, found.holds
+        how = (
+            f"one-sided {(1 + estimate.confidence) / 2:.1%} t bound over {estimate.seeds} seeds, "
+            f"look {found.look} of {len(RACE.looks)}"
+        )
+    else:
+        seeds = SEARCH_SEEDS
+        mine, its = (one.per_seed(benchmarks, seeds) for one in (child, parent))
+        estimate = paired_difference(mine, its, rules.confidence)
+        passed = estimate.lower > threshold
+        how = f"{rules.confidence:.0%} two-sided t interval over {len(seeds)} seeds"
     return Gate(
-        gate="improvement",
-        rule=f"lower bound of the paired difference to the parent ({rules.confidence:.0%} "
-        f"two-sided t interval over {len(seeds)} seeds) is above the threshold",
-        verdict=verdict(difference.lower > 0),
-        threshold=0.0,
-        value=difference.mean,
-        lower=difference.lower,
-        upper=difference.upper,
+        gate=name,
+        rule=f"lower bound of the paired difference to the parent ({how}) is above the threshold",
+        verdict=verdict(passed),
+        threshold=threshold,
+        value=estimate.mean,
+        lower=estimate.lower,
+        upper=estimate.upper,
     )
 
 
@@ -153,19 +186,7 @@ def above_floor(child: Results, benchmarks: Sequence[str]) -> Gate:
 
 def not_worse(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
     """Non-inferiority: the lower bound of the paired difference stays above −margin."""
-    seeds = SEARCH_SEEDS
-    difference = paired_difference(
-        child.per_seed(benchmarks, seeds), parent.per_seed(benchmarks, seeds), rules.confidence
-    )
-    return Gate(
-        gate="not_worse",
-        rule="lower bound of the paired difference to the parent is above the threshold",
-        verdict=verdict(difference.lower > -rules.margin),
-        threshold=-rules.margin,
-        value=difference.mean,
-        lower=difference.lower,
-        upper=difference.upper,
-    )
+    return _paired("not_worse", -rules.margin, child, parent, benchmarks, rules)
 
 
 def novelty(child: Results, members: Neighbours, benchmarks: Sequence[str], rules: Rules) -> Gate:

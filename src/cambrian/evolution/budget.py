@@ -58,6 +58,7 @@ class Budget:
         self._first = run.first_proposal
         self.given(settings)
         self._benchmarks = tuple(settings.get("benchmarks", ()))
+        self._raced = settings.get("rules", {}).get("seeds") == "raced"
 
     @property
     def limits(self) -> dict[str, float | None]:
@@ -87,7 +88,7 @@ class Budget:
 
     @functools.cached_property
     def _per_variant(self) -> int:
-        return evaluations_per_variant(self._benchmarks)
+        return evaluations_per_variant(self._benchmarks, raced=self._raced)
 
     def given(self, settings: Mapping[str, Any]) -> None:
         """Take the limits of settings, as JSON."""
@@ -159,12 +160,13 @@ def _left_s(spent: float, limit: float | None, wall_s: float) -> float | None:
     return max(limit - spent, 0.0) / spent * wall_s
 
 
-def evaluations_per_variant(benchmarks: Sequence[str]) -> int:
+def evaluations_per_variant(benchmarks: Sequence[str], *, raced: bool = False) -> int:
     """The most that judging one variant takes (sealed runs, at the end, are not of a budget)."""
     # Imported late: benchmarks need SciPy, and `cambrian status` needs only the limits.
     from cambrian.evaluators.benchmarks import STAGES
 
-    return len(benchmarks) * sum(len(STAGES[stage]) for stage in STAGES_OF_VARIANTS)
+    own = sum(len(STAGES[stage]) for stage in STAGES_OF_VARIANTS)
+    return len(benchmarks) * (own + (2 * len(STAGES["race"]) if raced else 0))  # with its parent
 
 
 def check_limit(name: str, limit: float | None) -> None:

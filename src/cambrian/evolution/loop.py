@@ -38,7 +38,7 @@ from cambrian.evolution.pausing import Pauses, Reason, waits
 from cambrian.evolution.pipeline import Pipeline
 from cambrian.evolution.prices import Price
 from cambrian.evolution.proposing import Outcome, Proposer
-from cambrian.evolution.records import missing, to_record, units
+from cambrian.evolution.records import to_record, units
 from cambrian.evolution.rewriting import NoVariant
 from cambrian.evolution.settings import LAG, Settings
 from cambrian.evolution.workers import Hire, Worker
@@ -478,15 +478,16 @@ class Loop:
 
     async def _carry_out(self, worker: Worker, job: Job) -> None:
         agent_id, stage = str(job.agent_id), str(job.stage)
-        files = self.archive.agents.files(agent_id)
         if stage == "improver":
+            files = self.archive.agents.files(agent_id)
             await self.proposer.check_improver(worker, files)
         else:
-            todo = missing(self.archive, agent_id, units(stage, self.settings.benchmarks))
-            async for evaluation in worker.evaluate(agent_id, files, todo, self.settings.device):
-                reach("evaluation.judged")
-                self._record(agent_id, evaluation)
-                reach("evaluation.recorded")
+            for one, todo in self.pipeline.work(job):
+                its = self.archive.agents.files(one)
+                async for evaluation in worker.evaluate(one, its, todo, self.settings.device):
+                    reach("evaluation.judged")
+                    self._record(one, evaluation)
+                    reach("evaluation.recorded")
         reach("job.carried_out")
         self._completed(job)
         if self._broken_in_a_row:

@@ -12,20 +12,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from cambrian.archive import Archive, Evaluation, Gate, Proposal
+from cambrian.archive import Archive, Evaluation, Gate, Job, Proposal
 from cambrian.archive.steering import Approval
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import STAGES
+from cambrian.evaluators.job import Unit
 from cambrian.evolution import admission
 from cambrian.evolution.admission import Rules, Standing
 from cambrian.evolution.approval import Policy
 from cambrian.evolution.behaviours import Behaviours
 from cambrian.evolution.records import missing, results_of, units
-from cambrian.evolution.results import SEARCH_SEEDS, Results
+from cambrian.evolution.results import RACE_SEEDS, SEARCH_SEEDS, Results
 from cambrian.failpoints import reach
 
 STAGES_OF_SEEDS = ("screen", "full")
 STAGES_OF_VARIANTS = ("smoke", "screen", "full")
+RACE = "race-"
+"""A job's stage is this and the number of seeds that a look of the race takes in."""
+
 IMPROVER_FILE = "improver.py"
 
 
@@ -83,7 +87,43 @@ class Pipeline:
                 return
             if stage == "screen" and not self._passes_screen(proposal):
                 return
-        self.archive.proposals.make_ready(proposal.id, {"end": "judge"})
+        if not self._races(proposal):
+            self.archive.proposals.make_ready(proposal.id, {"end": "judge"})
+
+    def work(self, job: Job) -> list[tuple[str, list[Unit]]]:
+        """Whom a job of evaluations has judged, on what; a look of a race needs the parent too."""
+        agent_id, stage = str(job.agent_id), str(job.stage)
+        if not stage.startswith(RACE):
+            return [(agent_id, missing(self.archive, agent_id, units(stage, self.benchmarks)))]
+        assert job.proposal_id is not None
+        parent = self.archive.proposals.get(job.proposal_id).parents[0]
+        look = int(stage.removeprefix(RACE))
+        return [(one, self._unraced(one, look)) for one in (agent_id, parent)]
+
+    def _races(self, proposal: Proposal) -> bool:
+        """Queue the next look of a variant's race with its parent, if there is to be one. A parent
+        that fails on a new seed ends the race where it is."""
+        child, parent = str(proposal.agent_id), proposal.parents[0]
+        failed, its = (
+            [row for row in self.archive.evaluations.of(one, "race") if row.verdict == "failed"]
+            for one in (child, parent)
+        )
+        if failed:
+            self._failed(proposal, "race", failed[0])
+            return True
+        if its:
+            return False
+        mine, theirs = (results_of(self.archive, one) for one in (child, parent))
+        look = admission.more_seeds(mine, theirs, self.benchmarks, self.rules)
+        if look is None or not any(self._unraced(one, look) for one in (child, parent)):
+            return False
+        self._queue(proposal, f"{RACE}{look}")
+        return True
+
+    def _unraced(self, agent_id: str, look: int) -> list[Unit]:
+        """What an agent has not been run on, of the seeds that a look takes in."""
+        wanted = [u for u in units("race", self.benchmarks) if u.seed in RACE_SEEDS[:look]]
+        return missing(self.archive, agent_id, wanted)
 
     def park(self, proposal: Proposal, error: str) -> None:
         """Our machine broke too often on this variant; it does not count against it."""
@@ -181,9 +221,11 @@ class Pipeline:
         if approval is not None and approval.state == "waiting":
             return False
         child = results_of(self.archive, str(proposal.agent_id))
-        decision = admission.decide(
-            child, self.results(proposal.parents[0]), self.benchmarks, self._standing(), self.rules
-        )
+        # A member's first five seeds never change, but it may have been raced since.
+        raced = self.rules.seeds == "raced"
+        its = proposal.parents[0]
+        parent = results_of(self.archive, its) if raced else self.results(its)
+        decision = admission.decide(child, parent, self.benchmarks, self._standing(), self.rules)
         estimate = child.estimate(self.benchmarks, SEARCH_SEEDS)
         gates = [self._screen(proposal), self.improver_gate(proposal), *decision.gates]
         kind, reason = decision.kind, decision.reason

@@ -9,7 +9,7 @@ from cambrian.evaluators.benchmarks import STAGES, benchmark
 from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution.results import Result, Results
 
-SEARCH_STAGES = ("screen", "full")
+SEARCH_STAGES = ("screen", "full", "race")
 
 
 def to_record(agent_id: str, evaluation: Evaluation) -> EvaluationRecord:

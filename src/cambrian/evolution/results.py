@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from cambrian.evaluators.benchmarks import STAGES
 from cambrian.evaluators.statistics import Estimate, mean_interval
 
 SEARCH_SEEDS = STAGES["screen"] + STAGES["full"]
+RACE_SEEDS = SEARCH_SEEDS + STAGES["race"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,16 @@ class Results:
         """The seeds that every one of the benchmarks was run with, in order."""
         seeds = {seed for _, seed in self._table}
         return sorted(s for s in seeds if all((b, s) in self._table for b in benchmarks))
+
+    def raced(self, other: Results, benchmarks: Sequence[str]) -> list[float]:
+        """Paired differences to the other's mean scores, in the order in which seeds are raced, as
+        far as both have been run on every benchmark."""
+        both = set(self.seeds(benchmarks)) & set(other.seeds(benchmarks))
+        shared = list(takewhile(both.__contains__, RACE_SEEDS))
+        pairs = zip(
+            self.per_seed(benchmarks, shared), other.per_seed(benchmarks, shared), strict=True
+        )
+        return [mine - its for mine, its in pairs]
 
     def score(self, benchmark: str, seed: int) -> float:
         return self._table[benchmark, seed].score

@@ -121,6 +121,8 @@ def differences(before: Mapping[str, Any], now: Settings) -> list[str]:
     for name in (f.name for f in fields(Settings)):
         old, new = before.get(name, usual[name]), current[name]
         old, new = (list(one) if isinstance(one, tuple) else one for one in (old, new))
+        if isinstance(old, Mapping) and isinstance(usual[name], Mapping):
+            old = {**usual[name], **old}
         if name not in MAY_CHANGE and old != new:
             found.append(f"{name}: {old} before, {new} now")
     return found

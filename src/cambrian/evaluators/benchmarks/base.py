@@ -18,9 +18,11 @@ STAGES: dict[str, tuple[int, ...]] = {
     "smoke": (0,),
     "screen": (0,),
     "full": (1, 2, 3, 4),
+    "race": (5, 6, 7, 8, 9, 10, 11, 12, 13),
     "sealed": (0, 1, 2, 3, 4),
 }
-"""The seeds of each stage. A full result is the screen's seed and the full stage's together."""
+"""The seeds of each stage. A full result is the screen's seed and the full stage's together; those
+of the race only tell a pair of agents apart, where the rules of admission race seeds."""
 
 PROBE_IMAGES = 500
 EACH_BATCH = "+each-batch"
