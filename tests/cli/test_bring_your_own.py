@@ -32,6 +32,7 @@ def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_tutorial_works_as_it_is_written(tmp_path: Path) -> None:
     said: dict[str, str] = {}
     for language, name, text in blocks():

@@ -203,10 +203,9 @@ def test_a_file_is_loaded_once_and_told_to_the_workers(own: Path) -> None:
     assert benchmarks.search_names(["mine"]) == ["mine"]
 
 
-def test_settings_and_environment_name_files(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(plugins.ENVIRONMENT, str(_file(own, "first")))
-    _file(own, "second")
-    (own / "cambrian.toml").write_text('[benchmarks]\nfiles = ["second.py"]\n')
+def test_the_environment_names_files(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = os.pathsep.join(str(_file(own, name)) for name in ("first", "second"))
+    monkeypatch.setenv(plugins.ENVIRONMENT, both)
     monkeypatch.setattr(plugins, "_discovered", False)
     assert {"first", "second"} <= set(benchmarks.names())
 
@@ -222,6 +221,3 @@ def test_what_cannot_be_loaded_says_why(own: Path) -> None:
         plugins.load(_file(own, "two", SOURCE + "\nclass Second(Mine): pass\n"))
     with pytest.raises(UsageError, match="name that no benchmark has"):
         plugins.load(_file(own, "taken", SOURCE.replace("NAME", "split-mnist")))
-    (own / "cambrian.toml").write_text("[benchmarks]\nfiles = 3\n")
-    with pytest.raises(UsageError, match="expected files"):
-        plugins.named_in(own / "cambrian.toml")

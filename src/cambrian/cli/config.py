@@ -2,7 +2,7 @@
 
 What a setting is comes from the first of: its flag, its variable in the environment
 (`CAMBRIAN_RUN_*`), the file, its default. The file is the one that --config or CAMBRIAN_CONFIG
-names, else `cambrian.toml` here, else the one in the user's configuration directory. It has two
+names, else `cambrian.toml` here, else the one in the user's configuration directory. It has three
 sections; anything else in it is an error::
 
     [run]            # options of `cambrian run` and `cambrian daemon`, without the dashes
@@ -12,6 +12,9 @@ sections; anything else in it is an error::
 
     [prices]         # dollars per million tokens: prompt, completion
     "some-model" = [2.5, 10]
+
+    [benchmarks]     # of your own, see docs/bring-your-own.md: paths from this file's folder
+    files = ["mine.py"]
 """
 
 from __future__ import annotations
@@ -36,8 +39,17 @@ PRICES = "cambrian.prices"
 ARGUMENTS = "cambrian.arguments"
 USED = "cambrian.config"
 SHARED_BY = ("run", "daemon")
+BENCHMARKS = "CAMBRIAN_BENCHMARKS"
 
 Scalar = bool | int | float | str
+
+
+class Own(BaseModel):
+    """Benchmarks of one's own."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    files: list[str] = []
 
 
 class File(BaseModel):
@@ -47,6 +59,7 @@ class File(BaseModel):
 
     run: dict[str, Scalar | list[Scalar]] = {}
     prices: dict[str, tuple[float, float]] = {}
+    benchmarks: Own = Own()
 
 
 class Remembering(click.Command):
@@ -83,6 +96,16 @@ def use(ctx: click.Context, path: Path | None) -> None:
         values[name] = ",".join(map(str, value)) if isinstance(value, list) else value
     ctx.default_map = dict.fromkeys(SHARED_BY, values)
     ctx.meta[PRICES] = {name: f"{p},{c}" for name, (p, c) in file.prices.items()}
+    bring(path.parent / own for own in file.benchmarks.files)
+
+
+def bring(files: Iterable[Path]) -> None:
+    """Have benchmarks in files known here and in processes started from here; nothing is imported
+    before a benchmark is asked for."""
+    known = [part for part in os.environ.get(BENCHMARKS, "").split(os.pathsep) if part]
+    known += [str(path.resolve()) for path in files if str(path.resolve()) not in known]
+    if known:
+        os.environ[BENCHMARKS] = os.pathsep.join(known)
 
 
 def load(path: Path) -> File:
@@ -101,7 +124,8 @@ def load(path: Path) -> File:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"][:2]))
         raise UsageError(
-            f"{path}: {where}: {first['msg']}; there are [run] and [prices], see docs/settings.md"
+            f"{path}: {where}: {first['msg']}; there are [run], [prices] and [benchmarks], see "
+            "docs/settings.md"
         ) from error
 
 

@@ -1,9 +1,9 @@
 """Benchmarks of your own: a file with one class, named in the settings or by an entry point.
 
-A file is brought in by `load`, by `files` under `[benchmarks]` in a `cambrian.toml` where a command
-is started, or by the environment: ``CAMBRIAN_BENCHMARKS`` holds paths (separated as in ``PATH``),
-and `load` adds to it, so that the evaluation workers that are started later know the same ones.
-An installed package names its classes under the entry point group ``cambrian.benchmarks``.
+A file is brought in by `load`, or by the environment: ``CAMBRIAN_BENCHMARKS`` holds paths
+(separated as in ``PATH``). `load` adds to it, and so do the command line's settings (`files` under
+`[benchmarks]` in cambrian.toml), so that evaluation workers that are started later know the same
+ones. An installed package names its classes under the entry point group ``cambrian.benchmarks``.
 
 This is trusted code: it runs outside the sandbox, holds the answers and computes the score.
 """
@@ -15,7 +15,6 @@ import importlib.util
 import inspect
 import os
 import sys
-import tomllib
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from cambrian.evaluators.benchmarks.base import Benchmark
 
 ENVIRONMENT = "CAMBRIAN_BENCHMARKS"
 GROUP = "cambrian.benchmarks"
-SETTINGS = "cambrian.toml"
 PARTS = ("name", "version", "sealed_only", "card", "stream", "run")
 
 _loaded: dict[Path, Benchmark] = {}
@@ -56,10 +54,10 @@ def load(path: Path) -> Benchmark:
 
 
 def discover() -> None:
-    """Register what the environment, the settings and installed packages name; once.
+    """Register what the environment and installed packages name; once.
 
     Raises:
-        NotFound, UsageError: as `load`; a settings file that makes no sense.
+        NotFound, UsageError: as `load`.
     """
     global _discovered
     if _discovered:
@@ -68,8 +66,6 @@ def discover() -> None:
     for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep):
         if part:
             load(Path(part))
-    for path in named_in(Path(SETTINGS)):
-        load(path)
     for entry in metadata.entry_points(group=GROUP):
         made: Any = entry.load()
         bench: Any = made() if inspect.isclass(made) else made
@@ -77,25 +73,6 @@ def discover() -> None:
         home = inspect.getsourcefile(type(bench))
         if home:
             calibration.add_home(bench.name, Path(home).parent)
-
-
-def named_in(settings: Path) -> list[Path]:
-    """The files under `[benchmarks]` of a settings file, relative to it; none without one.
-
-    Raises:
-        UsageError: it is no TOML, or `files` is no list of paths.
-    """
-    try:
-        given = tomllib.loads(settings.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{settings} cannot be read: {error}") from None
-    table = given.get("benchmarks", {})
-    files = table.get("files", []) if isinstance(table, dict) else []
-    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-        raise UsageError(f'{settings}: expected files = ["mine.py"] under [benchmarks]')
-    return [settings.parent / file for file in files]
 
 
 def named(name: str) -> str:

@@ -72,8 +72,9 @@ def untouched(channel: Channel, episodes: Sequence[Episode], again: int) -> Iter
     inputs, episode = episodes[0].query_x, episodes[again]
 
     def seen() -> tuple[Array, Array, int]:
-        answers = ask(channel, episode, len(episode.x))
-        return channel.predict(inputs), answers, channel.finish().state_bytes
+        answers = channel.predict(inputs)  # first: a learner may put off work until it is asked
+        copied = ask(channel, episode, len(episode.x))
+        return answers, copied, channel.finish().state_bytes
 
     before = seen()
     yield

@@ -31,7 +31,7 @@ class FewShotContinual:
     name: ClassVar[str] = "few-shot-continual"
     version: ClassVar[str] = "1"
     sealed_only: ClassVar[bool] = False
-    reference: ClassVar[str] = "transformer"
+    reference: ClassVar[str] = "replay"
     seed_agents: ClassVar[tuple[str, ...]] = META_AGENTS
     card: ClassVar[Card] = Card(
         task="A base session shows 24 classes with 80 examples of each, then four sessions bring "
