@@ -201,7 +201,7 @@ def canaries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canaries]:
     file = tmp_path_factory.mktemp("host") / "canary"
     file.write_text("HOST-CANARY")
     file.chmod(0o644)
-    name = "cambrian-host-canary"
+    name = f"cambrian-host-canary-{os.getpid()}"  # other runs have their own
     with pytest.MonkeyPatch.context() as patch, socket.socket(socket.AF_UNIX) as listener:
         patch.setenv("SECRET_CANARY", "SECRET_CANARY")
         listener.bind("\0" + name)
