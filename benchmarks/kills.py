@@ -1,0 +1,206 @@
+"""kill -9 at random moments over a long run: is the archive in the end that of a run left alone?
+
+    python benchmarks/kills.py [--kills 200] [--sandbox none|docker|bubblewrap] [--json FILE]
+
+With `--sandbox none` (the default) workers and the model are instant, everything else is real, and
+a run is a fork that is killed with its whole process group. With a real sandbox the runs are those
+of `cambrian run` with real learners on one benchmark, and what they leave running is looked for.
+
+Exit code 0 if every count is exact, the archives are equal and nothing is left; else 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+from _table import Figure, report  # noqa: E402 - after the path is set
+from tests.evolution import nursery  # noqa: E402
+from tests.evolution.instant_run import picture  # noqa: E402
+
+from cambrian.archive import Archive  # noqa: E402
+from cambrian.daemon import supervisor  # noqa: E402
+from cambrian.daemon.service import Options  # noqa: E402
+from cambrian.evolution.settings import Settings  # noqa: E402
+from cambrian.sandbox.owner import Owner  # noqa: E402
+
+PER_KILL_S = 0.8
+"""How long a run lives on the average before it is killed: a start takes about half of it."""
+WORK_S = 0.01
+
+
+def instant(home: Path, settings: Settings, delay_s: float) -> None:
+    """A run whose evaluations take `delay_s` each."""
+    if nursery.finished(home):
+        return
+    hire = functools.partial(nursery.InstantImprover, before=lambda _: delay_s)
+    options = Options(hire=hire, model=nursery.InstantModel())
+    supervisor.run(home, settings, lambda _: None, options=options)
+
+
+def real(home: Path, settings: Settings) -> None:
+    """A run with real learners in real sandboxes."""
+    if not nursery.finished(home):
+        supervisor.run(home, settings, lambda _: None)
+
+
+def disturb(work: Callable[[], None], kills: int, lives_s: Callable[[], float]) -> tuple[int, int]:
+    """Kill it so many times, and let it end; kills done, and the exit code of the end."""
+    done = 0
+    while done < kills:
+        child = nursery.start(work)
+        end = time.monotonic() + lives_s()
+        while time.monotonic() < end:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return done, os.waitstatus_to_exitcode(status)
+            time.sleep(0.005)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        done += 1
+    return done, nursery.forked(work)
+
+
+def left_running() -> list[str]:
+    """Containers and worker processes whose owner is dead: what nobody will ever end."""
+    found = []
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        listed = subprocess.run(
+            ["docker", "ps", "-a", "--format", '{{.ID}} {{.Label "cambrian.owner"}}'],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        for line in listed.stdout.splitlines():
+            name, _, owner = line.partition(" ")
+            parsed = Owner.parse(owner)
+            if parsed is not None and parsed.dead():
+                found.append(f"container {name}")
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                if "cambrian.evaluators.worker" in command and parent == "1":
+                    found.append(f"process {entry.name}")
+    return sorted(found)
+
+
+def counts(home: Path) -> dict[str, int]:
+    """What must be exact: results, meters and answers, each once."""
+    with Archive.open(home, read_only=True) as archive:
+        value = archive.database.value
+        run = archive.runs.last()
+        meters = archive.steering.meters(run.id if run else 0)
+        scored = archive.counts()["evaluations_scored"]
+        return {
+            "evaluations": scored,
+            "evaluations metered": int(meters.get("evaluations", 0)),
+            "evaluations twice": value(
+                "SELECT count(*) FROM (SELECT 1 FROM evaluations WHERE verdict <> 'broken' "
+                "GROUP BY agent_id, benchmark, version, stage, seed HAVING count(*) > 1)"
+            ),
+            "answers": value("SELECT count(*) FROM answers"),
+            "answers paid": value("SELECT count(*) FROM spend WHERE estimated = 0"),
+            "leases": archive.jobs.counts()["leased"],
+            "cut off": value("SELECT count(*) FROM spend WHERE estimated = 1"),
+        }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--quick", action="store_true", help="20 kills")
+    parser.add_argument("--sandbox", default="none", choices=["none", "docker", "bubblewrap"])
+    parser.add_argument("--proposals", type=int, help="of the run [default: enough for the kills]")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    given = parser.parse_args()
+    kills = 20 if given.quick else given.kills
+    chance = random.Random(given.seed)
+    if given.sandbox == "none":
+        settings = nursery.settings(given.proposals or 2 * kills)
+        work = functools.partial(instant, settings=settings, delay_s=WORK_S)
+        alone = functools.partial(instant, settings=settings, delay_s=0.0)
+        shortest, longest = 0.3, 2 * PER_KILL_S - 0.3
+    else:
+        settings = Settings(
+            seed=3,
+            proposals=given.proposals or max(kills // 2, 3),
+            workers=2,
+            benchmarks=("label-drift",),
+            sandbox=given.sandbox,
+        )
+        work = alone = functools.partial(real, settings=settings)
+        shortest, longest = 2.0, 16.0
+    with tempfile.TemporaryDirectory() as scratch:
+        here = Path(scratch)
+        before = set(left_running())
+        assert nursery.forked(functools.partial(alone, here / "alone")) == 0
+        began = time.monotonic()
+        done, code = disturb(
+            functools.partial(work, here / "killed"),
+            kills,
+            lambda: chance.uniform(shortest, longest),
+        )
+        took = time.monotonic() - began
+        time.sleep(0 if given.sandbox == "none" else 5)
+        left = sorted(set(left_running()) - before)
+        found, expected = picture(here / "killed"), picture(here / "alone")
+        differs = [name for name in expected if found[name] != expected[name]]
+        problems = nursery.sound(here / "killed")
+        exact = counts(here / "killed")
+    facts: dict[str, Any] = {
+        "sandbox": given.sandbox,
+        "proposals": settings.proposals,
+        "seconds": took,
+        "differs_in": differs,
+        "left_running": left,
+        "problems": problems,
+        **exact,
+    }
+    print(json.dumps(facts))
+    figures = [
+        Figure("kills", done, target=kills, at_least=True),
+        Figure("exit code of the last start", code, target=0),
+        Figure("tables that differ from a run left alone", len(differs), target=0),
+        Figure("problems that db check finds", len(problems), target=0),
+        Figure("evaluations counted twice", exact["evaluations twice"], target=0),
+        Figure(
+            "evaluations not metered exactly",
+            abs(exact["evaluations"] - exact["evaluations metered"]),
+            target=0,
+        ),
+        Figure(
+            "answers paid twice or not at all",
+            abs(exact["answers"] - exact["answers paid"]),
+            target=0,
+        ),
+        Figure("leases left", exact["leases"], target=0),
+        Figure("containers and processes left", len(left), target=0),
+    ]
+    if given.json:
+        rows = [{**vars(figure), "met": figure.met} for figure in figures]
+        given.json.write_text(json.dumps({"figures": rows, **facts}, indent=2) + "\n")
+    return report(f"kill -9, sandbox {given.sandbox}", figures)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
