@@ -6,10 +6,13 @@ import ast
 import hashlib
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 
 from cambrian.errors import InvalidAgent
 
 MAX_NESTING = 100
+REMEMBERED = 256
+"""How many files' shapes are remembered: most of a variant's files are its parent's."""
 
 
 def parse(path: str, text: str) -> ast.Module:
@@ -63,6 +66,11 @@ def fingerprint_of(code: Mapping[str, str]) -> str:
     """SHA-256 over the syntax of Python files (path -> text), docstrings left out."""
     digest = hashlib.sha256()
     for path, text in sorted(code.items()):
-        shape = ast.dump(without_docstrings(parse(path, text)))
-        digest.update(f"{path}\0{len(shape)}\0{shape}".encode(errors="surrogatepass"))
+        digest.update(f"{path}\0{_shape(path, text)}\0".encode())
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _shape(path: str, text: str) -> str:
+    shape = ast.dump(without_docstrings(parse(path, text)))
+    return hashlib.sha256(shape.encode(errors="surrogatepass")).hexdigest()

@@ -13,7 +13,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -28,6 +28,8 @@ MAX_NOTES_BYTES = 16 * 1024
 
 LEARNER, IMPROVER, NOTES = "learner.py", "improver.py", "NOTES.md"
 _PART = re.compile(r"parts/[a-z][a-z0-9_]{0,62}\.py")
+CHECKED = 256
+"""How many files that were found to be well are remembered."""
 _RESERVED = frozenset({"__init__", "learner", "improver", "cambrian", "parts", "torch", "numpy"})
 
 
@@ -47,10 +49,9 @@ class SourceTree(Mapping[str, str]):
             _check_text(path, text)
         if LEARNER not in files:
             raise InvalidAgent(f"expected a file {LEARNER}; got {_listed(files)}")
-        modules = {path: parse(path, text) for path, text in files.items() if path != NOTES}
-        for path, module in modules.items():
-            check_literals(path, files[path], module)
-        _check_learner(modules[LEARNER])
+        for path, text in files.items():
+            if path != NOTES:
+                _check_code(path, text)
         self._files = MappingProxyType(dict(sorted(files.items())))
 
     def __getitem__(self, path: str) -> str:
@@ -196,6 +197,16 @@ def _check_text(path: str, text: str) -> None:
         raise InvalidAgent(
             f"{path}: expected notes of at most {MAX_NOTES_BYTES} bytes; got {len(content)}"
         )
+
+
+@lru_cache(maxsize=CHECKED)
+def _check_code(path: str, text: str) -> None:
+    """What can be said of one file alone. Most of a variant's files are its parent's: what was
+    found to be well is remembered."""
+    module = parse(path, text)
+    check_literals(path, text, module)
+    if path == LEARNER:
+        _check_learner(module)
 
 
 def _check_learner(module: ast.Module) -> None:

@@ -49,7 +49,7 @@ BEAT_S = 5.0
 BACK_OFF_S = 2.0
 BREAKS_IN_A_ROW = 3
 """So many different jobs that broke with none carried out between them are no job's fault."""
-LINEAGE_EVERY, LINEAGE_SHARE = 8, 0.02
+LINEAGE_EVERY, LINEAGE_SHARE = 32, 0.02
 """The lineage is brought up to date after so many decisions, or a share of all where that is more:
 looking through its refs costs more the more there are."""
 PREPARATIONS = 5
