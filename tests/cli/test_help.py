@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from pathlib import Path
 
 import click
 import pytest
 
 import cambrian
+from cambrian.cli.config import file_options
 from cambrian.cli.main import cli
-from cambrian.cli.pages import _commands, pages
+from cambrian.cli.pages import _commands, pages, settings_page
+from cambrian.evolution.budget import LIMITS
+from cambrian.evolution.settings import Settings
 
 from .conftest import Cli, Command, Grown
 
@@ -21,6 +26,27 @@ EVERY = list(_commands("cambrian", cli, None))
 
 def test_the_documented_help_is_what_the_commands_say() -> None:
     assert DOCS.read_text(encoding="utf-8") == pages(), "run scripts/cli-docs"
+    settings = DOCS.with_name("settings.md").read_text(encoding="utf-8")
+    assert settings == settings_page(), "run scripts/cli-docs"
+
+
+def test_no_option_of_a_run_is_dead() -> None:
+    """Each reaches the settings (or the service), and each setting is read by somebody."""
+    fields = {field.name for field in dataclasses.fields(Settings)}
+    served = {"price", "drain", "metrics"}
+    names = {str(option.name) for option in file_options(click.Context(cli))}
+    assert names - served <= fields
+    source = DOCS.parents[1] / "src" / "cambrian"
+    code = "".join(
+        path.read_text()
+        for path in source.rglob("*.py")
+        if path.name != "settings.py" and "cli" not in path.parts
+    )
+    limits = set(LIMITS)
+    for name in fields - limits:
+        assert re.search(rf"settings\.{name}\b|\b{name}=", code), name
+    for name in limits:
+        assert f'"{name}"' in code
 
 
 @pytest.mark.parametrize(

@@ -258,3 +258,21 @@ def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that in time"
         time.sleep(0.2)
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"agents": 10},
+        {"evaluations": 1000},
+        {"cpu_hours": 1.0},
+        {"hours": 1.0},
+        {"rewriter": "model", "model": "m", "tokens": 10**6},
+        {"rewriter": "model", "model": "m", "dollars": 5.0, "price": "3,15"},
+    ],
+)
+def test_every_limit_can_be_planned_for(tmp_path: Path, limit: dict[str, Any]) -> None:
+    settings = Given(**limit).settings()
+    text = "\n".join(plan(tmp_path / "new", settings, control=False))
+    assert "takes about" in text
+    assert ("tokens, $" in text) == ("price" in limit)

@@ -87,7 +87,7 @@ def use(ctx: click.Context, path: Path | None) -> None:
     if path is None:
         return
     file = load(path)
-    known = {option.name: option for option in _options(ctx)}
+    known = {option.name: option for option in file_options(ctx)}
     values: dict[str, Any] = {}
     for key, value in file.run.items():
         name = key.replace("-", "_")
@@ -154,7 +154,7 @@ def prices(ctx: click.Context) -> dict[str, str]:
     return found
 
 
-def _options(ctx: click.Context) -> list[click.Option]:
+def file_options(ctx: click.Context) -> list[click.Option]:
     """The options that the file may set."""
     root = ctx.find_root().command
     command = root.get_command(ctx, "daemon") if isinstance(root, click.Group) else None
@@ -225,7 +225,7 @@ def _rows(ctx: click.Context) -> list[tuple[str, Any, str]]:
     context = command.make_context("daemon", [], parent=root)
     return [
         (str(option.name), context.params.get(str(option.name)), _origin(context, option))
-        for option in _options(ctx)
+        for option in file_options(ctx)
     ]
 
 

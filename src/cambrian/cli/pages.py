@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import click
 
+from cambrian.cli.config import file_options
 from cambrian.cli.main import cli
 
 WIDTH = 88
@@ -40,3 +41,52 @@ def _commands(
 
 def _help(command: click.Command, context: click.Context) -> str:
     return "\n".join(row.rstrip() for row in command.get_help(context).splitlines())
+
+
+SETTINGS_HEAD = """# Settings
+
+Made by `scripts/cli-docs` from the options themselves; a test holds the two together.
+
+What a setting is comes from the first of these that there is: the flag of `cambrian run` or
+`cambrian daemon`, the variable in the environment, `cambrian.toml`, the default.
+`cambrian config show --origin` says which it was. The file is the one that `--config` or
+`CAMBRIAN_CONFIG` names, else `cambrian.toml` in the current directory, else
+`cambrian/cambrian.toml` in the user's configuration directory. Whatever it holds that nobody knows
+is an error. An example:
+
+```toml
+[run]
+workers = 4
+hours = 72
+benchmarks = ["split-mnist", "digit-sums"]
+approve = "champion"
+
+[prices]            # dollars per million tokens: prompt, completion
+"some-model" = [2.5, 10.0]
+```
+
+A daemon reads the file again on SIGHUP. What decides a run's course (seed, rewriter, model,
+benchmarks, order, selection, device) stays as it was; limits, prices, approve, patience and workers
+are taken.
+
+| `[run]` | environment | default | what it is |
+|---|---|---|---|
+"""
+
+
+def settings_page() -> str:
+    """`docs/settings.md`, in Markdown."""
+    context = click.Context(cli, info_name="cambrian")
+    rows = [_row(option) for option in file_options(context)]
+    return SETTINGS_HEAD + "\n".join(rows) + "\n"
+
+
+def _row(option: click.Option) -> str:
+    given = option.envvar or ()
+    names = [given] if isinstance(given, str) else list(given)
+    default = "" if option.default in (None, "") or callable(option.default) else option.default
+    name = str(option.name).replace("_", "-")
+    text = str(option.help).replace("|", "\\|")
+    variables = ", ".join(f"`{each}`" for each in names)
+    shown = default if isinstance(default, (int, float, str)) else ""
+    return f"| `{name}` | {variables} | {shown} | {text} |"

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from cambrian.agents.seeds import seed_names
 from cambrian.archive import Archive
-from cambrian.cli.text import duration
+from cambrian.cli.text import duration, quantity
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import STAGES, benchmark, sealed_names
 from cambrian.evaluators.calibration import calibration
+from cambrian.evolution.budget import LIMITS, evaluations_per_variant
 from cambrian.evolution.settings import Settings
 
 COSTLIER = 1.3
@@ -20,6 +21,10 @@ REACH_FULL = 0.6
 """The share of variants that get past the screen."""
 JUDGED = 0.85
 """The share of proposals that are judged: neither duplicate nor invalid nor failed in smoke."""
+ADMITTED = 0.5
+"""The share of judged variants that are admitted."""
+PROMPT_TOKENS, COMPLETION_TOKENS = 9_000.0, 2_500.0
+"""What a proposal takes of a model: the parent's code and evidence, and an edit."""
 OPENING_S = 4.0
 """Seconds for a sandbox, the smoke stage and the channel, per variant."""
 
@@ -39,6 +44,7 @@ def plan(path: Path, settings: Settings, *, control: bool, seal: bool = False) -
     yield f"benchmarks: {', '.join(settings.benchmarks)}; {after}"
     if settings.sandbox != "auto":
         yield f"sandbox: {settings.sandbox}"
+    yield from _model_cost(path, settings)
     seconds = estimate_s(path, settings, control=control, seal=seal)
     yield (
         f"this takes about {duration(seconds)}, if processors are as fast as where the benchmarks "
@@ -52,8 +58,41 @@ def estimate_s(path: Path, settings: Settings, *, control: bool, seal: bool = Fa
     hours = None if settings.hours is None else settings.hours * 3600
     evolving = [] if left is None else [left * _proposal_s(settings) / settings.workers]
     evolving += [] if hours is None else [hours]
-    seconds = min(evolving)
+    if settings.cpu_hours is not None:
+        evolving.append(settings.cpu_hours * 3600 / settings.workers)
+    seconds = min(evolving, default=0.0)
     return seconds * (2 if control else 1) + _fixed_s(path, settings, seal) / settings.workers
+
+
+def _model_cost(path: Path, settings: Settings) -> Iterator[str]:
+    """What the model will use, by what it used so far, or by a guess."""
+    if settings.rewriter != "model":
+        return
+    prompt, completion, known = _per_proposal(path)
+    left = _proposals_left(path, settings)
+    count = 1.0 if left is None else left
+    price = settings.prices.get(settings.model)
+    money = (
+        ", no price known"
+        if price is None
+        else f", ${price.dollars(int(prompt * count), int(completion * count)):.2f}"
+    )
+    what = "each proposal" if left is None else f"{count:.0f} proposals"
+    how = "as much as those before" if known else "a guess: none was made yet"
+    yield (
+        f"model: {what} will take about {quantity((prompt + completion) * count)} tokens{money} "
+        f"({how})"
+    )
+
+
+def _per_proposal(path: Path) -> tuple[float, float, bool]:
+    """Prompt and completion tokens of a proposal, and whether that is known of others."""
+    with _existing(path) as archive:
+        if archive is not None:
+            spent, count = archive.ledger.total(), archive.counts()["proposals"]
+            if spent.calls and count:
+                return spent.prompt_tokens / count, spent.completion_tokens / count, True
+    return PROMPT_TOKENS, COMPLETION_TOKENS, False
 
 
 def _proposal_s(settings: Settings) -> float:
@@ -85,15 +124,27 @@ def _seeds(path: Path) -> tuple[int, int]:
 
 
 def _proposals_left(path: Path, settings: Settings) -> float | None:
-    """Proposals until --proposals or --judged is reached; None where only time ends it."""
-    opened, judged = 0, 0
+    """Proposals until the nearest limit that can be told in them; None where only time ends it."""
+    opened, judged, admitted, used = 0, 0, 0, 0.0
     with _existing(path) as archive:
         if archive is not None:
             counts, current = archive.counts(), archive.runs.current()
-            opened = counts["proposals"] - current.first_proposal if current else 0
-            judged = counts["judged"]
-    ends = [] if settings.proposals is None else [float(settings.proposals - opened)]
-    ends += [] if settings.judged is None else [(settings.judged - judged) / JUDGED]
+            judged, admitted = counts["judged"], counts["admitted"]
+            if current is not None:
+                opened = counts["proposals"] - current.first_proposal
+                used = archive.steering.meters(current.id).get("evaluations", 0.0)
+    prompt, completion, _ = _per_proposal(path)
+    price = settings.prices.get(settings.model)
+    dollars = price.dollars(int(prompt), int(completion)) if price else 0.0
+    each: list[tuple[float | None, float, float]] = [
+        (settings.proposals, opened, 1.0),
+        (settings.judged, judged, JUDGED),
+        (settings.agents, admitted, JUDGED * ADMITTED),
+        (settings.evaluations, used, float(evaluations_per_variant(settings.benchmarks))),
+        (settings.tokens, 0.0, prompt + completion),
+        (settings.dollars, 0.0, dollars),
+    ]
+    ends = [(limit - done) / per for limit, done, per in each if limit is not None and per]
     return max(min(ends), 0.0) if ends else None
 
 
@@ -119,11 +170,9 @@ def _existing(path: Path) -> Iterator[Archive | None]:
 
 
 def _end(settings: Settings) -> str:
-    ends = []
-    if settings.proposals is not None:
-        ends.append(f"{settings.proposals} proposals")
-    if settings.judged is not None:
-        ends.append(f"{settings.judged} judged variants")
-    if settings.hours is not None:
-        ends.append(f"{settings.hours:g} hours")
+    given = {name: getattr(settings, name) for name in LIMITS}
+    words = {"judged": "judged variants", "agents": "admissions", "cpu_hours": "processor hours"}
+    ends = [
+        f"{limit:g} {words.get(name, name)}" for name, limit in given.items() if limit is not None
+    ]
     return " or ".join(ends)
