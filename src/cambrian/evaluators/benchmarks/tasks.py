@@ -120,7 +120,8 @@ def run_tasks(
         tested = _Asked(channel, "test", [(t.test_x, t.test_y) for t in seen], course, rows)
         matrix[now, : now + 1] = tested.accuracies()
         tested.withdraw()
-    return judge(matrix, probes, before)
+    outcome = judge(matrix, probes, before)
+    return replace(outcome, metrics={**outcome.metrics, **tested.calibration()})
 
 
 class _Asked:
@@ -138,6 +139,7 @@ class _Asked:
         rows: np.random.Generator | None,
     ) -> None:
         self.channel, self.apart = channel, course.identity
+        self.scores: Floats | None = None
         self.labels = [y for _, y in tasks]
         count = sum(len(y) for y in self.labels)
         self.order = np.arange(count) if rows is None else rows.permutation(count)
@@ -157,9 +159,19 @@ class _Asked:
         scores = self.channel.predict_file(self.names[0]) if scores is None else scores
         straight = np.empty_like(scores)
         straight[self.order] = scores
+        self.scores = straight
         ends = np.cumsum([len(part) for part in self.labels])
         pieces = np.split(straight, ends[:-1])
         return np.array([metrics.accuracy(s, y) for s, y in zip(pieces, self.labels, strict=True)])
+
+    def calibration(self) -> dict[str, float]:
+        """Calibration error over all of what was asked for last; none where it was asked for task
+        by task, as only an answer as a whole is kept with its confidences."""
+        if self.scores is None:
+            return {}
+        right = self.scores.argmax(axis=1) == np.concatenate(self.labels)
+        error = metrics.calibration_error(metrics.confidences(self.scores), right)
+        return {"calibration_error": error}
 
     def withdraw(self) -> None:
         for name in self.names:

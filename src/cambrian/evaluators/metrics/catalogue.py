@@ -131,7 +131,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     "Calibration": (
         Entry("Expected calibration error, ECE", "calibration_error",
               "Σ_m |B_m|/n |acc(B_m) − conf(B_m)|, 15 bins of equal width",
-              "Guo 2017, arXiv 1706.04599"),
+              "Guo 2017, arXiv 1706.04599", "calibration_error"),
     ),
     "Cost": (
         Entry("FLOPs of a linear layer", "linear_flops", "2·B·in·out",
