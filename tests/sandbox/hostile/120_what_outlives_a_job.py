@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 120 what_outlives_a_job
 # EXPECT: scored
+# INSIDE gvisor: its kernel counts for itself; hence a fresh container for each job
 # LAYER:  counters of process 1 are covered; no call sets a time; sockets have no telling names
 from honest import Learner as Base
 import sys, os

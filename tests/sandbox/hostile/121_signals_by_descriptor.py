@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 121 signals_by_descriptor
 # EXPECT: scored
+# EXPECT gvisor: scored|crash
 # LAYER:  process 1 takes no signal from inside, not even one that the kernel sends for a descriptor
 from honest import Learner as Base
 import sys, os

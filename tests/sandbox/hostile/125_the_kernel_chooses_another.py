@@ -2,7 +2,9 @@
 # ruff: noqa
 # mypy: ignore-errors
 # HOSTILE 125 the_kernel_chooses_another
-# EXPECT: memory|timeout
+# EXPECT: memory|timeout|scored
+# EXPECT gvisor: memory|timeout|scored|crash
+# NOTE:   scored only where the memory of children is not bounded (an ordinary user's bubblewrap)
 # LAYER:  a process that is spared leaves another to die; memory is the learner's verdict whoever dies
 from honest import Learner as Base
 import sys, os
