@@ -49,7 +49,7 @@ SEEDS = 4
 CHUNK = 20_000
 DIMENSIONS = 10
 PROJECTED = 100_000
-"""The lineage is projected whole up to this size; beyond it only with --whole (minutes)."""
+"""The lineage is projected whole up to this size; --project says otherwise (minutes more)."""
 
 IMPROVER = "class Improver:\n    def improve(self, evidence, ask):\n        return None\n" * 8
 CODE = (
@@ -229,7 +229,7 @@ def timed(act: Callable[[int], object], times: int) -> float:
     return statistics.median(found)
 
 
-def measure(home: Path, count: int, scratch: Path, whole: bool) -> dict[str, float]:
+def measure(home: Path, count: int, scratch: Path, projected: int) -> dict[str, float]:
     """Every operation on an archive of `count` agents, in ms unless it is said otherwise."""
     rng = np.random.default_rng(1)
     figures: dict[str, float] = {}
@@ -239,7 +239,7 @@ def measure(home: Path, count: int, scratch: Path, whole: bool) -> dict[str, flo
         archive.counts(), archive.champion(), archive.proposals.undecided()
         selection.draw(count, 2, rng)
         figures["ready"] = 1000 * (time.perf_counter() - began)
-        if count <= PROJECTED or whole:
+        if count <= projected:
             began = time.perf_counter()
             Lineage(archive).update()
             figures["project everything, s"] = time.perf_counter() - began
@@ -364,7 +364,7 @@ def _novelty(rng: np.random.Generator, count: int) -> float:
     return timed(lambda at: index.nearest(points[asked[at]] + steps[at], noise, 3), 100)
 
 
-def in_own_process(count: int, whole: bool, kept: Path | None) -> dict[str, float]:
+def in_own_process(count: int, projected: int, kept: Path | None) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = scratch if kept is None else str(kept / str(count))
         began = time.perf_counter()
@@ -373,7 +373,7 @@ def in_own_process(count: int, whole: bool, kept: Path | None) -> dict[str, floa
             made = time.perf_counter() - began
             print(f"{count} agents made in {made:.0f} s", file=sys.stderr, flush=True)
         command = [sys.executable, __file__, "--measure", folder, "--sizes", str(count)]
-        command += ["--whole"] if whole else []
+        command += ["--project", str(projected)]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
         found: dict[str, float] = json.loads(done.stdout)
         return found
@@ -436,7 +436,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--sizes", help="numbers of agents, separated by commas")
     parser.add_argument("--no-peers", action="store_true", help="only our own store")
-    parser.add_argument("--whole", action="store_true", help="project a million into git too")
+    parser.add_argument("--project", type=int, default=PROJECTED, help="into git, up to this size")
     parser.add_argument("--folder", type=Path, help="where archives are made and kept for again")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -444,9 +444,9 @@ def main() -> int:
     sizes = list(QUICK) if given.quick and not given.sizes else sizes
     if given.measure:
         home = given.measure / "home"
-        print(json.dumps(measure(home, sizes[0], given.measure, given.whole)))
+        print(json.dumps(measure(home, sizes[0], given.measure, given.project)))
         return 0
-    by_size = {size: in_own_process(size, given.whole, given.folder) for size in sizes}
+    by_size = {size: in_own_process(size, given.project, given.folder) for size in sizes}
     beside = [] if given.no_peers else peers()
     if given.json:
         found = {"archive": by_size, "peers": [dataclasses.asdict(peer) for peer in beside]}
