@@ -34,13 +34,14 @@ from tests.evolution import nursery  # noqa: E402
 from tests.evolution.instant_run import picture  # noqa: E402
 
 from cambrian.archive import Archive  # noqa: E402
-from cambrian.daemon import supervisor  # noqa: E402
+from cambrian.daemon import socket, supervisor  # noqa: E402
 from cambrian.daemon.service import Options  # noqa: E402
+from cambrian.errors import CambrianError  # noqa: E402
 from cambrian.evolution.settings import Settings  # noqa: E402
 from cambrian.sandbox.owner import Owner  # noqa: E402
 
-PER_KILL_S = 0.8
-"""How long a run lives on the average before it is killed: a start takes about half of it."""
+PER_KILL_S = 0.4
+"""How long a run goes on, on the average, before it is killed."""
 WORK_S = 0.01
 
 
@@ -59,22 +60,42 @@ def real(home: Path, settings: Settings) -> None:
         supervisor.run(home, settings, lambda _: None)
 
 
-def disturb(work: Callable[[], None], kills: int, lives_s: Callable[[], float]) -> tuple[int, int]:
-    """Kill it so many times, and let it end; kills done, and the exit code of the end."""
+def disturb(
+    work: Callable[[], None], home: Path, kills: int, chance: random.Random, longest_s: float
+) -> tuple[int, int]:
+    """Kill it so many times, and let it end; kills done, and the exit code of the end.
+
+    One kill in eight comes at any time of the start; the others come once the process listens,
+    after a random while: however busy the machine is, most lives get somewhere.
+    """
     done = 0
     while done < kills:
         child = nursery.start(work)
-        end = time.monotonic() + lives_s()
-        while time.monotonic() < end:
+        listening = chance.random() < 0.125
+        end = time.monotonic() + chance.uniform(0.0, longest_s)
+        while not listening or time.monotonic() < end:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 return done, os.waitstatus_to_exitcode(status)
+            if not listening and _listens(home, child):
+                listening, end = True, time.monotonic() + chance.uniform(0.0, longest_s)
             time.sleep(0.005)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
         done += 1
     return done, nursery.forked(work)
+
+
+def _listens(home: Path, pid: int) -> bool:
+    """Whether the process has got as far as holding the archive and listening."""
+    try:
+        return home.is_dir() and bool(
+            socket.ask(home, "status", patience_s=1.0)["data"]["pid"] == pid
+        )
+    except CambrianError:
+        return False
+    return bool(status["pid"] == pid)
 
 
 def left_running() -> list[str]:
@@ -139,7 +160,7 @@ def main() -> int:
         settings = nursery.settings(given.proposals or 2 * kills)
         work = functools.partial(instant, settings=settings, delay_s=WORK_S)
         alone = functools.partial(instant, settings=settings, delay_s=0.0)
-        shortest, longest = 0.3, 2 * PER_KILL_S - 0.3
+        longest_s = 2 * PER_KILL_S
     else:
         settings = Settings(
             seed=3,
@@ -149,17 +170,14 @@ def main() -> int:
             sandbox=given.sandbox,
         )
         work = alone = functools.partial(real, settings=settings)
-        shortest, longest = 2.0, 16.0
+        longest_s = 15.0
     with tempfile.TemporaryDirectory() as scratch:
         here = Path(scratch)
         before = set(left_running())
         assert nursery.forked(functools.partial(alone, here / "alone")) == 0
         began = time.monotonic()
-        done, code = disturb(
-            functools.partial(work, here / "killed"),
-            kills,
-            lambda: chance.uniform(shortest, longest),
-        )
+        killed = here / "killed"
+        done, code = disturb(functools.partial(work, killed), killed, kills, chance, longest_s)
         took = time.monotonic() - began
         time.sleep(0 if given.sandbox == "none" else 5)
         left = sorted(set(left_running()) - before)

@@ -372,6 +372,14 @@ class Proposals:
         )
         return [Proposal.of(row) for row in rows]
 
+    def count_undecided(self) -> int:
+        """How many are not terminal."""
+        return int(
+            self._database.value(
+                "SELECT count(*) FROM proposals WHERE state IN ('open', 'proposed', 'ready')"
+            )
+        )
+
     def count_admitted(self, reason: str) -> int:
         """How many were admitted for exactly this reason."""
         found = self._database.value(

@@ -45,5 +45,5 @@ def snapshot(service: Service) -> dict[str, Any]:
             for job in archive.jobs.in_state("leased")
         ],
         "approvals": len(archive.steering.waiting()),
-        "undecided": len(archive.proposals.undecided()),
+        "undecided": archive.proposals.count_undecided(),
     }

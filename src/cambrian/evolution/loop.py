@@ -178,7 +178,9 @@ class Loop:
         """Whether no job is left and none will come."""
         if self.stop:
             return True
-        return self._opened_all and not self._leased and not self.archive.proposals.undecided()
+        return (
+            self._opened_all and not self._leased and not self.archive.proposals.count_undecided()
+        )
 
     def notify(self) -> None:
         """Wake every task that waits for something to change."""
@@ -321,7 +323,7 @@ class Loop:
         """Whether the run's end is reached, so that proposal `index` is not opened any more."""
         if self.archive.proposals.at(index) is not None:
             return False  # opened before a kill: it is carried through
-        under_way = len(self.archive.proposals.undecided())
+        under_way = self.archive.proposals.count_undecided()
         self.ended_by = self.budget.used_up(self.wall_s, under_way)
         return bool(self.ended_by)
 
@@ -332,7 +334,7 @@ class Loop:
             return True
         if self.archive.proposals.at(index) is not None:
             return False
-        return self.budget.must_wait(len(self.archive.proposals.undecided()))
+        return self.budget.must_wait(self.archive.proposals.count_undecided())
 
     def _open(self, index: int) -> Proposal:
         known = self.archive.proposals.at(index)
