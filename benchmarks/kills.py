@@ -89,10 +89,10 @@ def disturb(
 
 def _listens(home: Path, pid: int) -> bool:
     """Whether the process has got as far as holding the archive and listening."""
+    if not home.is_dir():
+        return False
     try:
-        return home.is_dir() and bool(
-            socket.ask(home, "status", patience_s=1.0)["data"]["pid"] == pid
-        )
+        status = socket.ask(home, "status", patience_s=1.0)["data"]
     except CambrianError:
         return False
     return bool(status["pid"] == pid)

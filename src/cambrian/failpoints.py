@@ -46,7 +46,8 @@ POINTS: dict[str, str] = {
     "lineage.pointed": "commits and refs without the map",
     "intent.recorded": "what a person asked for; not carried out",
     "intent.carried_out": "that it was carried out, and its effect",
-    "seals.queued": "jobs of sealed runs",
+    "sealing.opened": "what is to be sealed, and nothing of it",
+    "sealing.recorded": "some of the sealed results",
     "wall.counted": "the wall time of a stretch",
 }
 
