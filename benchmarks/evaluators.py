@@ -40,8 +40,21 @@ BATCH, SEED = 32, 1
 STREAM = Stream("classification", (28, 28), 10, boundaries=True, flops=1 << 60)
 ONE_PROCESS, WARM_SESSION, EVERY_STEP = 0.95, 0.90, 3.0
 
-Run = Callable[[int, bool], tuple[float, float]]
-"""(epochs, whether every step is evaluated) → seconds, mean accuracy on all tasks at the end."""
+Measured = tuple[float, float, float]
+"""Wall seconds, processor seconds, mean accuracy on all tasks at the end."""
+
+Run = Callable[[int, bool], Measured]
+"""(epochs, whether every step is evaluated) → what was measured."""
+
+
+class Clock:
+    """Wall and processor seconds of this process since it was made."""
+
+    def __init__(self) -> None:
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> tuple[float, float]:
+        return time.perf_counter() - self.wall, time.process_time() - self.cpu
 
 
 def tasks() -> list[Task]:
@@ -69,9 +82,9 @@ def bare(stream: list[Task]) -> Run:
         with torch.no_grad():
             return float((network(x).argmax(1) == y).float().mean())
 
-    def run(epochs: int, each_step: bool) -> tuple[float, float]:
+    def run(epochs: int, each_step: bool) -> Measured:
         plan = [torch.from_numpy(order) for order in orders(stream, epochs)]
-        began = time.perf_counter()
+        clock = Clock()
         start = Learner(None, seed=SEED)
         network, draw = start.network, start.generator
         optimiser = torch.optim.SGD(network.parameters(), lr=RATE)
@@ -99,7 +112,7 @@ def bare(stream: list[Task]) -> Run:
                 if each_step:
                     right(network, every_x, every_y)
             accuracy = [right(network, *test) for test in tests[: number + 1]]
-        return time.perf_counter() - began, float(np.mean(accuracy))
+        return *clock.read(), float(np.mean(accuracy))
 
     return run
 
@@ -189,25 +202,26 @@ def one_process(stream: list[Task], folder: Path) -> Run:
     (folder / "data").mkdir()
     (folder / "agent" / "learner.py").write_text(LEARNER, encoding="utf-8")
 
-    def run(epochs: int, each_step: bool) -> tuple[float, float]:
+    def run(epochs: int, each_step: bool) -> Measured:
         channel = OneProcess(folder)
-        began = time.perf_counter()
+        clock = Clock()
         channel.start(STREAM, SEED)
         accuracy = driven(channel, stream, epochs, each_step)
         channel.finish()
-        return time.perf_counter() - began, accuracy
+        return *clock.read(), accuracy
 
     return run
 
 
 def in_session(stream: list[Task], session: Any) -> Run:
-    def run(epochs: int, each_step: bool) -> tuple[float, float]:
-        began = time.perf_counter()
+    def run(epochs: int, each_step: bool) -> Measured:
+        clock = Clock()
         with session.job() as channel:
             channel.start(STREAM, SEED)
             accuracy = driven(channel, stream, epochs, each_step)
             channel.finish()
-            return time.perf_counter() - began, accuracy
+            wall, cpu = clock.read()
+        return wall, cpu + session.report.cpu_s, accuracy
 
     return run
 
@@ -216,7 +230,7 @@ def in_session(stream: list[Task], session: Any) -> Run:
 
 
 class Process:
-    """A process that serves runs: a line "EPOCHS EACH_STEP" in, "SECONDS ACCURACY" out."""
+    """A process that serves runs: "EPOCHS EACH_STEP" in, "WALL CPU ACCURACY" out."""
 
     def __init__(self, *command: str) -> None:
         self.process = subprocess.Popen(
@@ -227,12 +241,12 @@ class Process:
             env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
         )
 
-    def __call__(self, epochs: int, each_step: bool) -> tuple[float, float]:
+    def __call__(self, epochs: int, each_step: bool) -> Measured:
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(f"{epochs} {int(each_step)}\n")
         self.process.stdin.flush()
-        seconds, accuracy = self.process.stdout.readline().split()
-        return float(seconds), float(accuracy)
+        wall, cpu, accuracy = map(float, self.process.stdout.readline().split())
+        return wall, cpu, accuracy
 
     def close(self) -> None:
         self.process.communicate()
@@ -269,21 +283,27 @@ def avalanche(stream: list[Task], folder: Path) -> Process | None:
 # -- the whole ---------------------------------------------------------------------------------
 
 
+Times = Mapping[str, list[float]]
+
+
 def measure(
     runs: Mapping[str, Run], rounds: int, epochs: int, each_step: bool
-) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Seconds of every run, in turns, and each one's accuracy; a first round only warms up."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    accuracy = {name: run(1, each_step)[1] for name, run in runs.items()}
+) -> tuple[Times, Times, dict[str, float]]:
+    """Wall and processor seconds of every run, in turns, and each one's accuracy; a first round
+    only warms up."""
+    wall: dict[str, list[float]] = {name: [] for name in runs}
+    cpu: dict[str, list[float]] = {name: [] for name in runs}
+    accuracy = {name: run(1, each_step)[-1] for name, run in runs.items()}
     for number in range(rounds):
         names = list(runs) if number % 2 == 0 else list(runs)[::-1]
         for name in names:
-            seconds, accuracy[name] = runs[name](epochs, each_step)
-            times[name].append(seconds)
-    return times, accuracy
+            seconds, used, accuracy[name] = runs[name](epochs, each_step)
+            wall[name].append(seconds)
+            cpu[name].append(used)
+    return wall, cpu, accuracy
 
 
-def ratio(times: Mapping[str, list[float]], one: str, other: str) -> float:
+def ratio(times: Times, one: str, other: str) -> float:
     """Median over the rounds of seconds of `one` by seconds of `other`."""
     pairs = zip(times[one], times[other], strict=True)
     return statistics.median(a / b for a, b in pairs)
@@ -321,24 +341,27 @@ def main() -> int:
         peer = avalanche(stream, Path(folder))
         processes |= {"Avalanche": peer} if peer else {}
         runs: dict[str, Run] = {**processes, "session": in_session(stream, session)}
-        plain, accuracy = measure(runs, rounds, epochs, each_step=False)
-        stepped, _ = measure(runs, 3, 1, each_step=True)
+        plain, cpu, accuracy = measure(runs, rounds, epochs, each_step=False)
+        stepped, stepped_cpu, _ = measure(runs, 1 if given.quick else 3, 1, each_step=True)
     for process in processes.values():
         process.close()
-    figures = list(tabled(plain, stepped, accuracy, samples, epochs, backend.name))
+    figures = list(
+        tabled((plain, cpu), (stepped, stepped_cpu), accuracy, samples, epochs, backend.name)
+    )
     if given.json:
         given.json.write_text(json.dumps([vars(f) for f in figures], indent=2) + "\n")
     return report(f"class-incremental replay, {samples * epochs} samples a run", figures)
 
 
 def tabled(
-    plain: Mapping[str, list[float]],
-    stepped: Mapping[str, list[float]],
+    plain_times: tuple[Times, Times],
+    stepped_times: tuple[Times, Times],
     accuracy: Mapping[str, float],
     samples: int,
     epochs: int,
     backend: str,
 ) -> Iterator[Figure]:
+    (plain, cpu), (stepped, stepped_cpu) = plain_times, stepped_times
     pairs = list(zip(plain["bare"], plain["bare again"], strict=True))
     spread = statistics.median(abs(b / a - 1) for a, b in pairs)
     for name, times in plain.items():
@@ -353,6 +376,7 @@ def tabled(
             target=target,
             at_least=True,
             spread=spread,
+            note=f"by processor time {ratio(cpu, 'bare', name):.3f}",
         )
     same = len({accuracy[name] for name in ("bare", "one process", "session")})
     yield Figure("different accuracies of the same maths", same, target=1)
@@ -370,6 +394,7 @@ def tabled(
             ratio(stepped, "Avalanche", "session"),
             target=EVERY_STEP,
             at_least=True,
+            note=f"by processor time {ratio(stepped_cpu, 'Avalanche', 'session'):.2f}",
         )
 
 

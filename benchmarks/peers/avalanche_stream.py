@@ -2,9 +2,9 @@
 
     avalanche_stream.py TASKS.npz
 
-Each line of standard input is "EPOCHS EACH_STEP"; the answer is the seconds from the first batch
-to the last evaluation, and the mean accuracy on all tasks at the end. One thread, no loggers, its
-own fast path for tensors, metrics that compute nothing but accuracy where every step is evaluated.
+Each line of standard input is "EPOCHS EACH_STEP"; the answer is wall seconds from the first batch
+to the last evaluation, processor seconds, and the mean accuracy on all tasks at the end. One
+thread, no loggers, its own fast path for tensors, and no metric but accuracy.
 """
 
 # ruff: isort: skip_file
@@ -13,6 +13,7 @@ from avalanche_import import avalanche  # noqa: F401
 
 import sys
 import time
+import warnings
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from avalanche.training.supervised import Naive
 from replay_learner import BATCH, CAPACITY, RATE, Learner
 
 torch.set_num_threads(1)
+warnings.filterwarnings("ignore")
 
 
 def stream(path: str):
@@ -42,7 +44,7 @@ def stream(path: str):
     return benchmark_from_datasets(train=parts["train"], test=parts["test"])
 
 
-def run(scenario, epochs: int, each_step: bool) -> tuple[float, float]:
+def run(scenario, epochs: int, each_step: bool) -> tuple[float, float, float]:
     learner = Learner(None, seed=1)
     evaluation = EvaluationPlugin(accuracy_metrics(stream=True), loggers=[], strict_checks=False)
     strategy = Naive(
@@ -56,14 +58,14 @@ def run(scenario, epochs: int, each_step: bool) -> tuple[float, float]:
         eval_every=1 if each_step else -1,
         peval_mode="iteration",
     )
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     for number, experience in enumerate(scenario.train_stream):
         streams = [scenario.test_stream] if each_step else []
         strategy.train(experience, eval_streams=streams, drop_last=False)
         found = strategy.eval(scenario.test_stream[: number + 1])
-    seconds = time.perf_counter() - began
+    seconds, used = time.perf_counter() - began, time.process_time() - used
     [value] = [v for name, v in found.items() if name.startswith("Top1_Acc_Stream")]
-    return seconds, float(value)
+    return seconds, used, float(value)
 
 
 def main() -> None:
