@@ -232,11 +232,12 @@ def in_session(stream: list[Task], session: Any) -> Run:
 class Process:
     """A process that serves runs: "EPOCHS EACH_STEP" in, "WALL CPU ACCURACY" out."""
 
-    def __init__(self, *command: str) -> None:
+    def __init__(self, *command: str, quiet: bool = False) -> None:
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else None,
             text=True,
             env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
         )
@@ -277,7 +278,8 @@ def avalanche(stream: list[Task], folder: Path) -> Process | None:
     except NoEnvironment as error:
         print(f"no Avalanche here: {error}", file=sys.stderr)
         return None
-    return Process(str(python), str(PEERS / "avalanche_stream.py"), str(path))
+    # It warns of its own deprecated calls at every step, and resets every filter.
+    return Process(str(python), str(PEERS / "avalanche_stream.py"), str(path), quiet=True)
 
 
 # -- the whole ---------------------------------------------------------------------------------

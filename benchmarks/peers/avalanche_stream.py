@@ -13,7 +13,6 @@ from avalanche_import import avalanche  # noqa: F401
 
 import sys
 import time
-import warnings
 
 import numpy as np
 import torch
@@ -27,7 +26,6 @@ from avalanche.training.supervised import Naive
 from replay_learner import BATCH, CAPACITY, RATE, Learner
 
 torch.set_num_threads(1)
-warnings.filterwarnings("ignore")
 
 
 def stream(path: str):
