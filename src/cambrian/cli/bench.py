@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from cambrian.cli.seal import seal
 from cambrian.cli.shared import common, examples, json_option
 from cambrian.cli.text import number, quantity
 from cambrian.errors import UsageError
+
+if TYPE_CHECKING:
+    from cambrian.evaluators.benchmarks import Benchmark
 
 
 @click.group()
@@ -77,6 +80,12 @@ def show(name: str, as_json: bool) -> None:
             f"{found['reference']} takes": (
                 None if found["cpu_s"] is None else f"{found['cpu_s']:g} CPU s a seed"
             ),
+            **{
+                f"stage {stage}": None if cost is None else f"about {cost:.2g} CPU s"
+                for stage, cost in found["stage_cpu_s"].items()
+            },
+            "close because": found["close"] or None,
+            "lacks": ", ".join(found["lacks"]) or None,
             **{k: v for k, v in found["details"].items() if k not in ("floor", "ceiling")},
         }
     )
@@ -146,7 +155,7 @@ def describe(name: str) -> dict[str, Any]:
     Raises:
         NotFound: there is no such benchmark.
     """
-    from cambrian.evaluators.benchmarks import STAGES, benchmark, reference
+    from cambrian.evaluators.benchmarks import STAGES, benchmark, bounds, missing, reference
     from cambrian.evaluators.calibration import ALLOWANCE, calibration
 
     found = benchmark(name)
@@ -159,7 +168,7 @@ def describe(name: str) -> dict[str, Any]:
         "name": found.name,
         "version": found.version,
         "sealed_only": found.sealed_only,
-        "used_by": "sealed runs only" if found.sealed_only else "search and sealed runs",
+        "used_by": _used_by(found),
         "card": dict(vars(found.card)),
         "stages": {stage: list(STAGES[stage]) for stage in stages},
         "floor": measure and measure.floor,
@@ -168,8 +177,30 @@ def describe(name: str) -> dict[str, Any]:
         "state_bytes_allowed": measure and ALLOWANCE * measure.state_bytes,
         "reference": reference(found),
         "cpu_s": measure and measure.cpu_s,
+        "stage_cpu_s": {
+            stage: measure and round(measure.cpu_s * len(STAGES[stage]) * _share(found, stage), 3)
+            for stage in stages
+        },
+        "close": bounds(found).close,
+        "lacks": [source.name for source in missing(found)],
         "details": measure.details if measure else {},
     }
+
+
+def _used_by(found: Benchmark) -> str:
+    from cambrian.evaluators.benchmarks import DEFAULT
+
+    if found.sealed_only:
+        return "sealed runs only"
+    return "every search" if found.name in DEFAULT else "searches that name it"
+
+
+def _share(found: Benchmark, stage: str) -> float:
+    """How much of a full seed a stage's seed takes, by the samples that it says it has."""
+    if stage != "smoke":
+        return 1.0
+    full = found.stream("full").observations
+    return found.stream("smoke").observations / full if full else 0.1
 
 
 def _row(item: dict[str, Any]) -> list[str]:
