@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cambrian.agents.seeds import load_seed
-from cambrian.errors import NotFound
+from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks, data
 from cambrian.evaluators.benchmarks import prequential, tasks
 from cambrian.evaluators.benchmarks.drift import DRIFTS
@@ -257,6 +257,16 @@ def test_a_search_on_data_that_is_not_here_is_refused_with_the_command_that_brin
     assert [s.name for s in benchmarks.missing(benchmarks.benchmark("split-fashion"))] == [
         "fashion-mnist"
     ]
+
+
+def test_what_was_never_calibrated_can_be_run_and_not_searched_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(benchmarks, "waiting", lambda: ("online-mnist",))
+    assert "online-mnist" not in benchmarks.names()
+    assert benchmarks.benchmark("online-mnist").name == "online-mnist"
+    with pytest.raises(UsageError, match="never calibrated"):
+        benchmarks.search_names(["online-mnist"])
 
 
 def test_the_default_benchmarks_of_a_run_are_three() -> None:

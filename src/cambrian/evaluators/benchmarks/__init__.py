@@ -7,7 +7,9 @@ after every batch. A family is a module with a tuple of benchmarks; `FAMILIES` n
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
+from importlib import resources
 
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import data
@@ -26,11 +28,14 @@ from cambrian.evaluators.benchmarks.base import (
 )
 from cambrian.evaluators.benchmarks.blurry_digits import BlurryDigits
 from cambrian.evaluators.benchmarks.digit_sums import DigitSums
+from cambrian.evaluators.benchmarks.drift import DRIFTS
 from cambrian.evaluators.benchmarks.few_shot import FewShotDigits, FewShotGlyphs, FewShotSeries
 from cambrian.evaluators.benchmarks.few_shot_continual import FewShotContinual
 from cambrian.evaluators.benchmarks.functions import LinearFunctions, Sinusoids
+from cambrian.evaluators.benchmarks.heterogeneous import MixedTasks
 from cambrian.evaluators.benchmarks.in_context import InContext
 from cambrian.evaluators.benchmarks.label_drift import LabelDrift
+from cambrian.evaluators.benchmarks.plasticity import PLASTICITY
 from cambrian.evaluators.benchmarks.split_mnist import SplitMnist
 from cambrian.evaluators.benchmarks.streams import SCENARIOS
 from cambrian.evaluators.benchmarks.tasks import TaskStream
@@ -53,6 +58,7 @@ __all__ = [
     "search_names",
     "seed_agents",
     "stem",
+    "waiting",
 ]
 
 DEFAULT = ("split-mnist", "digit-sums", "label-drift")
@@ -62,7 +68,10 @@ FAMILIES: tuple[tuple[Benchmark, ...], ...] = (
     (SplitMnist(), DigitSums(), LabelDrift(), BlurryDigits()),
     (FewShotDigits(), FewShotGlyphs(), FewShotSeries(), FewShotContinual()),
     (Sinusoids(), LinearFunctions(), InContext()),
-    tuple(s for s in SCENARIOS if s.name not in ("split-mnist1d", "split-segments")),
+    SCENARIOS,
+    DRIFTS,
+    PLASTICITY,
+    (MixedTasks(),),
 )
 
 _ALL: dict[str, Benchmark] = {}
@@ -85,9 +94,22 @@ for _family in FAMILIES:
 
 
 def names() -> list[str]:
-    """All benchmarks, the sealed-only ones and those of your own included."""
+    """All benchmarks that can be scored, the sealed-only ones and those of your own included."""
     _discover()
-    return list(_ALL)
+    return [name for name in _ALL if name not in waiting()]
+
+
+@functools.cache
+def waiting() -> tuple[str, ...]:
+    """Ours that are declared and whose ends were never measured: they run, and have no score until
+    `scripts/calibrate` has been through them."""
+    shipped = resources.files("cambrian.evaluators").joinpath("calibration")
+    return tuple(
+        bench.name
+        for family in FAMILIES
+        for bench in family
+        if not shipped.joinpath(f"{bench.name}-{bench.version}.json").is_file()
+    )
 
 
 def _discover() -> None:
@@ -135,6 +157,8 @@ def search_names(wanted: Iterable[str] | None = None) -> list[str]:
     for b in chosen:
         if b.sealed_only:
             raise UsageError(f"{b.name} is sealed: no search may use it")
+        if b.name in waiting():
+            raise UsageError(f"{b.name} was never calibrated: its scores would have no scale")
         for lacking in missing(b):
             raise NotFound(f"{b.name} needs {lacking.name}, which is not here: {lacking.get}")
     return [b.name for b in chosen]

@@ -70,7 +70,10 @@ class MixedTasks:
     sealed_only: ClassVar[bool] = False
     resumable: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = tuple(dict.fromkeys(s.source for s in STATIONS))
-    bounds: ClassVar[Bounds] = Bounds(ceiling="apart")
+    bounds: ClassVar[Bounds] = Bounds(
+        ceiling="apart",
+        close="half of the tasks have two or three classes and are learned in a few passes",
+    )
     card: ClassVar[Card] = Card(
         task="Eighteen classification tasks in the order of the years their data was published "
         f"({', '.join(f'{s.name} {s.year}' for s in STATIONS)}), each trained on, tested right "

@@ -207,5 +207,6 @@ PLASTICITY: tuple[Plasticity, ...] = (
         samples=640,
         epochs=1,
         counted=1,
+        bounds=Bounds(ceiling="apart", close="one pass at a high rate mends most of a wrong start"),
     ),
 )
