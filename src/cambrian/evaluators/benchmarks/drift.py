@@ -347,6 +347,7 @@ DRIFTS: tuple[DriftStream, ...] = (
             "None for this sequence.",
             LATEST,
         ),
+        close="each concept lasts 500 samples and is soon learned anew",
     ),
     _stream(
         "table-drift",
