@@ -33,7 +33,7 @@ def test_the_documented_help_is_what_the_commands_say() -> None:
 def test_no_option_of_a_run_is_dead() -> None:
     """Each reaches the settings (or the service), and each setting is read by somebody."""
     fields = {field.name for field in dataclasses.fields(Settings)}
-    served = {"price", "drain", "metrics"}
+    served = {"price", "seeds", "drain", "metrics"}  # prices, rules, and the service
     names = {str(option.name) for option in file_options(click.Context(cli))}
     assert names - served <= fields
     source = DOCS.parents[1] / "src" / "cambrian"
