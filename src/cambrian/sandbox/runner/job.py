@@ -7,6 +7,7 @@ imported. The other side checks every answer and counts on none.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import mmap
 import random
 import sys
@@ -53,12 +54,17 @@ def load_module(folder: Path, name: str) -> ModuleType:
     return module
 
 
-def modules_in(folder: Path) -> list[ModuleType]:
-    """The modules that were imported from a folder: what they keep is the learner's state too."""
-    here = f"{folder}/"
+def modules_in(folder: Path, before: int = 0) -> list[ModuleType]:
+    """The modules that were imported from a folder: what they keep is the learner's state too.
+
+    The `before` ones that were there first are not looked at: a look at each of torch's two
+    thousand copies the page that it lies on, which a forked process shares until then.
+    """
+    here, count = f"{folder}/", max(0, len(sys.modules) - before)
+    names = list(itertools.islice(reversed(sys.modules), count))
     return [
         module
-        for module in list(sys.modules.values())
+        for module in map(sys.modules.get, reversed(names))
         if isinstance(module, ModuleType) and str(getattr(module, "__file__", "")).startswith(here)
     ]
 
@@ -97,6 +103,7 @@ class LearnerJob:
         self.outputs = 0
         self.device = "cpu"
         self._presented: Tensor | None = None
+        self._imported = len(sys.modules)
         self._bulk: tuple[str, mmap.mmap] | None = None
         self._failure: dict[str, Any] | None = None
         self._held = np.zeros(0, dtype=np.uint8)
@@ -220,7 +227,7 @@ class LearnerJob:
         door.send(Kind.DONE, frame.sequence)
 
     def _finish(self, door: FrameSocket, frame: Frame) -> None:
-        kept = state_bytes(self.learner, modules_in(self.session / "agent"))
+        kept = state_bytes(self.learner, modules_in(self.session / "agent", self._imported))
         cost = {"flops": self.meter.total, "state_bytes": kept}
         door.send(Kind.USAGE, frame.sequence, cost)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import gc
 import os
 import resource
 import select
@@ -342,6 +343,8 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
     warm()
+    gc.collect()
+    gc.freeze()  # a collection in a job would copy every page that it shares with this process
     Zygote(session, scratch).run()
 
 
