@@ -352,9 +352,9 @@ def test_a_pause_holds_until_it_is_taken_back_and_its_time_does_not_count(
                 loop.pause(now=True)
                 loop.employ(3)
                 before = archive.counts()["evaluations_scored"]
-                await anyio.sleep(0.1)  # each worker may be at its last one
+                await anyio.sleep(0.1)  # these workers make one at each turn of the event loop
                 dropped = archive.counts()["evaluations_scored"]
-                assert dropped <= before + 2 * settings().workers
+                assert dropped <= before + 4 * settings().workers
                 await anyio.sleep(0.5)
                 assert archive.counts()["evaluations_scored"] == dropped
                 loop.halt("drain")
