@@ -39,7 +39,7 @@ MAX_QUESTIONS = 32
 SPIN_S = 0.0001
 """How long to look for an answer before sleeping: a fast learner's comes sooner than a wake-up."""
 EARLY_S = 0.0003
-"""How long before a step's usual end a nap ends: to be woken then costs a twentieth of a step."""
+"""How long before a step's usual end a nap ends, so that the waking up is over by then."""
 LONG_S = 0.005
 """A step that takes longer is not waited for so: there the waking up does not count."""
 DONE = Expect(frozenset({Kind.DONE, Kind.FAILED}))
@@ -199,7 +199,8 @@ class Channel:
 
     def reveal_and_predict(self, y: Array, x: Array) -> Array:
         """Labels of the inputs sent last, then the next inputs: one round trip for both."""
-        self._push(self._revealing(y, x))
+        reveal = encode(Kind.REVEAL, self._next(), None, y)
+        self._push(reveal + self._asking(x))
         return self._scores(len(x))
 
     def prequential(self, steps: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
@@ -232,10 +233,6 @@ class Channel:
             yield scores
             x, y = following
         yield self._scores(len(x))
-
-    def _revealing(self, y: Array, x: Array) -> list[memoryview]:
-        reveal = encode(Kind.REVEAL, self._next(), None, y)
-        return reveal + self._asking(x)
 
     def _asking(self, x: Array, meta: dict[str, Any] | None = None) -> list[memoryview]:
         """The frame that asks for scores of x, which goes in it or, if it is big, by the file."""
