@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cambrian.agents.seeds import load_seed
+from cambrian.agents.seeds import all_seed_names, load_seed
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks, data
 from cambrian.evaluators.benchmarks import prequential, tasks
 from cambrian.evaluators.benchmarks.drift import DRIFTS
-from cambrian.evaluators.benchmarks.scenarios import MODES, REVEAL, Scenario
-from cambrian.evaluators.benchmarks.streams import SCENARIOS
+from cambrian.evaluators.benchmarks.scenarios import MODES, REVEAL
+from cambrian.evaluators.benchmarks.streams import CONTROLS, SCENARIOS
 from cambrian.evaluators.conformance import watch
 from cambrian.evaluators.job import Evaluation, Unit, drive, evaluate, told
 from cambrian.sandbox.plain import PlainBackend
@@ -175,17 +175,13 @@ def test_probes_are_kept_so_that_a_metric_can_be_worked_out_again() -> None:
         assert value == pytest.approx(outcome.metrics[name], abs=1e-6)
 
 
-@pytest.mark.parametrize("agent", ["finetune", "replay", "random_features", "composed"])
+@pytest.mark.parametrize("agent", all_seed_names())
 def test_where_there_is_nothing_to_learn_no_seed_agent_is_above_chance(agent: str) -> None:
     """Labels drawn at random, in class- and domain-incremental streams; 700 test images."""
-    streams: list[Scenario] = [
-        dataclasses.replace(scenario, name=f"{scenario.name}-noise", noise_labels=True)
-        for scenario in SCENARIOS
-        if scenario.name in ("online-mnist", "permuted-mnist")
-    ]
+    assert [stream.name for stream in CONTROLS] == ["online-mnist-noise", "permuted-mnist-noise"]
     with Session(PlainBackend()) as session:
         session.install(load_seed(agent))
-        for stream in streams:
+        for stream in CONTROLS:
             free = dataclasses.replace(stream.stream("full"), flops=1 << 60, memory_bytes=1 << 40)
             with session.job() as channel:
                 outcome, _ = drive(channel, stream, free, Unit(stream.name, "full", 1))

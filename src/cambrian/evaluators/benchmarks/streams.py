@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 from cambrian.evaluators import data
 from cambrian.evaluators.benchmarks.base import Bounds, Card
@@ -255,3 +256,11 @@ SCENARIOS: tuple[Scenario, ...] = (
         scramble=True,
     ),
 )
+
+CONTROLS = tuple(
+    replace(stream, name=f"{stream.name}-noise", noise_labels=True)
+    for stream in SCENARIOS
+    if stream.name in ("online-mnist", "permuted-mnist")
+)
+"""Streams in which there is nothing to learn: every label, of training and of test samples, is
+drawn at random. Who is above chance there has seen what was hidden. Not known by name."""
