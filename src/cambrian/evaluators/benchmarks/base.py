@@ -34,6 +34,26 @@ EACH_BATCH = "+each-batch"
 
 LOWEST, HIGHEST = -1.0, 2.0
 
+AHEAD = (
+    "A task lies open from its start: a learner can look ahead within it, and at the inputs that "
+    "it is probed and tested with, which come together and without their labels (transduction)."
+)
+AHEAD_ONLINE = (
+    "Samples are revealed 160 at a time: a learner can look ahead as far as that, and at the "
+    "inputs that it is probed and tested with, which come together and without their labels "
+    "(transduction)."
+)
+AHEAD_EPISODES = (
+    "The queries of a task come together, so that what they have in common is known before they "
+    "are answered (transduction)."
+)
+AHEAD_SERIES = (
+    "Inputs come ten at a time, without their labels: a learner can look at all ten before it "
+    "answers (transduction), and no further."
+)
+"""What a learner may see before it has to answer, for cards: it is sent, so it is no cheat, but
+results that use it are no comparison for those that do not."""
+
 
 @dataclass(frozen=True)
 class Card:

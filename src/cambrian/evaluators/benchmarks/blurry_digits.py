@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from cambrian.evaluators import data
-from cambrian.evaluators.benchmarks.base import Card
+from cambrian.evaluators.benchmarks.base import AHEAD, Card
 from cambrian.evaluators.benchmarks.tasks import Course, Task, TaskStream
 from cambrian.sandbox.channel import Stream
 
@@ -35,7 +35,8 @@ class BlurryDigits(TaskStream):
         hidden="All test labels; the course of the stream. No improver ever sees its scores.",
         floor="Plain fine-tuning at the best constant learning rate of a grid.",
         ceiling="The same network trained on the same samples in random order to convergence.",
-        shortcuts="Random features with a linear discriminant do well.",
+        shortcuts="Random features with a linear discriminant do well. The whole stream is one "
+        "task. " + AHEAD,
         reference="None published; a stream of our own.",
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from cambrian.evaluators.benchmarks.base import Bounds, Card, Outcome, generator
+from cambrian.evaluators.benchmarks.base import AHEAD_SERIES, Bounds, Card, Outcome, generator
 from cambrian.evaluators.benchmarks.prequential import Series, run_series
 from cambrian.evaluators.data import Floats, Labels, tables
 from cambrian.sandbox.channel import Channel, Stream
@@ -247,7 +247,7 @@ def _card(task: str, origin: str, ceiling: str, reference: str, shortcuts: str) 
         "Every label until the prediction has been made; when and how the stream drifts.",
         "Plain online learning at the best constant learning rate of a grid.",
         f"An oracle: the {ceiling} seed agent on the same stream without its drift.",
-        shortcuts,
+        f"{shortcuts} {AHEAD_SERIES}",
         reference,
     )
 
@@ -274,7 +274,7 @@ DRIFTS: tuple[DriftStream, ...] = (
             "Three rules over size, colour and shape take turns every 40 samples.",
             "STAGGER, balanced",
             "random_features",
-            "Schlimmer & Granger 1986 have one drift every 40 samples; no figure for networks.",
+            "After Schlimmer & Granger 1986; no figure for networks.",
             "Twenty-seven inputs only: a table of them, cleared often, does well. " + LATEST,
         ),
     ),
@@ -288,7 +288,7 @@ DRIFTS: tuple[DriftStream, ...] = (
             "values change every 100 samples.",
             "SEA without noise",
             "replay",
-            "Street & Kim 2001 drift three times in 60,000 samples; no figure for ours.",
+            "After Street & Kim 2001, whose concepts drift rarely; no figure for ours.",
             LATEST,
         ),
         close="two classes of which one has two thirds, and concepts that overlap: who does not "
@@ -303,7 +303,8 @@ DRIFTS: tuple[DriftStream, ...] = (
             "A digit from seven lamps among 24; every 250 samples all wires are exchanged.",
             "LED, one lamp in twenty wrong",
             "random_features",
-            "Breiman et al. 1984: 0.74 at one lamp in ten wrong is the best there is.",
+            "At one lamp in ten wrong, 0.74 is the best there is (Breiman et al. 1984, as reported "
+            "by the manual of the R package gencve).",
             LATEST,
         ),
     ),
@@ -316,7 +317,7 @@ DRIFTS: tuple[DriftStream, ...] = (
             "Thirty centres of five classes, all moving at a steady pace.",
             "RandomRBFDrift at speed 0.006",
             "random_features",
-            "Bifet et al. 2009 move fifty centres at 0.001 and less; no figure for ours.",
+            "After Bifet et al. 2009, with fewer and faster centres; no figure for ours.",
             "There is no moment of drift to detect: detectors are of no use. " + LATEST,
         ),
     ),

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from cambrian.evaluators import data, metrics
-from cambrian.evaluators.benchmarks.base import Bounds, Card, Outcome, generator
+from cambrian.evaluators.benchmarks.base import AHEAD_EPISODES, Bounds, Card, Outcome, generator
 from cambrian.evaluators.benchmarks.episodes import (
     META_AGENTS,
     STEPS,
@@ -159,9 +159,10 @@ class FewShotDigits(FewShot):
         ceiling="The protonet seed agent where the classes judged by were learned from (other "
         "images of them): what remains if no class is new.",
         shortcuts="Nearest neighbours on pixels reach about 0.59 after one and 0.80 after five "
-        "examples without any learning from tasks. 6 turned by half is nearly 9.",
-        reference="ProtoNet (Snell 2017) on digits 6-9 in four rotations: 0.69 after one, 0.86 "
-        "after five examples; a random embedding 0.47 and 0.70 (own measurement, one seed).",
+        "examples without any learning from tasks. 6 turned by half is nearly 9. " + AHEAD_EPISODES,
+        reference="A prototypical network (after Snell 2017) on digits 6-9 in four rotations: 0.69 "
+        "after one, 0.86 after five examples; a random embedding 0.47 and 0.70 (own measurement, "
+        "one seed).",
     )
 
     def classes(self, stage: str, rng: np.random.Generator) -> Classes:
@@ -198,9 +199,10 @@ class FewShotSeries(FewShot):
         ceiling="The protonet seed agent where the classes judged by were learned from (other "
         "series of them), with four times as many tasks: what remains if no class is new.",
         shortcuts="Nearest neighbours on the values do badly, as series are shifted; features "
-        "that do not mind a shift need no learning from tasks.",
-        reference="MNIST-1D (Greydanus 2020) is learned whole at 0.68 by a plain network and "
-        "0.94 by a convolutional one; no published few-shot figure.",
+        "that do not mind a shift need no learning from tasks. " + AHEAD_EPISODES,
+        reference="MNIST-1D is learned whole at 0.68 by a plain network and 0.94 by a "
+        "convolutional one, as reported by the README of greydanus/mnist1d; none published for "
+        "few shots.",
     )
 
     @property
@@ -247,10 +249,9 @@ class FewShotGlyphs(FewShot):
         ceiling="The protonet seed agent where the characters judged by were learned from (the "
         "very same pictures): what remains if nothing is new.",
         shortcuts="Nearest neighbours on pixels do well after five examples; faces of one family "
-        "are alike.",
-        reference="Omniglot (Lake 2015) five-way: ProtoNet (Snell 2017) 0.988 after one and "
-        "0.997 after five examples, with convolutions and far longer training; not the same "
-        "pictures.",
+        "are alike. " + AHEAD_EPISODES,
+        reference="The set-up of Omniglot (Lake 2015), with other pictures; no figure to hold "
+        "against.",
     )
 
     def classes(self, stage: str, rng: np.random.Generator) -> Classes:

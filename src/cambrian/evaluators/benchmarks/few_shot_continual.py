@@ -11,7 +11,14 @@ from typing import ClassVar
 import numpy as np
 
 from cambrian.evaluators import data, metrics
-from cambrian.evaluators.benchmarks.base import Bounds, Card, Outcome, generator
+from cambrian.evaluators.benchmarks.base import (
+    AHEAD,
+    AHEAD_EPISODES,
+    Bounds,
+    Card,
+    Outcome,
+    generator,
+)
 from cambrian.evaluators.benchmarks.episodes import META_AGENTS, ask, untouched
 from cambrian.evaluators.benchmarks.few_shot import SHOTS, WAYS, by_class, episode
 from cambrian.evaluators.benchmarks.tasks import shuffled
@@ -46,7 +53,8 @@ class FewShotContinual:
         floor="The finetune seed agent at the best rate of a grid.",
         ceiling="The protonet seed agent where the base session shows all 32 classes.",
         shortcuts="Class means over frozen features never forget; the base classes are three "
-        "quarters of the joint accuracy, so forgetting nothing is worth more than learning fast.",
+        "quarters of the joint accuracy, so forgetting nothing is worth more than learning "
+        "fast. " + AHEAD + " " + AHEAD_EPISODES,
         reference="Few-shot continual learning, a brain-inspired approach: few-shot accuracy on "
         "unseen classes should rise with the sessions, joint accuracy come near joint training "
         "(no figures published for this set).",

@@ -108,9 +108,9 @@ class Sinusoids(Family):
         "knowledge of the family is needed for.",
         shortcuts="Least squares on a sine and a cosine of the right frequency, written down "
         "beforehand, solves it; the frequency has to be found first.",
-        reference="MAML's sinusoids (Finn 2017). Reptile, mean squared error after 32 steps from "
-        "10 points: 3.24 from a random or a joint start, 1.31 after 3,000 tasks, 0.33 after "
-        "10,000 (own measurement).",
+        reference="After the sinusoids of MAML (Finn 2017). Reptile, mean squared error after 32 "
+        "steps from 10 points: 3.24 from a random or a joint start, 1.31 after 3,000 tasks, 0.33 "
+        "after 10,000 (own measurement).",
     )
 
     def __init__(self, shots: int = 10) -> None:

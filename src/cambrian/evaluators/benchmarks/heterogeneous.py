@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cambrian.evaluators import data, metrics
-from cambrian.evaluators.benchmarks.base import Bounds, Card, Outcome, generator
+from cambrian.evaluators.benchmarks.base import AHEAD, Bounds, Card, Outcome, generator
 from cambrian.evaluators.benchmarks.tasks import Task, shuffled
 from cambrian.evaluators.checkpoints import Checkpoints, Saved
 from cambrian.evaluators.data import Floats
@@ -88,9 +88,9 @@ class MixedTasks:
         floor="Plain fine-tuning from task to task at the best constant learning rate of a grid.",
         ceiling="One network of the same size for each task, trained to convergence.",
         shortcuts="A network for each task forgets nothing, at the price of state; a random "
-        "projection with a linear discriminant does well on the tables.",
+        "projection with a linear discriminant does well on the tables. " + AHEAD,
         reference="NEVIS'22 finds fine-tuning from the previous task not always better than "
-        "starting afresh; its figures are of other data.",
+        "starting afresh; its figures are of a hundred other tasks.",
     )
 
     def stream(self, stage: str) -> Stream:

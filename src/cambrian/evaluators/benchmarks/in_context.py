@@ -41,8 +41,9 @@ class InContext:
         ceiling="The protonet seed agent on the same tasks without projections.",
         shortcuts="The nearest earlier pair in its context, by distance alone, without learning "
         "from any task: projections keep distances.",
-        reference="GPICL (Kirsch 2022): memorising, then identifying, then learning, as the "
-        "number of tasks grows past 2^11; far longer training than is affordable here.",
+        reference="After GPICL (Kirsch 2022), whose abstract reports a transition from memorising "
+        "to learning as tasks and width grow, with far longer training than is affordable here; "
+        "no figure to hold against.",
     )
 
     def __init__(self, *, projected: bool = True) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cambrian.evaluators import data, metrics
-from cambrian.evaluators.benchmarks.base import Bounds, Card, Outcome, generator
+from cambrian.evaluators.benchmarks.base import AHEAD, Bounds, Card, Outcome, generator
 from cambrian.evaluators.benchmarks.streams import FLOOR, MNIST
 from cambrian.evaluators.benchmarks.tasks import Task, shuffled
 from cambrian.evaluators.benchmarks.views import permutations
@@ -155,9 +155,10 @@ PLASTICITY: tuple[Plasticity, ...] = (
             hidden=_HIDDEN,
             floor=FLOOR,
             ceiling=_APART,
-            shortcuts="Forgetting everything at each boundary loses nothing here.",
-            reference="Dohare et al. 2024: online accuracy falls over hundreds of permutations of "
-            "60,000 images; thirty short ones show the beginning at most.",
+            shortcuts="Forgetting everything at each boundary loses nothing here. " + AHEAD,
+            reference="After Dohare et al. 2024, where online accuracy falls over many "
+            "permutations of all images (recalled, not re-read); thirty short ones show the "
+            "beginning at most.",
         ),
         kind="permuted",
         count=30,
@@ -177,9 +178,9 @@ PLASTICITY: tuple[Plasticity, ...] = (
             floor=FLOOR,
             ceiling=_APART,
             shortcuts="A table of the latest 96 images remembers everything; so does a fresh "
-            "network at each boundary.",
-            reference="Lyle et al. 2023: the loss reached on random labels rises from task to task "
-            "with Adam; less so with plain gradient descent.",
+            "network at each boundary. " + AHEAD,
+            reference="After Lyle et al. 2023, where the loss reached on random labels rises from "
+            "task to task (recalled, not re-read); no figure to hold against.",
         ),
         kind="memorise",
         count=15,
@@ -198,9 +199,10 @@ PLASTICITY: tuple[Plasticity, ...] = (
             hidden=_HIDDEN,
             floor=FLOOR,
             ceiling="A fresh network trained on the second part alone to convergence.",
-            shortcuts="Starting again at the boundary.",
-            reference="Ash & Adams 2020, Achille et al. 2019 (arXiv 1711.08856): a wrong start "
-            "costs accuracy that the same data does not bring back.",
+            shortcuts="Starting again at the boundary. " + AHEAD,
+            reference="After Ash & Adams 2020 and Achille et al. 2019 (arXiv 1711.08856), where a "
+            "wrong start costs accuracy that the same data does not bring back (recalled, not "
+            "re-read); no figure to hold against.",
         ),
         kind="warm",
         count=2,

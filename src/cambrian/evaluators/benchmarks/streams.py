@@ -6,7 +6,7 @@ import functools
 from dataclasses import replace
 
 from cambrian.evaluators import data
-from cambrian.evaluators.benchmarks.base import Bounds, Card
+from cambrian.evaluators.benchmarks.base import AHEAD, AHEAD_ONLINE, Bounds, Card
 from cambrian.evaluators.benchmarks.scenarios import (
     MODES,
     Blurred,
@@ -42,7 +42,7 @@ def card(
     shortcuts: str = SHORTCUT,
     ceiling: str = JOINT,
 ) -> Card:
-    """A scenario's card; what is hidden follows from its mode."""
+    """A scenario's card; what is hidden, and how far one can look ahead, follows from its mode."""
     hidden = "All test labels; test inputs of a task until it starts; tasks to come"
     unsaid = [
         what
@@ -54,6 +54,7 @@ def card(
         if not told
     ]
     hidden += f"; {', '.join(unsaid)}." if unsaid else "."
+    shortcuts += " " + (AHEAD_ONLINE if mode.once else AHEAD)
     return Card(f"{task} {mode.means}", origin, hidden, FLOOR, ceiling, shortcuts, reference)
 
 
@@ -67,8 +68,8 @@ SCENARIOS: tuple[Scenario, ...] = (
             MODES["task-incremental"],
             "Five tasks of two digits, labels 0 and 1 in each.",
             MNIST,
-            "van de Ven et al. 2022: fine-tuning about 0.84, joint about 1.00 (task-incremental "
-            "split MNIST, all images, with a head for each task).",
+            "The protocol of van de Ven et al. 2022 on a twelfth of the images and without a head "
+            "for each task; no figure to hold against.",
             "Whoever ignores the task's number is left with a domain-incremental stream.",
             "One network of the same size for each task, trained to convergence.",
         ),
@@ -88,8 +89,8 @@ SCENARIOS: tuple[Scenario, ...] = (
             "Five tasks of two digits, labels 0 and 1 in each; the task has to be told from the "
             "image.",
             MNIST,
-            "van de Ven et al. 2022: fine-tuning about 0.60, joint about 0.98 (domain-incremental "
-            "split MNIST, all images).",
+            "The protocol of van de Ven et al. 2022 on a twelfth of the images; no figure to hold "
+            "against.",
         ),
         source="mnist-5k",
         mode=MODES["domain-incremental"],
@@ -153,8 +154,8 @@ SCENARIOS: tuple[Scenario, ...] = (
             MODES["domain-incremental"],
             "Ten digits through ten permutations of the pixels, one after the other.",
             MNIST + " Each pooled to 14×14; each task has 720 of the 3,600.",
-            "Kirkpatrick et al. 2017, van de Ven & Tolias 2019 (arXiv 1904.07734): fine-tuning "
-            "0.79, EWC 0.94, joint 0.97 (ten permutations, all images).",
+            "The protocol of Kirkpatrick et al. 2017. Five permutations of 4,000 images at 28×28, "
+            "three epochs: fine-tuning 0.83, EWC 0.87, projection (GPM) 0.90 (own measurement).",
             "A small learning rate forgets less; the floor is at the best constant one.",
         ),
         source="mnist-5k",
@@ -173,8 +174,8 @@ SCENARIOS: tuple[Scenario, ...] = (
             MODES["domain-incremental"],
             "Ten digits in five rotations (0°, 45°… 180°), in an order drawn anew.",
             MNIST,
-            "Lopez-Paz & Ranzato 2017 (GEM): fine-tuning about 0.7, GEM 0.86 (20 rotations, "
-            "all images).",
+            "After the twenty rotations of Lopez-Paz & Ranzato 2017 (arXiv 1706.08840); no figure "
+            "to hold against.",
             "A small learning rate forgets less; the floor is at the best constant one.",
         ),
         source="mnist-5k",
@@ -207,8 +208,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             MODES["online"],
             "Ten kinds of clothes, two at a time, one head.",
             FASHION,
-            "Joint training of such a network on all images reaches about 0.88 (Xiao et al. 2017); "
-            "no figure for one pass over 10,000.",
+            "None for one pass over 10,000 images, two classes at a time.",
         ),
         source="fashion-mnist",
         mode=MODES["online"],
@@ -225,7 +225,10 @@ SCENARIOS: tuple[Scenario, ...] = (
             "Series of 40 values, ten classes, two at a time, one head.",
             "5,000 series from the mnist1d package's generator (Apache-2.0): 3,600 to train on, "
             "700 to test, 700 of their own for sealed runs.",
-            "Greydanus & Kobak 2020: MLP 0.68, CNN 0.94 trained jointly.",
+            "Trained jointly, an MLP reaches 0.68 and a CNN 0.94, as reported by the README of "
+            "greydanus/mnist1d. In this order, five classes of two, a CNN: fine-tuning 0.18, "
+            "replay 0.62, random convolutions with a linear discriminant 0.93 (own measurement, "
+            "one seed).",
             "Random features do less well than on images; a convolution over the series does much "
             "better than the ceiling's network.",
         ),
@@ -245,7 +248,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             "2,310 segments of 18 values each (river's ImageSegments, BSD-3; UCI Statlog), equal "
             "rows once: 60 % to train on, 20 % to test, 20 % of their own for sealed runs. Columns "
             "are standardised and change places per seed.",
-            "0.95 to 0.97 jointly (UCI); none for the sequence.",
+            "None for the sequence.",
         ),
         source="image-segments",
         mode=MODES["class-incremental"],
