@@ -28,7 +28,9 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ from _table import Figure, report
 from cambrian.archive import Archive, EvaluationRecord, Gate
 from cambrian.archive import nodes as tree_in_numbers
 from cambrian.archive.backup import backup
-from cambrian.archive.database import copy_database
+from cambrian.archive.database import Database, copy_database
 from cambrian.archive.lineage import Lineage
 from cambrian.cli.agent_show import describe
 from cambrian.evolution.neighbours import Neighbours
@@ -49,6 +51,8 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 QUICK = (1_000, 10_000, 100_000)
 SEEDS = 4
 CHUNK = 20_000
+LOADING_KIB = 6 << 20
+"""Pages in memory while an archive is made, at most: a million agents fit."""
 DIMENSIONS = 10
 PROJECTED = 100_000
 """The lineage is projected whole up to this size; --project says otherwise (minutes more)."""
@@ -58,6 +62,12 @@ CODE = (
     "import torch\n\n\nclass Learner:\n"
     + "    # replay, consolidation, prototypes; what a learner is made of, in so many words\n" * 12
 )
+
+REASONS = """
+INSERT OR REPLACE INTO tallies
+    SELECT 'admitted.' || reason, count(*) FROM proposals WHERE state = 'admitted' GROUP BY 1
+"""
+"""Kept by a trigger on the decision, which agents that were made decided have not had."""
 
 TARGETS = {
     "sample dgm": 5.0,
@@ -73,45 +83,69 @@ TARGETS = {
 
 def code(number: int) -> dict[str, str]:
     digest = hashlib.sha256(str(number).encode()).hexdigest()
-    return {"learner.py": f"{CODE}    rate = 0x{digest}\n", "improver.py": IMPROVER}
+    learner = f"{CODE}    rate = 0x{digest}\n    number = {number}\n"
+    return {"learner.py": learner, "improver.py": IMPROVER}
 
 
+@cache
 def identity(number: int) -> str:
     return hashlib.sha256(f"agent {number}".encode()).hexdigest()
+
+
+def identity_of(files: Mapping[str, str]) -> str:
+    """The id of an agent that `code` made, as the id of a real one follows from its files."""
+    return identity(int(files["learner.py"].rsplit(" ", 1)[1]))
 
 
 def make(home: Path, count: int) -> None:
     """An archive of so many agents, nine in ten of them members, by plain inserts."""
     rng = np.random.default_rng(count)
+    parents = np.zeros(count + 1, dtype=np.int64)
+    scores = np.full(count + 1, 0.2)
+    depth = np.zeros(count + 1, dtype=np.int64)
+    member = np.ones(count + 1, dtype=bool)
+    draws, steps = rng.random(count + 1), rng.normal(0, 0.03, count + 1)
+    fates = rng.random(count + 1) < 0.9
+    alive = list(range(1, SEEDS + 1))
+    for number in range(SEEDS + 1, count + 1):
+        parent = alive[int(draws[number] * len(alive))]
+        parents[number], depth[number] = parent, depth[parent] + 1
+        scores[number] = min(max(scores[parent] + steps[number], 0.0), 1.0)
+        member[number] = fates[number]
+        if fates[number]:
+            alive.append(number)
     with Archive.create(home) as archive:
-        archive.database.execute("PRAGMA cache_size = -2000000")
-        with archive.transaction():
+        with _loading(archive.database), archive.transaction():
             for number in range(1, SEEDS + 1):
                 archive.agents.add_seed(identity(number), code(number), f"seed {number}")
                 archive.agents.set_score(identity(number), 0.2, 0.1, 0.3)
             run = archive.runs.start(0, {"benchmarks": ["split-mnist"]}, count)
             archive.runs.end(run.id, "finished")
-        parents = np.zeros(count + 1, dtype=np.int64)
-        scores = np.full(count + 1, 0.2)
-        depth = np.zeros(count + 1, dtype=np.int64)
-        member = np.ones(count + 1, dtype=bool)
-        draws, steps = rng.random(count + 1), rng.normal(0, 0.03, count + 1)
-        fates = rng.random(count + 1) < 0.9
-        alive = list(range(1, SEEDS + 1))
-        for number in range(SEEDS + 1, count + 1):
-            parent = alive[int(draws[number] * len(alive))]
-            parents[number], depth[number] = parent, depth[parent] + 1
-            scores[number] = min(max(scores[parent] + steps[number], 0.0), 1.0)
-            member[number] = fates[number]
-            if fates[number]:
-                alive.append(number)
-        for first in range(SEEDS + 1, count + 1, CHUNK):
-            numbers = range(first, min(first + CHUNK, count + 1))
-            with archive.transaction():
+            for first in range(SEEDS + 1, count + 1, CHUNK):
+                numbers = range(first, min(first + CHUNK, count + 1))
                 _insert(archive, numbers, parents, depth, scores, member, run.id)
         with archive.transaction():
+            archive.database.execute(REASONS)
             tree_in_numbers.fill(archive.database)
         archive.database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def _loading(database: Database) -> Iterator[None]:
+    """No journal, and no index but those of the keys until all is in: ids are hashes, so agents in
+    the order of time touch every page of an index, and each transaction would write them all."""
+    indexes = database.rows(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    )
+    for pragma in ("journal_mode = OFF", "synchronous = OFF", "foreign_keys = OFF"):
+        database.rows(f"PRAGMA {pragma}")
+    database.rows(f"PRAGMA cache_size = -{LOADING_KIB}")
+    for index in indexes:
+        database.execute(f"DROP INDEX {index['name']}")
+    yield
+    for index in indexes:
+        database.execute(index["sql"])
+    database.rows("PRAGMA journal_mode = WAL")
 
 
 def _insert(
@@ -149,7 +183,7 @@ def _insert(
             (
                 *(n - SEEDS, run, n - SEEDS - 1, max(-1, n - SEEDS - 7), "recombine"),
                 *("admitted" if member[n] else "rejected", json.dumps([identity(parents[n])])),
-                *(None, f"Tune {n}", "because", 0.1, 0.5, "{}", '{"kind": "tune"}', "{}"),
+                *(identity(n), f"Tune {n}", "because", 0.1, 0.5, "{}", '{"kind": "tune"}', "{}"),
                 *("better than its parent", 1.7e9, 1.7e9),
             )
             for n in numbers
@@ -162,7 +196,7 @@ def _insert(
         (
             (
                 *(identity(n), n, "admitted" if member[n] else "rejected"),
-                *("improvement" if member[n] else None, f"Tune {n}", "because", int(depth[n])),
+                *(_kind(n) if member[n] else None, f"Tune {n}", "because", int(depth[n])),
                 *(run, n - SEEDS, n - SEEDS - 1, float(scores[n]), float(scores[n]) - 0.05),
                 *(float(scores[n]) + 0.05, 1.7e9, 1.7e9 + n),
             )
@@ -170,10 +204,6 @@ def _insert(
         ),
         "id, number, status, kind, title, hypothesis, depth, run_id, proposal_id, proposal_index, "
         "score, lower, upper, created_at, decided_at",
-    )
-    archive.database.connection.executemany(
-        "UPDATE proposals SET agent_id = ? WHERE id = ?",
-        ((identity(n), n - SEEDS) for n in numbers),
     )
     many(
         "agent_files",
@@ -215,6 +245,15 @@ def _insert(
         "agent_id, benchmark, version, stage, seed, verdict, reason, score, metrics, provenance, "
         "created_at",
     )
+    many(
+        "spend",
+        ((run, n - SEEDS, "propose", "made", 900, 100, 0.001, 1.7e9 + 60 * n) for n in numbers),
+        "run_id, proposal_id, phase, model, prompt_tokens, completion_tokens, dollars, at",
+    )
+
+
+def _kind(number: int) -> str:
+    return "improvement" if number % 3 else "stepping_stone"
 
 
 def _own(files: dict[str, str]) -> tuple[str, str]:

@@ -293,28 +293,6 @@ CREATE TRIGGER spend_total_insert AFTER INSERT ON spend BEGIN
             completion_tokens = completion_tokens + excluded.completion_tokens,
             dollars = dollars + excluded.dollars;
 END;
-CREATE VIEW "agent_tree" AS WITH RECURSIVE tree (id, parent_id, level, number, status, kind, title, score, lower, upper) AS (
-    SELECT id, NULL, 0, number, status, kind, title, score, lower, upper
-    FROM agents WHERE status = 'seed'
-    UNION ALL
-    SELECT a.id, tree.id, tree.level + 1,
-           a.number, a.status, a.kind, a.title, a.score, a.lower, a.upper
-    FROM tree
-    JOIN parents p ON p.parent_id = tree.id AND p.position = 0
-    JOIN agents a ON a.id = p.child_id AND a.status = 'admitted'
-    ORDER BY 3 DESC, 4
-)
-SELECT id, parent_id, level, number, status, kind, title, score, lower, upper,
-       printf('%*s', 2 * level, '') || '#' || number || ' ' || substr(id, 1, 12) || ' ' || title
-           AS name
-FROM tree;
-CREATE VIEW "lineage" AS WITH RECURSIVE up (agent, ancestor, distance) AS (
-    SELECT child_id, parent_id, 1 FROM parents
-    UNION
-    SELECT up.agent, p.parent_id, up.distance + 1
-    FROM up JOIN parents p ON p.child_id = up.ancestor
-)
-SELECT agent, ancestor, min(distance) AS distance FROM up GROUP BY agent, ancestor;
 CREATE VIEW "stepping_stones" AS WITH RECURSIVE up (id) AS (
     SELECT p.parent_id FROM parents p WHERE p.child_id = (
 SELECT id FROM agents
@@ -441,3 +419,26 @@ CREATE VIEW "evaluations_by_benchmark" AS SELECT benchmark, version, stage, coun
        sum(verdict = 'broken') AS broken, avg(score) AS mean_score, max(score) AS best_score,
        sum(cpu_s) AS cpu_s, sum(wall_s) AS wall_s, sum(flops * 1.0) AS flops
 FROM evaluations GROUP BY benchmark, version, stage;
+CREATE VIEW "agent_tree" AS WITH RECURSIVE tree (number, level) AS (
+    SELECT number, 0 FROM nodes WHERE parent IS NULL AND member
+    UNION ALL
+    SELECT n.number, tree.level + 1
+    FROM tree JOIN nodes n ON n.parent = tree.number AND n.member
+    ORDER BY 2 DESC, 1 LIMIT -1
+)
+SELECT a.id, p.parent_id, tree.level, tree.number, a.status, a.kind, a.title,
+       a.score, a.lower, a.upper,
+       printf('%*s', 2 * tree.level, '') || '#' || tree.number || ' ' || substr(a.id, 1, 12)
+           || ' ' || a.title AS name
+FROM tree CROSS JOIN agents a ON a.number = tree.number
+LEFT JOIN parents p ON p.child_id = a.id AND p.position = 0;
+CREATE VIEW "lineage" AS SELECT a.id AS agent, up.key AS ancestor, up.value AS distance
+FROM agents a, json_each((
+    WITH RECURSIVE up (id, distance) AS (
+        SELECT parent_id, 1 FROM parents WHERE child_id = a.id
+        UNION
+        SELECT p.parent_id, up.distance + 1 FROM up JOIN parents p ON p.child_id = up.id
+    )
+    SELECT json_group_object(id, distance)
+    FROM (SELECT id, min(distance) AS distance FROM up GROUP BY id)
+)) up;

@@ -78,6 +78,28 @@ def test_the_document_names_every_view_and_column() -> None:
         assert missing == [], name
 
 
+def questions() -> dict[str, str]:
+    """The questions that the document shows, by the line above each."""
+    found: dict[str, str] = {}
+    for block in re.findall(r"```sql\n-- (.*?)```", DOCUMENT.read_text(), re.S):
+        for question in block.split("\n\n-- "):
+            name, sql = question.split("\n", 1)
+            found[name] = sql
+    return found
+
+
+@pytest.mark.parametrize("question", questions().values(), ids=questions())
+def test_every_question_in_the_document_is_answered_without_anything_of_ours(
+    home: Path, question: str
+) -> None:
+    with closing(sqlite3.connect(f"file:{home / 'archive.db'}?mode=ro", uri=True)) as plain:
+        agent = plain.execute("SELECT id FROM agents WHERE number = 2").fetchone()[0]
+        cursor = plain.execute(question, {"agent": agent, "number": 2})
+        assert cursor.description
+        rows = cursor.fetchall()
+        assert rows or ":" not in question, "of an agent that is there"
+
+
 def test_agents_and_evaluations_are_rows_and_frames(home: Path) -> None:
     with cambrian.open(home) as archive:
         agents = archive.agents()

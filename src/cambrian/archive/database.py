@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -105,6 +105,11 @@ class Database:
         """Run one statement that returns no rows; the number of rows it changed."""
         with self._lock, trouble.storage():
             return self.connection.execute(sql, _storable(parameters)).rowcount
+
+    def execute_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run one statement for each row of parameters: numbers, and texts that are our own."""
+        with self._lock, trouble.storage():
+            self.connection.executemany(sql, rows)
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a query, as dictionaries."""

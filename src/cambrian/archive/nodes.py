@@ -17,11 +17,11 @@ both go up the ancestors in the same transaction, at a cost of the depth, not of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from cambrian.archive.database import Database, Row
+from cambrian.archive.database import Database
 
 UNIT = 1_000_000
 """One success, in the integers of `nodes`."""
@@ -231,6 +231,8 @@ def recount(database: Database) -> Iterator[Node]:
 def fill(database: Database) -> None:
     """Make every row of `nodes` anew; called inside a transaction."""
     database.execute("DELETE FROM nodes")
-    rows: list[Row] = [vars(node) for node in recount(database)]
-    for row in reversed(rows):
-        database.insert("nodes", row)
+    names = [field.name for field in fields(Node)]
+    rows = [tuple(vars(node).values()) for node in recount(database)]
+    rows.reverse()  # a parent's row is before its children's
+    places = ", ".join("?" * len(names))
+    database.execute_many(f"INSERT INTO nodes ({', '.join(names)}) VALUES ({places})", rows)

@@ -64,6 +64,12 @@ def m006_more_views(database: Database) -> None:
         database.utils.create_view(name, select.strip())
 
 
+def m007_views_that_scale(database: Database) -> None:
+    """One agent's lineage costs one agent's; the tree is walked in numbers."""
+    for name, select in views.AGAIN.items():
+        database.utils.create_view(name, select.strip(), replace=True)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_tables,
     m002_views,
@@ -71,6 +77,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m004_nodes,
     m005_predictions,
     m006_more_views,
+    m007_views_that_scale,
 )
 
 

@@ -11,9 +11,9 @@ spend_by_day   a day (UTC), a model: calls, tokens and dollars
 ============== ==============================================================================
 
 The tables `agents`, `gates`, `evaluations` and `series` are part of the interface as they are; all
-is documented in docs/archive.md. `agent_tree` and `lineage` walk the whole tree: they are for
-reading, not for the hot path (`Agents.ancestors` is the bounded walk from one agent). Frozen like
-the tables.
+is documented in docs/archive.md. No view needs a function of ours, so that any program that reads
+SQLite shows them. `agent_tree` walks the whole tree up to the last row that is asked for. Frozen
+like the tables.
 """
 
 # ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
@@ -92,5 +92,40 @@ SELECT benchmark, version, stage, count(DISTINCT agent_id) AS agents,
        sum(verdict = 'broken') AS broken, avg(score) AS mean_score, max(score) AS best_score,
        sum(cpu_s) AS cpu_s, sum(wall_s) AS wall_s, sum(flops * 1.0) AS flops
 FROM evaluations GROUP BY benchmark, version, stage
+""",
+}
+
+# Of a later migration again: `AGAIN` makes these two anew, for a million agents.
+AGAIN: dict[str, str] = {
+    # Numbers only while it walks, and what belongs to them afterwards. Without the LIMIT, SQLite
+    # takes the order for one that a join makes meaningless, and drops it: it is the walk's.
+    "agent_tree": """
+WITH RECURSIVE tree (number, level) AS (
+    SELECT number, 0 FROM nodes WHERE parent IS NULL AND member
+    UNION ALL
+    SELECT n.number, tree.level + 1
+    FROM tree JOIN nodes n ON n.parent = tree.number AND n.member
+    ORDER BY 2 DESC, 1 LIMIT -1
+)
+SELECT a.id, p.parent_id, tree.level, tree.number, a.status, a.kind, a.title,
+       a.score, a.lower, a.upper,
+       printf('%*s', 2 * tree.level, '') || '#' || tree.number || ' ' || substr(a.id, 1, 12)
+           || ' ' || a.title AS name
+FROM tree CROSS JOIN agents a ON a.number = tree.number
+LEFT JOIN parents p ON p.child_id = a.id AND p.position = 0
+""",
+    # A walk for each agent, so that a question for one walks for one. Only a table-valued function
+    # may depend on what stands before it in a join; JSON carries the walk through it.
+    "lineage": """
+SELECT a.id AS agent, up.key AS ancestor, up.value AS distance
+FROM agents a, json_each((
+    WITH RECURSIVE up (id, distance) AS (
+        SELECT parent_id, 1 FROM parents WHERE child_id = a.id
+        UNION
+        SELECT p.parent_id, up.distance + 1 FROM up JOIN parents p ON p.child_id = up.id
+    )
+    SELECT json_group_object(id, distance)
+    FROM (SELECT id, min(distance) AS distance FROM up GROUP BY id)
+)) up
 """,
 }
