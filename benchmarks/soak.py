@@ -1,11 +1,15 @@
 """A run for an hour or more with everything going wrong around it: is it as well as at the start?
 
-    python benchmarks/soak.py [--minutes 60] [--quick] [--json FILE] [--folder DIR]
+    python benchmarks/soak.py [--minutes 60] [--quick] [--sandbox docker] [--json FILE]
+                               [--folder DIR]
 
 The daemon runs in a process of its own, as users run it, with instant workers (judging is not what
 is tried here) and a real model client. Around it, all the time and at random (seeded) moments:
 
-- the sandbox's engine is down for a while (every attempt breaks, the probe too);
+- the sandbox's engine is down for a while. Without `--sandbox docker` that is a fake: every attempt
+  breaks, the probe too. With it, a Docker engine of the soak's own (`_engine.py`; the machine's is
+  left alone) is killed and started again, and one variant in four has its smoke stage in a real
+  container there, as has the seed agent with which the daemon finds out whether a sandbox works;
 - the disk is full: the archive is on a small file system that somebody else fills up;
 - the clock is set back and forward by up to a day;
 - the model's endpoint answers 503, hangs up, sends nonsense, or is slow;
@@ -30,7 +34,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +42,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 import anyio  # noqa: E402 - after the path is set
+from _engine import PrivateEngine  # noqa: E402
 from _table import Figure, report  # noqa: E402
 from tests.evolution import nursery  # noqa: E402
 from tests.evolution.endpoint import Reply, endpoint  # noqa: E402
@@ -48,12 +53,16 @@ from cambrian.daemon.logs import EventLog  # noqa: E402
 from cambrian.daemon.service import Options  # noqa: E402
 from cambrian.errors import CambrianError, SandboxBroken, Unreachable  # noqa: E402
 from cambrian.evaluators.job import Evaluation, Unit  # noqa: E402
+from cambrian.evolution.workers import Worker  # noqa: E402
+from cambrian.sandbox import backends, image  # noqa: E402
 
-SIZE_MB = 320
+SIZE_MB = 768
 SAMPLE_S = 5.0
 WORK_S = 0.08
 """How long an evaluation takes: a few variants a second, as many as a fast machine judges."""
 STUCK_S = 300.0
+NONSENSE = 4
+"""So many answers of an endpoint's bout are nonsense: ten refusals in a row end a run, rightly."""
 GROWTH_MB, GROWTH_SHARE = 24.0, 0.15
 
 
@@ -74,6 +83,26 @@ class Faulty(nursery.InstantImprover):
             async for one in super().evaluate(agent_id, files, [unit], device):
                 yield one
             await anyio.sleep(WORK_S)
+
+
+class Mixed(Faulty):
+    """Judges the smoke stage of one variant in four, and of seed agents, in a real container."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__(log)
+        self._real = Worker("docker", log)
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        real = "NOTES.md" not in files or agent_id[0] in "0123"
+        for unit in units:
+            judge = self._real.evaluate if real and unit.stage == "smoke" else super().evaluate
+            async for one in judge(agent_id, files, [unit], device):
+                yield one
+
+    async def close(self, *, now: bool = False) -> None:
+        await self._real.close(now=now)
 
 
 def child(home: Path, faults: Path) -> None:
@@ -99,7 +128,8 @@ def child(home: Path, faults: Path) -> None:
 
     store.connect = connect  # type: ignore[attr-defined]
     settings = nursery.settings(None, hours=1000.0, tokens=10**12, model="soak")
-    options = Options(hire=Faulty, log=EventLog(faults / "logs"), drain_s=60.0, metrics_port=0)
+    hire = Mixed if "DOCKER_HOST" in os.environ else Faulty
+    options = Options(hire=hire, log=EventLog(faults / "logs"), drain_s=60.0, metrics_port=0)
     supervisor.run(home, settings, lambda text: print(text, file=sys.stderr), options=options)
 
 
@@ -109,12 +139,15 @@ def child(home: Path, faults: Path) -> None:
 class Around:
     """What goes wrong, one thing after the other."""
 
-    def __init__(self, home: Path, faults: Path, mounted: bool, seed: int) -> None:
-        self.home, self.faults, self.mounted = home, faults, mounted
+    def __init__(
+        self, home: Path, faults: Path, mounted: bool, seed: int, real: PrivateEngine | None
+    ) -> None:
+        self.home, self.faults, self.mounted, self.real = home, faults, mounted, real
         self.chance = random.Random(seed)
         self.endpoint = "fine"
         self.happened: dict[str, int] = {}
-        self.full_seen = 0
+        self._nonsense = 0
+        self._round: list[Callable[[threading.Event], None]] = []
 
     def answer(self, request: dict[str, Any]) -> Reply:
         kind = self.endpoint
@@ -122,20 +155,28 @@ class Around:
             return Reply.of({"error": {"message": "overloaded"}}, 503)
         if kind == "gone":
             return Reply(hang_up=True)
-        if kind == "nonsense":
+        if kind == "nonsense" and self._nonsense < NONSENSE:
+            self._nonsense += 1
             return Reply(200, b"<html>maintenance</html>")
         if kind == "slow":
             time.sleep(1.0)
         return Reply.saying(f"note {self.chance.getrandbits(64):x}")
 
     def one(self, over: threading.Event) -> None:
-        """One fault, and its end."""
-        faults = (self.engine, self.disk, self.clock, self.flap, self.person)
-        fault = self.chance.choice(faults)
+        """One fault, and its end; all of them in each round, in any order."""
+        if not self._round:
+            self._round = [self.engine, self.disk, self.clock, self.flap, self.person]
+            self.chance.shuffle(self._round)
+        fault = self._round.pop()
         self.happened[fault.__name__] = self.happened.get(fault.__name__, 0) + 1
         fault(over)
 
     def engine(self, over: threading.Event) -> None:
+        if self.real is not None:
+            self.real.kill()
+            over.wait(self.chance.uniform(3, 25))
+            self.real.start()
+            return
         down = self.faults / "engine-down"
         down.touch()
         over.wait(self.chance.uniform(3, 25))
@@ -164,8 +205,9 @@ class Around:
 
     def flap(self, over: threading.Event) -> None:
         for _ in range(self.chance.randrange(1, 6)):
+            self._nonsense = 0
             self.endpoint = self.chance.choice(("down", "gone", "slow", "nonsense"))
-            over.wait(self.chance.uniform(0.5, 5 if self.endpoint != "nonsense" else 0.6))
+            over.wait(self.chance.uniform(0.5, 5))
             self.endpoint = "fine"
             over.wait(self.chance.uniform(0.5, 3))
 
@@ -217,21 +259,36 @@ def small_disk(folder: Path) -> Iterator[bool]:
             subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
-def soak(minutes: float, folder: Path, seed: int) -> tuple[list[Figure], dict[str, Any]]:
+@contextlib.contextmanager
+def own_engine(folder: Path, wanted: bool) -> Iterator[tuple[PrivateEngine | None, dict[str, str]]]:
+    """An engine with the sandbox image in it, and what a daemon needs to know to use it."""
+    if not wanted:
+        yield None, {}
+        return
+    info = image.ensure(lambda text: print(text, file=sys.stderr))
+    with PrivateEngine(folder) as engine:
+        engine.copy(info.tag)
+        yield engine, {"DOCKER_HOST": engine.address, backends.IMAGE: info.tag}
+
+
+def soak(
+    minutes: float, folder: Path, seed: int, sandbox: str
+) -> tuple[list[Figure], dict[str, Any]]:
     disk, faults = folder / "disk", folder / "faults"
     for each in (disk, faults):
         each.mkdir(parents=True, exist_ok=True)
     samples: list[dict[str, float]] = []
     with small_disk(disk) as mounted, contextlib.ExitStack() as stack:
         home = disk / "archive"
-        around = Around(home, faults, mounted, seed)
+        real, known = stack.enter_context(own_engine(folder / "engine", sandbox == "docker"))
+        around = Around(home, faults, mounted, seed, real)
         server = stack.enter_context(endpoint(around.answer))
         server.requests = Forgetful()
         log = stack.enter_context((folder / "daemon.err").open("ab"))
         process = subprocess.Popen(
             [sys.executable, __file__, "--child", str(home), str(faults)],
             stderr=log,
-            env=os.environ | {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": server.url},
+            env=os.environ | known | {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": server.url},
         )
         stack.callback(process.kill)
         began = _ready(home, process)
@@ -247,7 +304,7 @@ def soak(minutes: float, folder: Path, seed: int) -> tuple[list[Figure], dict[st
             except (OSError, KeyError):  # it has just ended, which is looked at below
                 break
             judged = _judged(home)
-            if judged != progress[1]:
+            if judged > progress[1]:
                 progress = (now, judged)
             longest = max(longest, now - progress[0])
             samples[-1]["judged"] = judged
@@ -264,8 +321,12 @@ def soak(minutes: float, folder: Path, seed: int) -> tuple[list[Figure], dict[st
             process.send_signal(signal.SIGKILL)
             code = process.wait()
         problems, facts = _look(home)
-    return _figures(samples, alive, code, problems, facts, longest), {
+        facts["engine_restarts"] = real.starts - 1 if real else 0
+        facts["containers_left"] = real.containers() if real else 0
+    figures = _figures(samples, alive, code, problems, facts, longest)
+    return figures + (_of_real_engine(facts) if sandbox == "docker" else []), {
         "minutes": minutes,
+        "sandbox": sandbox,
         "faults": around.happened,
         "disk": f"tmpfs of {SIZE_MB} MB" if mounted else "max_page_count",
         "problems": problems,
@@ -317,12 +378,20 @@ def _look(home: Path) -> tuple[list[str], dict[str, Any]]:
             "SELECT count(*) FROM jobs j JOIN proposals p ON p.id = j.proposal_id WHERE j.state IN "
             "('queued', 'leased') AND p.state NOT IN ('open', 'proposed', 'ready')"
         )
+        paused = archive.database.rows(
+            "SELECT json_extract(data, '$.reason') AS reason, count(*) AS n FROM events "
+            "WHERE kind = 'run.paused' GROUP BY reason"
+        )
+        inside = archive.database.value("SELECT count(*) FROM evaluations WHERE backend = 'docker'")
         run = archive.runs.last()
         meters = archive.steering.meters(run.id if run else 0)
         missing = {
             "proposals": counts["proposals"] - events.get("proposal.opened", 0),
             "evaluations": counts["evaluations_scored"] - events.get("evaluation.recorded", 0),
             "admitted": counts["admitted"] - events.get("proposal.admitted", 0),
+            "jobs": int(archive.database.value("SELECT count(*) FROM jobs"))
+            - events.get("job.queued", 0),
+            "gaps": int(archive.database.value("SELECT max(seq) - count(*) FROM events")),
             "answers": int(archive.database.value("SELECT count(*) FROM answers"))
             - int(archive.database.value("SELECT count(*) FROM spend WHERE estimated = 0")),
         }
@@ -334,7 +403,9 @@ def _look(home: Path) -> tuple[list[str], dict[str, Any]]:
             "events": sum(events.values()),
             "events_missing": missing,
             "metered": meters,
-            "pauses": events.get("run.paused", 0),
+            "pauses": {row["reason"]: row["n"] for row in paused},
+            "in_containers": inside,
+            "failed": counts["evaluations_failed"],
             "parked": counts["parked"],
             "database_mb": (home / "archive.db").stat().st_size / 1e6,
         }
@@ -370,9 +441,19 @@ def _figures(
         Figure("threads: growth", threads, target=4),
         Figure("jobs stuck or still leased", facts["stuck"] + facts["leased"], target=0),
         Figure("variants parked", facts["parked"], target=0),
+        Figure("variants that a fault was held against", facts["failed"], target=0),
         Figure("events missing", sum(map(abs, facts["events_missing"].values())), target=0),
         Figure("evaluations not counted or counted twice", abs(uncounted), target=0),
         Figure("problems that db check finds", len(problems), target=0),
+    ]
+
+
+def _of_real_engine(facts: Mapping[str, Any]) -> list[Figure]:
+    return [
+        Figure("the engine was killed and started again", facts["engine_restarts"], "", 1, True),
+        Figure("pauses because it was down", facts["pauses"].get("engine", 0), "", 1, True),
+        Figure("evaluations in its containers", facts["in_containers"], "", 1, True),
+        Figure("containers left in it", facts["containers_left"], target=0),
     ]
 
 
@@ -380,6 +461,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--quick", action="store_true", help="one minute")
+    parser.add_argument(
+        "--sandbox",
+        default="none",
+        choices=["none", "docker"],
+        help="docker: part of the work in containers of an engine of its own, which is killed and "
+        "started again (as root)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--folder", type=Path, help="where it works and leaves samples")
     parser.add_argument("--seed", type=int, default=1)
@@ -390,7 +478,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = (given.folder or Path(scratch)).absolute()
-        figures, facts = soak(1.0 if given.quick else given.minutes, folder, given.seed)
+        figures, facts = soak(
+            1.0 if given.quick else given.minutes, folder, given.seed, given.sandbox
+        )
     if given.json:
         rows = [{**vars(figure), "met": figure.met} for figure in figures]
         given.json.write_text(json.dumps({"figures": rows, **facts}, indent=2) + "\n")

@@ -1,7 +1,8 @@
 """A daemon with workers that take a while, as a process of its own.
 
 python -m tests.cli.slow_daemon ARCHIVE [speed=0.02] [drain=300] [metrics=0] [approve=all]
-    [hang=1 (the event loop does)] [grace=20] [full=1 (no room until a file `room` is there)]
+    [think=0 (the model does, seconds)] [hang=1 (the event loop does)] [grace=20]
+    [full=1 (no room until a file `room` is there)]
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,23 @@ from cambrian.archive import Archive, database
 from cambrian.daemon import killswitch, supervisor
 from cambrian.daemon.notify import Notifier
 from cambrian.daemon.service import Options
+from cambrian.evolution.broker import MAX_ANSWER_TOKENS, Answer
 from cambrian.evolution.settings import Settings
 
 PAGES = 150
+
+
+class Thinking(nursery.InstantModel):
+    """Takes its time to answer."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def answer(
+        self, messages: Sequence[dict[str, str]], max_tokens: int = MAX_ANSWER_TOKENS
+    ) -> Answer:
+        time.sleep(self.seconds)
+        return super().answer(messages, max_tokens)
 
 
 def main(home: Path, given: dict[str, str]) -> None:
@@ -44,7 +60,7 @@ def main(home: Path, given: dict[str, str]) -> None:
         reload=reload,
         notifier=Notifier.of(os.environ),
         hire=functools.partial(nursery.InstantImprover, before=lambda _: speed),
-        model=nursery.InstantModel(),
+        model=Thinking(float(given.get("think", "0"))),
     )
     supervisor.run(home, settings, lambda _: None, options=options)
 

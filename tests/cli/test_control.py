@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from tests.evolution import nursery
 
-from cambrian.archive import Archive
+from cambrian.archive import Archive, Proposal
 from cambrian.cli.config import find
 from cambrian.daemon import killswitch, socket
 from cambrian.errors import Refused, Unreachable
@@ -101,6 +101,47 @@ def test_a_running_daemon_is_paused_resumed_and_stopped(command: Command, tmp_pa
         assert status["workers"] == 3
         assert ask("stop", "--now").startswith("stopping now")
         assert again.process.wait(10) == 0
+
+
+def test_a_variant_that_is_being_made_is_given_up_and_its_answer_counted(
+    command: Command, tmp_path: Path
+) -> None:
+    home = tmp_path / "run"
+
+    def cancel(*arguments: str) -> str:
+        done = command("cancel", *arguments, env={"CAMBRIAN_ARCHIVE": str(home)})
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    with daemon(home, "think=2") as running:
+        running.until(lambda s: s["counts"]["open"] == 6)
+        assert cancel("p0", "--dry-run") == "would be done: proposal 0 is cancelled"
+        assert cancel("p0") == "proposal 0 is cancelled"
+        assert cancel("p0") == "proposal 0 is cancelled already"
+        assert cancel("p5") == "proposal 5 is cancelled"  # waits for its turn to be made
+        running.until(lambda s: s["counts"]["proposals"] > 8)
+        running.process.kill()
+        running.process.wait()
+    undecided = [p for p in _proposals(home) if not p.terminal]
+    assert cancel(f"p{undecided[0].idx}") == f"proposal {undecided[0].idx} is cancelled"
+    with daemon(home) as again:
+        again.until(lambda s: s["counts"]["proposals"] > 16)
+        command("stop", "--wait", env={"CAMBRIAN_ARCHIVE": str(home)})
+    ended = {p.idx: (p.state, (p.reason or "")[:20]) for p in _proposals(home)}
+    for index in (0, 5, undecided[0].idx):
+        assert ended[index] == ("invalid", "cancelled by request")
+    with Archive.open(home, read_only=True) as archive:
+        paid = "SELECT count(*) FROM spend WHERE proposal_id = 1 AND estimated = 0"
+        assert archive.database.value(paid) == 1
+        assert archive.database.value("SELECT count(*) FROM reservations") == 0
+        cancelled = "kind = 'proposal.invalid' AND json_extract(data, '$.idx') = 0"
+        assert archive.database.value(f"SELECT count(*) FROM events WHERE {cancelled}") == 1
+    assert nursery.sound(home) == []
+
+
+def _proposals(home: Path) -> list[Proposal]:
+    with Archive.open(home, read_only=True) as archive:
+        return archive.proposals.select()
 
 
 def test_what_nobody_runs_is_steered_in_the_archive_itself(run_cli: Cli, grown: Grown) -> None:

@@ -268,9 +268,10 @@ def retry(shared: Shared, agent: str, dry_run: bool, as_json: bool) -> None:
 @common
 @click.pass_obj
 def cancel(shared: Shared, agent: str, dry_run: bool, as_json: bool) -> None:
-    """Give a variant up that is being judged; it is neither admitted nor rejected.
+    """Give a variant up that is being made or judged; it is neither admitted nor rejected.
 
-    AGENT is an agent's id (or a prefix of it), or p and a proposal's number (p12).
+    An answer that a model was asked for is still counted. AGENT is an agent's id (or a prefix of
+    it), or p and a proposal's number (p12).
     """
     _steer(shared, "cancel", {"agent": _agent(agent)}, dry_run=dry_run, as_json=as_json)
 

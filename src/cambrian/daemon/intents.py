@@ -186,16 +186,18 @@ class Intents:
         return f"{name} is tried again"
 
     def cancel(self, arguments: Arguments, by: str, dry: bool) -> str:
-        """Give an undecided proposal up: nothing more is spent on it, and it is not judged."""
+        """Give an undecided proposal up, made or not: nothing more is spent on it, and it is not
+        judged. An answer that was asked for is waited for and counted."""
         proposal = self._proposal(_only(arguments, "agent"))
         name = f"proposal {proposal.idx}"
         if proposal.state == "invalid" and (proposal.reason or "").startswith(CANCELLED):
             return f"{name} is cancelled already"
-        if proposal.state == "open":
-            raise Refused(f"{name} is still being made: cancel it when it is being judged")
         if proposal.terminal:
             raise Refused(f"{name} is {proposal.state}: that is not taken back")
         if not dry:
+            approval = self.archive.steering.approval(proposal.id)
+            if approval is not None and approval.state == "waiting":
+                self.archive.steering.answer_approval(proposal.id, "rejected", by, CANCELLED)
             self.archive.proposals.close(proposal.id, "invalid", f"{CANCELLED} by {by}")
             if self.loop is not None:
                 self.loop.drop(proposal.id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -247,13 +248,24 @@ class Broker:
         bound = prompt_bound(messages)
         most = await self.purse.put_aside(self.proposal_id, position, self.model.name, bound)
         reach("question.reserved")
+        asked = threading.Event()
+
+        def ask() -> Answer:
+            asked.set()
+            return self.model.answer(messages, most)
+
         try:
-            answer = await anyio.to_thread.run_sync(self.model.answer, messages, most)
+            # Once asked, its answer is waited for and booked whatever is cancelled meanwhile.
+            answer = await anyio.to_thread.run_sync(ask)
             reach("answer.received")
             self._book(position, question, messages, answer)
             reach("answer.recorded")
         except AskRefused:
             self.archive.ledger.unreserve(self.proposal_id, position)
+            raise
+        except anyio.get_cancelled_exc_class():
+            if not asked.is_set():
+                self.archive.ledger.unreserve(self.proposal_id, position)
             raise
         finally:
             self.purse.settled()

@@ -29,7 +29,7 @@ import anyio.abc
 from cambrian.archive import Archive, Job, Proposal, Run
 from cambrian.archive.jobs import back_off_s
 from cambrian.archive.lineage import Lineage
-from cambrian.errors import CambrianError, SandboxBroken, Unreachable
+from cambrian.errors import CambrianError, Refused, SandboxBroken, Unreachable
 from cambrian.evaluators.job import Evaluation
 from cambrian.evolution.approval import Policy
 from cambrian.evolution.broker import Model, Purse
@@ -244,7 +244,7 @@ class Loop:
         return changed
 
     def drop(self, proposal_id: int) -> None:
-        """Carry out nothing more for a proposal that has ended."""
+        """Make nothing and carry out nothing more for a proposal that has ended."""
         for scope in self._scopes.get(proposal_id, ()):
             scope.cancel()
 
@@ -349,11 +349,19 @@ class Loop:
 
     async def _propose(self, proposal: Proposal) -> None:
         """Make proposal k's variant, and record it after proposal k − 1's."""
-        variant = await self._prepared(proposal)
-        if variant is None or not await self._has_its_turn(proposal.idx):
-            self._left_open = min(self._left_open, proposal.idx)
-            return  # told to stop; the proposal stays open
-        await self.proposer.record(proposal, variant)
+        variant: Outcome | None = None
+        with anyio.CancelScope() as making:
+            self._scopes[proposal.id] = {making}
+            variant = await self._prepared(proposal)
+            if variant is None or not await self._has_its_turn(proposal.idx):
+                self._left_open = min(self._left_open, proposal.idx)
+                return  # told to stop; the proposal stays open
+            try:
+                await self.proposer.record(proposal, variant)
+            except Refused:
+                if not making.cancel_called:  # given up while this was on its way
+                    raise
+        self._scopes.pop(proposal.id, None)
         self._mark_recorded(proposal.idx)
         self._decide()
         if self.proposer.refused >= REFUSALS:
