@@ -7,6 +7,7 @@ python nursery.py FOLDER NAME...   a run per fail point, killed there, started a
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -29,7 +30,7 @@ from cambrian.daemon import socket, supervisor
 from cambrian.daemon.service import Options
 from cambrian.errors import CambrianError, SandboxBroken
 from cambrian.evaluators.job import Evaluation, Unit
-from cambrian.evolution import loop
+from cambrian.evolution import loop, sealing
 from cambrian.evolution.broker import MAX_ANSWER_TOKENS, Answer
 from cambrian.evolution.settings import Settings
 from cambrian.evolution.workers import Ask
@@ -103,23 +104,28 @@ def settings(proposals: int | None, **changes: Any) -> Settings:
     return Settings(**given | changes)
 
 
-def finished(home: Path) -> bool:
+def finished(home: Path, *, seal: bool = False) -> bool:
+    """Whether its run has ended, and (`seal`) its sealed runs too."""
     if not (home / "archive.db").exists():
         return False
     with Archive.open(home) as archive:
         run = archive.runs.last()
-        return run is not None and run.state == "finished"
+        if run is None or run.state != "finished":
+            return False
+        names = run.settings["benchmarks"]
+        left = seal and any(sealing.unsealed(archive, a, names) for a in sealing.wanted(archive))
+        return not left
 
 
-def run(home: Path, given: Settings) -> None:
+def run(home: Path, given: Settings, *, seal: bool = False) -> None:
     """Start or resume a run; every approval it asks for is given."""
-    if finished(home):
+    if finished(home, seal=seal):
         return
     options, over = Options(hire=InstantImprover, model=InstantModel()), threading.Event()
     person = threading.Thread(target=approve_all, args=(home, over), daemon=True)
     person.start()
     try:
-        supervisor.run(home, given, lambda _: None, options=options)
+        supervisor.run(home, given, lambda _: None, seal=seal, options=options)
     finally:
         over.set()
         person.join()
@@ -158,11 +164,12 @@ def sound(home: Path) -> list[str]:
 def through(home: Path, point: str, given: Settings, expected: Mapping[str, Any]) -> str:
     """Kill a run at a fail point, and at the third time that its successor gets there, and let it
     end; what is wrong then, "" if nothing is."""
-    if forked(lambda: run(home, given), fail_point=point) != KILLED:
+    work = functools.partial(run, home, given, seal=seals(point))
+    if forked(work, fail_point=point) != KILLED:
         return "never reached"
-    if forked(lambda: run(home, given), fail_point=f"{point}:3") not in (0, KILLED):
+    if forked(work, fail_point=f"{point}:3") not in (0, KILLED):
         return "could not go on"
-    if forked(lambda: run(home, given)) != 0:
+    if forked(work) != 0:
         return "could not end"
     if problems := sound(home):
         return "; ".join(problems)
@@ -170,9 +177,17 @@ def through(home: Path, point: str, given: Settings, expected: Mapping[str, Any]
     return f"differs in {', '.join(differs)}" if differs else ""
 
 
+def seals(point: str) -> bool:
+    """Whether a run comes to this point only where it is to seal at its end."""
+    return point.startswith("sealing.")
+
+
 if __name__ == "__main__":
     folder, names = Path(sys.argv[1]), sys.argv[2:]
-    usual = settings(4, approve="all")
-    assert forked(lambda: run(folder / "undisturbed", usual)) == 0
-    whole = picture(folder / "undisturbed")
-    print(json.dumps({name: through(folder / name, name, usual, whole) for name in names}))
+    usual, alone = settings(4, approve="all"), folder / "undisturbed"
+    whole = {}
+    for sealed in (False, True):
+        assert forked(lambda: run(alone, usual, seal=sealed)) == 0  # noqa: B023 - done by now
+        whole[sealed] = picture(alone)
+    found = {name: through(folder / name, name, usual, whole[seals(name)]) for name in names}
+    print(json.dumps(found))
