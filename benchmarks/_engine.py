@@ -91,12 +91,17 @@ class PrivateEngine:
         if source.returncode:
             raise RuntimeError(f"the engine of this machine cannot give {image} away")
 
-    def containers(self) -> int:
-        """How many there are in it, running or not."""
+    def containers(self) -> list[str]:
+        """Those in it, running or not: id, state, how long, whose."""
+        form = '{{.ID}} {{.State}} {{.Status}} {{.Label "cambrian.owner"}}'
         listed = subprocess.run(
-            ["docker", "ps", "-aq"], env=self.environment, capture_output=True, check=True
+            ["docker", "ps", "--all", "--format", form],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
-        return len(listed.stdout.split())
+        return listed.stdout.splitlines()
 
     def kill(self) -> None:
         """SIGKILL; its containerd goes with it, what it ran is ended by the next start."""

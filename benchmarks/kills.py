@@ -43,6 +43,7 @@ from cambrian.sandbox.owner import Owner  # noqa: E402
 PER_KILL_S = 0.4
 """How long a run goes on, on the average, before it is killed."""
 WORK_S = 0.01
+SETTLED_S = 30.0
 
 
 def instant(home: Path, settings: Settings, delay_s: float) -> None:
@@ -124,15 +125,28 @@ def left_running() -> list[str]:
     return sorted(found)
 
 
+def settled(before: set[str]) -> list[str]:
+    """What is left running and was not `before`, once nothing ends any more of itself: other
+    processes of this machine may be killed at the same time and take a moment to go."""
+    end = time.monotonic() + SETTLED_S
+    while left := sorted(set(left_running()) - before):
+        if time.monotonic() > end:
+            break
+        time.sleep(1)
+    return left
+
+
 def counts(home: Path) -> dict[str, int]:
     """What must be exact: results, meters and answers, each once."""
     with Archive.open(home, read_only=True) as archive:
         value = archive.database.value
         run = archive.runs.last()
         meters = archive.steering.meters(run.id if run else 0)
-        scored = archive.counts()["evaluations_scored"]
+        found = archive.counts()
+        made = sum(found[f"evaluations_{verdict}"] for verdict in ("scored", "failed", "broken"))
         return {
-            "evaluations": scored,
+            "evaluations": made,
+            "evaluations broken": found["evaluations_broken"],
             "evaluations metered": int(meters.get("evaluations", 0)),
             "evaluations twice": value(
                 "SELECT count(*) FROM (SELECT 1 FROM evaluations WHERE verdict <> 'broken' "
@@ -179,8 +193,7 @@ def main() -> int:
         killed = here / "killed"
         done, code = disturb(functools.partial(work, killed), killed, kills, chance, longest_s)
         took = time.monotonic() - began
-        time.sleep(0 if given.sandbox == "none" else 5)
-        left = sorted(set(left_running()) - before)
+        left = settled(before)
         found, expected = picture(here / "killed"), picture(here / "alone")
         differs = [name for name in expected if found[name] != expected[name]]
         problems = nursery.sound(here / "killed")

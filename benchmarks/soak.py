@@ -60,7 +60,7 @@ SIZE_MB = 768
 SAMPLE_S = 5.0
 WORK_S = 0.08
 """How long an evaluation takes: a few variants a second, as many as a fast machine judges."""
-STUCK_S = 300.0
+STUCK_S, SETTLED_S = 300.0, 30.0
 NONSENSE = 4
 """So many answers of an endpoint's bout are nonsense: ten refusals in a row end a run, rightly."""
 GROWTH_MB, GROWTH_SHARE = 24.0, 0.15
@@ -217,6 +217,8 @@ class Around:
         over.wait(self.chance.uniform(1, 8))
         self.say("resume", {})
         self.say("set-workers", {"count": self.chance.randrange(1, 5)})
+        over.wait(self.chance.uniform(1, 8))
+        self.say("set-workers", {"count": 2})  # as before, so that descriptors can be compared
 
     def say(self, verb: str, arguments: Mapping[str, Any]) -> None:
         for _ in range(60):
@@ -322,7 +324,7 @@ def soak(
             code = process.wait()
         problems, facts = _look(home)
         facts["engine_restarts"] = real.starts - 1 if real else 0
-        facts["containers_left"] = real.containers() if real else 0
+        facts["containers_left"] = _settled(real) if real else []
     figures = _figures(samples, alive, code, problems, facts, longest)
     return figures + (_of_real_engine(facts) if sandbox == "docker" else []), {
         "minutes": minutes,
@@ -359,6 +361,14 @@ def _ready(home: Path, process: subprocess.Popen[bytes]) -> float:
     raise SystemExit(f"soak: the daemon ended at once with {process.returncode}")
 
 
+def _settled(engine: PrivateEngine) -> list[str]:
+    """The containers that are there when a while has passed: the engine removes them by itself."""
+    end = time.monotonic() + SETTLED_S
+    while (left := engine.containers()) and time.monotonic() < end:
+        time.sleep(1)
+    return left
+
+
 def _judged(home: Path) -> int:
     try:
         with Archive.open(home, read_only=True) as archive:
@@ -387,7 +397,8 @@ def _look(home: Path) -> tuple[list[str], dict[str, Any]]:
         meters = archive.steering.meters(run.id if run else 0)
         missing = {
             "proposals": counts["proposals"] - events.get("proposal.opened", 0),
-            "evaluations": counts["evaluations_scored"] - events.get("evaluation.recorded", 0),
+            "evaluations": sum(n for name, n in counts.items() if name.startswith("evaluations_"))
+            - events.get("evaluation.recorded", 0),
             "admitted": counts["admitted"] - events.get("proposal.admitted", 0),
             "jobs": int(archive.database.value("SELECT count(*) FROM jobs"))
             - events.get("job.queued", 0),
@@ -430,7 +441,8 @@ def _figures(
     _, descriptors = growth("descriptors")
     _, threads = growth("threads")
     counts, after_drain = facts["counts"], float(code != 0)
-    uncounted = counts["evaluations_scored"] - facts["metered"].get("evaluations", 0)
+    made = sum(counts[f"evaluations_{verdict}"] for verdict in ("scored", "failed", "broken"))
+    uncounted = made - facts["metered"].get("evaluations", 0)
     return [
         Figure("ended before it was told to", float(not alive), target=0),
         Figure("exit code after a drain not 0", after_drain, target=0),
@@ -453,7 +465,7 @@ def _of_real_engine(facts: Mapping[str, Any]) -> list[Figure]:
         Figure("the engine was killed and started again", facts["engine_restarts"], "", 1, True),
         Figure("pauses because it was down", facts["pauses"].get("engine", 0), "", 1, True),
         Figure("evaluations in its containers", facts["in_containers"], "", 1, True),
-        Figure("containers left in it", facts["containers_left"], target=0),
+        Figure("containers left in it", len(facts["containers_left"]), target=0),
     ]
 
 
