@@ -420,8 +420,10 @@ def test_detaching_says_what_went_wrong_at_once(command: Command, tmp_path: Path
     env = {"CAMBRIAN_ARCHIVE": str(tmp_path / "a")}
     done = command("run", "--detach", "--sandbox", "none", "--rewriter", "model", env=env)
     assert done.returncode == 2 and "needs a model's name" in done.stderr
-    done = command("run", "--detach", "--control", env=env)
-    assert done.returncode == 2 and "--control" in done.stderr
+    for rest in ("--control", "--seal"):
+        done = command("run", "--detach", rest, env=env)
+        assert done.returncode == 2 and "once the run has finished" in done.stderr.lower()
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_detached_run_is_ready_when_the_command_returns(command: Command, tmp_path: Path) -> None:

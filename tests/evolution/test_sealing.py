@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from tests.evolution.fakes import InstantWorker, judged
 from tests.evolution.instant_run import BENCHMARKS, grow
 
 from cambrian.archive import Archive
-from cambrian.daemon import supervisor
+from cambrian.daemon import killswitch, supervisor
 from cambrian.daemon.service import Options
 from cambrian.errors import Refused, SandboxBroken
 from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution import sealing
 from cambrian.evolution.settings import Settings
+from cambrian.evolution.workers import Hire
 
 STREAMS = len(BENCHMARKS) + 1
 PER_AGENT = 5 * STREAMS
@@ -103,6 +105,30 @@ def test_a_run_seals_at_its_end_if_asked_and_goes_on_there_if_stopped(
     with Archive.open(home, read_only=True) as archive:
         assert archive.runs.last() == archive.runs.get(1)  # no second run: only the rest
         assert set(archive.evaluations.sealed_agents()) == set(sealing.wanted(archive))
+
+
+def test_the_kill_switch_stops_sealing_without_loss(tmp_path: Path) -> None:
+    home, switch = tmp_path / "archive", tmp_path / "archive" / killswitch.NAME
+
+    def run(hire: Hire, *, seal: bool = True) -> str:
+        options = Options(hire=hire)
+        return supervisor.run(home, SETTINGS, lambda _: None, seal=seal, options=options).state
+
+    def is_set(_: str) -> float:
+        switch.touch()
+        return 0.1
+
+    assert run(InstantWorker, seal=False) == "finished"
+    assert run(functools.partial(InstantWorker, before=is_set)) == "stopped"
+    with pytest.raises(Refused, match="kill switch"):
+        run(InstantWorker)
+    switch.unlink()
+    assert run(InstantWorker) == "finished"
+    with Archive.open(home, read_only=True) as archive:
+        wanted, rows = sealing.wanted(archive), archive.database.rows
+        assert set(archive.evaluations.sealed_agents()) == set(wanted)
+        assert len(rows("SELECT 1 FROM sealed_evaluations")) == PER_AGENT * len(wanted)
+        assert archive.sealings.looks().times > len(wanted)
 
 
 def test_the_control_is_sealed_by_its_champion_alone(tmp_path: Path) -> None:

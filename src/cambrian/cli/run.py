@@ -59,7 +59,10 @@ def init(shared: Shared) -> None:
 )
 @click.option("--abandon", is_flag=True, help="Give up an unfinished run that had other settings.")
 @click.option(
-    "--detach", is_flag=True, help="Run as a daemon in the background, and return once it is ready."
+    "--detach",
+    is_flag=True,
+    help="Run as a daemon in the background, and return once it is ready. Not with --control or "
+    "--seal: once it has finished, the same command without --detach does those.",
 )
 @json_option
 @common
@@ -77,9 +80,9 @@ def run(
     """Let the archive evolve, then report.
 
     Ctrl-C finishes what is being evaluated and stops, a second one stops at once; the same
-    command goes on from there, and so it does after a kill. Every option can also be set in the
-    environment, as CAMBRIAN_RUN_ and its name, or under [run] in cambrian.toml (`cambrian config
-    show --origin`).
+    command goes on from there, and so it does after a kill. Every option that takes a value can
+    also be set in the environment, as CAMBRIAN_RUN_ and its name, or under [run] in cambrian.toml
+    (`cambrian config show --origin`).
     """
     from cambrian.sandbox.gpu import require as require_device
 
@@ -90,7 +93,11 @@ def run(
         from cambrian.cli.daemon import detached
 
         if control or seal:
-            raise UsageError("--control and --seal are not for the background: leave --detach out")
+            raise UsageError(
+                "--detach goes without --control and --seal: they come after the run, when nothing "
+                "answers `cambrian status` and `cambrian stop`. Once the run has finished, the "
+                "same command with them and without --detach goes on there"
+            )
         detached(ctx, shared, settings, as_json=as_json)
         return
     ending = evolve(

@@ -35,23 +35,26 @@ def seal(
     nothing. `cambrian run --seal` ends with this.
     """
     from cambrian.archive import Archive
+    from cambrian.daemon import killswitch
     from cambrian.daemon.supervisor import benchmarks_of
     from cambrian.evolution import sealing
     from cambrian.evolution.workers import Worker
     from cambrian.sandbox.backends import choose
 
+    killswitch.require_clear(shared.archive)
     with Archive.open(shared.archive) as archive, archive.lock():
         sealing.require_no_search(archive)
         chosen = [archive.resolve(agent_id) for agent_id in agent_ids]
         backend = choose(sandbox, announce=note)
-        done = sealing.seal(
-            archive,
-            chosen or sealing.wanted(archive),
-            benchmarks_of(archive),
-            functools.partial(Worker, backend.name),
-            note,
-            workers=workers,
-        )
+        with killswitch.watch(archive.path, killswitch.interrupt):
+            done = sealing.seal(
+                archive,
+                chosen or sealing.wanted(archive),
+                benchmarks_of(archive),
+                functools.partial(Worker, backend.name),
+                note,
+                workers=workers,
+            )
         looks = archive.sealings.looks()
     if as_json:
         show_json({"evaluations": done, "looks": vars(looks)})

@@ -58,6 +58,11 @@ def watch(archive: Path, stop: Callable[[], None], grace_s: float = GRACE_S) -> 
         thread.join()
 
 
+def interrupt() -> None:
+    """What Ctrl-C does; a `stop` for work that no loop serves."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 def _look(archive: Path, stop: Callable[[], None], grace_s: float, over: threading.Event) -> None:
     while not over.wait(LOOK_EVERY_S):
         if is_set(archive):

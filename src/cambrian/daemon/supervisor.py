@@ -185,15 +185,16 @@ def _seal(
     """What `cambrian bench seal` does; False if it was interrupted."""
     hire = options.hire or functools.partial(Worker, settings.sandbox)
     try:
-        sealing.seal(
-            archive,
-            sealing.wanted(archive, seeds=seeds),
-            settings.benchmarks,
-            hire,
-            tell,
-            workers=settings.workers,
-            device=settings.device,
-        )
+        with killswitch.watch(archive.path, killswitch.interrupt):
+            sealing.seal(
+                archive,
+                sealing.wanted(archive, seeds=seeds),
+                settings.benchmarks,
+                hire,
+                tell,
+                workers=settings.workers,
+                device=settings.device,
+            )
     except KeyboardInterrupt:
         return False
     return True
