@@ -13,10 +13,11 @@ from cambrian.agents.seeds import all_seed_names, load_seed
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks, data
 from cambrian.evaluators.benchmarks import prequential, tasks
+from cambrian.evaluators.benchmarks.base import generator
 from cambrian.evaluators.benchmarks.drift import DRIFTS
 from cambrian.evaluators.benchmarks.scenarios import MODES, REVEAL
 from cambrian.evaluators.benchmarks.streams import CONTROLS, SCENARIOS
-from cambrian.evaluators.conformance import watch
+from cambrian.evaluators.conformance import Watching, watch
 from cambrian.evaluators.job import Evaluation, Unit, drive, evaluate, told
 from cambrian.sandbox.plain import PlainBackend
 from cambrian.sandbox.session import Session
@@ -84,8 +85,11 @@ def test_where_samples_come_once_a_few_are_revealed_and_taken_back(name: str) ->
 
 def test_what_is_asked_together_says_nothing_by_its_place() -> None:
     """The rows of old and new tasks are mixed, and mixed anew for each file."""
-    channel, _ = watch(benchmarks.benchmark("split-mnist"), "full", 1)
-    taught = [{row.tobytes() for row in file["x"]} for file in channel.files if "y" in file]
+    bench = benchmarks.benchmark("split-mnist")
+    channel, _ = watch(bench, "full", 1)
+    assert isinstance(bench, tasks.TaskStream)
+    made = bench.tasks("full", generator("split-mnist", "full", 1))
+    taught = [{row.tobytes() for row in task.train_x} for task in made]
     images = data.mnist_5k()
     label = {x.tobytes(): int(y) for x, y in zip(images.test.x, images.test.y, strict=True)}
     classes = [
@@ -128,17 +132,40 @@ def test_a_learner_that_uses_what_it_was_sent_is_scored() -> None:
     assert found.verdict == "scored", found.reason
 
 
+def _observed(channel: Watching, key: str) -> Any:
+    """The rows of x, or the labels, in the order in which they are observed."""
+    return np.concatenate([f[key][f["order"]] for f in channel.files if "order" in f])
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("split-mnist", 320),
+        ("split-mnist-tasks", 320),
+        ("free-mnist", REVEAL),
+        ("split-mnist+each-batch", 32),
+        ("split-mnist-tasks+each-batch", 32),
+        ("free-mnist+each-batch", 32),
+        ("digit-sums", 1280),
+        ("blurry-fashion", REVEAL),
+        ("blurry-digits", 640),
+    ],
+)
+def test_no_more_is_revealed_than_is_observed_before_the_next_probe(name: str, rows: int) -> None:
+    """Who sees further could have learned, at a probe, what comes after it."""
+    bench = benchmarks.benchmark(name)
+    channel, _ = watch(bench, "full", 1)
+    assert max(len(file["y"]) for file in channel.files if "y" in file) == rows
+    assert isinstance(bench, tasks.TaskStream)
+    assert rows <= bench.course.batch * bench.course.probe_every
+
+
 @pytest.mark.parametrize("name", ["split-mnist", "split-mnist-tasks", "free-mnist"])
 def test_a_stream_probed_after_every_batch_is_the_same_stream(name: str) -> None:
     usual, close = benchmarks.benchmark(name), benchmarks.benchmark(f"{name}+each-batch")
     (far, first), (near, second) = watch(usual, "smoke", 3), watch(close, "smoke", 3)
     assert close.version == usual.version and close.stream("full") == usual.stream("full")
-    taught = [
-        [file for file in channel.files if "y" in file and "order" in file]
-        for channel in (far, near)
-    ]
-    for one, other in zip(*taught, strict=True):
-        assert all(np.array_equal(one[key], other[key]) for key in one)
+    assert all(np.array_equal(_observed(far, key), _observed(near, key)) for key in ("x", "y"))
     batches = near.observed // 32 + (near.observed % 32 > 0)
     assert len(second.matrices["probes"]) == batches > len(first.matrices["probes"])
     assert "learning_curve_area" in second.metrics and "learning_curve_area" not in first.metrics

@@ -38,10 +38,15 @@ AHEAD = (
     "A task lies open from its start: a learner can look ahead within it, and at the inputs that "
     "it is probed and tested with, which come together and without their labels (transduction)."
 )
+AHEAD_PROBED = (
+    "What is observed before the next probe lies open: a learner can look ahead as far as that "
+    "(with +each-batch one batch), and at the inputs that it is probed and tested with, which "
+    "come together and without their labels (transduction)."
+)
 AHEAD_ONLINE = (
-    "Samples are revealed 160 at a time: a learner can look ahead as far as that, and at the "
-    "inputs that it is probed and tested with, which come together and without their labels "
-    "(transduction)."
+    "Samples are revealed 160 at a time (with +each-batch one batch): a learner can look ahead as "
+    "far as that, and at the inputs that it is probed and tested with, which come together and "
+    "without their labels (transduction)."
 )
 AHEAD_EPISODES = (
     "The queries of a task come together, so that what they have in common is known before they "

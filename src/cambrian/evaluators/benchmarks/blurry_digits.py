@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from cambrian.evaluators import data
-from cambrian.evaluators.benchmarks.base import AHEAD, Card
+from cambrian.evaluators.benchmarks.base import AHEAD_PROBED, Card
 from cambrian.evaluators.benchmarks.tasks import Course, Task, TaskStream
 from cambrian.sandbox.channel import Stream
 
@@ -36,7 +36,7 @@ class BlurryDigits(TaskStream):
         floor="Plain fine-tuning at the best constant learning rate of a grid.",
         ceiling="The same network trained on the same samples in random order to convergence.",
         shortcuts="Random features with a linear discriminant do well. The whole stream is one "
-        "task. " + AHEAD,
+        "task. " + AHEAD_PROBED,
         reference="None published; a stream of our own.",
     )
 

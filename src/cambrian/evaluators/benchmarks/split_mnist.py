@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from cambrian.evaluators import data
-from cambrian.evaluators.benchmarks.base import AHEAD, PROBE_IMAGES, Card
+from cambrian.evaluators.benchmarks.base import AHEAD_PROBED, PROBE_IMAGES, Card
 from cambrian.evaluators.benchmarks.tasks import Course, Task, TaskStream, shuffled
 from cambrian.sandbox.channel import Stream
 
@@ -33,7 +33,7 @@ class SplitMnist(TaskStream):
         floor="Plain fine-tuning at the best constant learning rate of a grid.",
         ceiling="The same network trained on all tasks jointly to convergence.",
         shortcuts="Frozen random features with a streaming linear discriminant reach about 0.92 "
-        "without learning a representation. " + AHEAD,
+        "without learning a representation. " + AHEAD_PROBED,
         reference="Fine-tuning 0.19, experience replay (200 samples) about 0.78 "
         "(class-incremental, three epochs on 4,000 images; own measurement).",
     )

@@ -6,7 +6,7 @@ import functools
 from dataclasses import replace
 
 from cambrian.evaluators import data
-from cambrian.evaluators.benchmarks.base import AHEAD, AHEAD_ONLINE, Bounds, Card
+from cambrian.evaluators.benchmarks.base import AHEAD_ONLINE, AHEAD_PROBED, Bounds, Card
 from cambrian.evaluators.benchmarks.scenarios import (
     MODES,
     Blurred,
@@ -54,7 +54,7 @@ def card(
         if not told
     ]
     hidden += f"; {', '.join(unsaid)}." if unsaid else "."
-    shortcuts += " " + (AHEAD_ONLINE if mode.once else AHEAD)
+    shortcuts += " " + (AHEAD_ONLINE if mode.once else AHEAD_PROBED)
     return Card(f"{task} {mode.means}", origin, hidden, FLOOR, ceiling, shortcuts, reference)
 
 

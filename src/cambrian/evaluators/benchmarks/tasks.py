@@ -55,7 +55,9 @@ class Course:
         batch: samples per `observe`.
         probe_every: batches between probes.
         boundaries: whether the learner is told that a task has ended.
-        reveal: samples that are revealed at a time, a multiple of `batch`; 0: a task as a whole.
+        reveal: samples that are revealed at a time, a multiple of `batch`; 0: those up to the next
+            probe. Never more than those: who sees further could have learned, at a probe, what
+            comes after it.
         identity: whether the learner is told which task it observes and which it is asked about.
     """
 
@@ -64,6 +66,12 @@ class Course:
     boundaries: bool
     reveal: int = 0
     identity: bool = False
+
+    @property
+    def at_once(self) -> int:
+        """Samples that are revealed together."""
+        until_probe = self.batch * self.probe_every
+        return min(self.reveal or until_probe, until_probe)
 
 
 class TaskStream:
@@ -181,15 +189,12 @@ class _Asked:
 def _learn(
     channel: Channel, task: Task, number: int, course: Course, probed: _Asked
 ) -> Iterator[metrics.Floats]:
-    """Reveal the task (bit by bit where the course says so), have it observed, take it back;
-    yields the accuracies at the probes."""
-    rows = course.reveal or len(task.order)
-    for start in range(0, len(task.order), rows):
-        order = task.order[start : start + rows]
-        x, y = task.train_x, task.train_y
-        if course.reveal:
-            x, y, order = x[order], y[order], np.arange(len(order))
-        channel.publish("task", {"x": x, "y": y, "order": order})
+    """Reveal the task bit by bit, have it observed, take it back; yields the accuracies at the
+    probes."""
+    for start in range(0, len(task.order), course.at_once):
+        rows = task.order[start : start + course.at_once]
+        order = np.arange(len(rows))
+        channel.publish("task", {"x": task.train_x[rows], "y": task.train_y[rows], "order": order})
         if course.identity:
             yield from _told(channel, len(order), number, course, probed)
         else:
