@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import itertools
 import json
 import os
 import random
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ PER_KILL_S = 0.4
 """How long a run goes on, on the average, before it is killed."""
 WORK_S = 0.01
 SETTLED_S = 30.0
+BREAKS_EVERY = 8
+"""The instant sandbox breaks once in one life of so many: broken five times, a variant is parked,
+and rightly so, which a run left alone has no cause for."""
 
 
 def instant(home: Path, settings: Settings, delay_s: float) -> None:
@@ -71,6 +75,7 @@ def disturb(
     """
     done = 0
     while done < kills:
+        nursery.InstantImprover.broke = done % BREAKS_EVERY != 0
         child = nursery.start(work)
         listening = chance.random() < 0.125
         end = time.monotonic() + chance.uniform(0.0, longest_s)
@@ -136,6 +141,22 @@ def settled(before: set[str]) -> list[str]:
     return left
 
 
+def differences(found: Mapping[str, Any], expected: Mapping[str, Any]) -> dict[str, Any]:
+    """By table, the first thing that differs: as it is, and as it should be."""
+    differs = {}
+    for name, right in expected.items():
+        if found[name] == right:
+            continue
+        both = (
+            (found[name].items(), right.items())
+            if isinstance(right, dict)
+            else (found[name], right)
+        )
+        pairs = itertools.zip_longest(*both)
+        differs[name] = next(pair for pair in pairs if pair[0] != pair[1])
+    return differs
+
+
 def counts(home: Path) -> dict[str, int]:
     """What must be exact: results, meters and answers, each once."""
     with Archive.open(home, read_only=True) as archive:
@@ -194,10 +215,9 @@ def main() -> int:
         done, code = disturb(functools.partial(work, killed), killed, kills, chance, longest_s)
         took = time.monotonic() - began
         left = settled(before)
-        found, expected = picture(here / "killed"), picture(here / "alone")
-        differs = [name for name in expected if found[name] != expected[name]]
-        problems = nursery.sound(here / "killed")
-        exact = counts(here / "killed")
+        differs = differences(picture(killed), picture(here / "alone"))
+        problems = nursery.sound(killed)
+        exact = counts(killed)
     facts: dict[str, Any] = {
         "sandbox": given.sandbox,
         "proposals": settings.proposals,
