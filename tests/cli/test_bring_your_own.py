@@ -48,6 +48,7 @@ def test_the_tutorial_works_as_it_is_written(tmp_path: Path) -> None:
             done = shell("python block.py", tmp_path)
             assert done.returncode == 0, done.stderr
     assert (tmp_path / "wine-1.json").is_file()
+    assert (tmp_path / "wine+each-batch-1.json").is_file()
     assert "wine" in said["cambrian bench list"]
     assert "FAIL" not in "".join(said.values())
     assert "champion" in said["cambrian --archive ./mine run --benchmarks wine.py --proposals 1"]

@@ -17,6 +17,7 @@ from cambrian.evaluators.benchmarks.base import generator
 from cambrian.evaluators.benchmarks.drift import DRIFTS
 from cambrian.evaluators.benchmarks.scenarios import MODES, REVEAL
 from cambrian.evaluators.benchmarks.streams import CONTROLS, SCENARIOS
+from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.conformance import Watching, watch
 from cambrian.evaluators.job import Evaluation, Unit, drive, evaluate, told
 from cambrian.sandbox.plain import PlainBackend
@@ -175,6 +176,33 @@ def test_a_stream_probed_after_every_batch_is_the_same_stream(name: str) -> None
 def test_a_stream_without_tasks_cannot_be_probed_after_every_batch() -> None:
     with pytest.raises(NotFound, match="no stream of tasks"):
         benchmarks.benchmark("label-drift+each-batch")
+
+
+STREAMS_OF_TASKS = [
+    bench.name
+    for family in benchmarks.FAMILIES
+    for bench in family
+    if isinstance(bench, tasks.TaskStream)
+]
+
+
+@pytest.mark.parametrize("name", STREAMS_OF_TASKS)
+def test_every_stream_of_tasks_can_be_scored_probed_after_every_batch(name: str) -> None:
+    usual, close = (benchmarks.benchmark(n) for n in (name, f"{name}+each-batch"))
+    far, near = calibration(usual), calibration(close)
+    assert (near.floor, near.ceiling) == (far.floor, far.ceiling)
+    assert near.flops > far.flops  # what the probes cost
+    if not close.sealed_only and not benchmarks.missing(close):
+        assert benchmarks.search_names([close.name]) == [close.name]
+
+
+def test_one_that_was_never_measured_is_refused_with_the_command_that_does_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = dataclasses.replace(SCENARIOS[0], name="nowhere")
+    monkeypatch.setitem(benchmarks._ALL, stream.name, stream)
+    with pytest.raises(UsageError, match=r"scripts/calibrate nowhere\+each-batch does"):
+        benchmarks.search_names(["nowhere+each-batch"])
 
 
 def test_the_gap_between_two_tasks_is_in_the_metrics() -> None:

@@ -147,7 +147,7 @@ def search_names(wanted: Iterable[str] | None = None) -> list[str]:
 
     Raises:
         NotFound: an unknown name, or data that is not on this machine.
-        UsageError: none, one twice, or a sealed-only one.
+        UsageError: none, one twice, a sealed-only one, or one that was never calibrated.
     """
     if wanted is None:
         return list(DEFAULT)
@@ -159,9 +159,22 @@ def search_names(wanted: Iterable[str] | None = None) -> list[str]:
             raise UsageError(f"{b.name} is sealed: no search may use it")
         if b.name in waiting():
             raise UsageError(f"{b.name} was never calibrated: its scores would have no scale")
+        if b.name.endswith(EACH_BATCH):
+            _check_scale(b)
         for lacking in missing(b):
             raise NotFound(f"{b.name} needs {lacking.name}, which is not here: {lacking.get}")
     return [b.name for b in chosen]
+
+
+def _check_scale(bench: Benchmark) -> None:
+    """Before a search starts, not in its workers (that module needs this one).
+
+    Raises:
+        UsageError: it was never calibrated.
+    """
+    from cambrian.evaluators.calibration import calibration
+
+    calibration(bench)
 
 
 def sealed_names(search: Iterable[str]) -> list[str]:

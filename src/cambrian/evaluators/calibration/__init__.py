@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cambrian.errors import UsageError
-from cambrian.evaluators.benchmarks.base import HIGHEST, LOWEST, Benchmark
+from cambrian.evaluators.benchmarks.base import HIGHEST, LOWEST, Benchmark, stem
 
 ALLOWANCE = 3
 """An agent may spend this many times what a benchmark's reference agent spends."""
@@ -56,17 +56,22 @@ def add_home(name: str, folder: Path) -> None:
 @functools.cache
 def _load(name: str, version: str) -> Calibration:
     file: Traversable = resources.files(__name__).joinpath(f"{name}-{version}.json")
-    if name in _homes:
-        file = _homes[name] / f"{name}-{version}.json"
+    if stem(name) in _homes:
+        file = _homes[stem(name)] / f"{name}-{version}.json"
     if not file.is_file():
-        how = "cambrian bench check FILE" if name in _homes else "scripts/calibrate"
-        raise UsageError(f"{name} version {version} was never calibrated: {how} does")
+        how = f"scripts/calibrate {name}"
+        if stem(name) in _homes:
+            how = "cambrian bench check FILE, with the file that it is in,"
+        raise UsageError(
+            f"{name} version {version} was never calibrated, so its scores would have no scale: "
+            f"{how} does that in a minute or so"
+        )
     return Calibration(**json.loads(file.read_text(encoding="utf-8")))
 
 
 def keep(benchmark: Benchmark, measured: Calibration) -> Path:
     """Write the calibration of a benchmark that is not one of ours, beside it."""
-    path = _homes[benchmark.name] / f"{benchmark.name}-{benchmark.version}.json"
+    path = _homes[stem(benchmark.name)] / f"{benchmark.name}-{benchmark.version}.json"
     path.write_text(json.dumps(asdict(measured), indent=2) + "\n", encoding="utf-8")
     _load.cache_clear()
     return path
