@@ -1,7 +1,7 @@
 """A daemon with workers that take a while, as a process of its own.
 
 python -m tests.cli.slow_daemon ARCHIVE [speed=0.02] [drain=300] [metrics=0] [approve=all]
-    [think=0 (the model does, seconds)] [hang=1 (the event loop does)] [grace=20]
+    [workers=2] [think=0 (the model does, seconds)] [hang=1 (the event loop does)] [grace=20]
     [full=1 (no room until a file `room` is there)]
 """
 
@@ -43,7 +43,9 @@ class Thinking(nursery.InstantModel):
 
 
 def main(home: Path, given: dict[str, str]) -> None:
-    settings = nursery.settings(200, approve=given.get("approve", "none"))
+    settings = nursery.settings(
+        200, approve=given.get("approve", "none"), workers=int(given.get("workers", "2"))
+    )
     speed = float(given.get("speed", "0.02"))
     killswitch.watch.__wrapped__.__defaults__ = (float(given.get("grace", "20")),)  # type: ignore[attr-defined]
     if "full" in given:
@@ -51,8 +53,8 @@ def main(home: Path, given: dict[str, str]) -> None:
     if "hang" in given:
         threading.Timer(1.0, hang, (home,)).start()
 
-    def reload() -> Settings:
-        return dataclasses.replace(settings, workers=5)
+    def reload() -> tuple[Settings, list[str]]:
+        return dataclasses.replace(settings, workers=5), []
 
     options = Options(
         drain_s=float(given.get("drain", "300")),

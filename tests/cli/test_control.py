@@ -22,6 +22,8 @@ from cambrian.archive import Archive, Proposal
 from cambrian.cli.config import find
 from cambrian.daemon import killswitch, socket
 from cambrian.errors import Refused, Unreachable
+from cambrian.evolution.budget import Budget
+from cambrian.evolution.settings import Settings
 
 from .conftest import SOURCE, Cli, Command, Grown
 
@@ -268,6 +270,51 @@ def test_the_service_manager_hears_that_it_is_ready_alive_and_stopping(tmp_path:
                 heard.append(manager.recv(4096).decode())
             assert running.process.wait(10) == 0
     assert any(text.startswith("STATUS=run 1: ") for text in heard)
+
+
+def test_a_reload_says_what_it_took_what_belongs_to_the_run_and_what_needs_a_restart(
+    command: Command, tmp_path: Path
+) -> None:
+    home, file = tmp_path / "run", tmp_path / "cambrian.toml"
+    env = {"CAMBRIAN_ARCHIVE": str(home), "CAMBRIAN_CONFIG": str(file)}
+    common = '[run]\nsandbox = "none"\nbenchmarks = ["label-drift"]\n'
+    file.write_text(f"{common}agents = 70\nmetrics = 0\n")
+    assert command("run", "--detach", env=env).returncode == 0
+    file.write_text(
+        f'{common}agents = 60\nseed = 4\nworkers = 1\ndrain = 5\n[prices]\n"m" = [1, 2]\n'
+    )
+    os.kill(socket.ask(home, "status")["data"]["pid"], signal.SIGHUP)
+    end = time.monotonic() + 60
+    while socket.ask(home, "status")["data"]["workers"] != 1 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert command("stop", "--now", env=env).returncode == 0
+    said = "\n".join(
+        json.loads(line).get("text", "")
+        for line in (home / "logs" / "daemon.jsonl").read_text().splitlines()
+    )
+    for text in ("agents: 70 before, 60 now", "workers: 2 before, 1 now", "prices: {}"):
+        assert text in said.split("settings read again: ")[1].splitlines()[0]
+    assert "not taken, a run keeps them to its end: seed: 0 before, 4 now\n" in said
+    assert "restart: drain: 300.0 before, 5.0 now; metrics: 0 before, None now" in said
+    # What was taken is the run's from now on, whoever looks and whoever changes it again.
+    assert "0 of 60" in command("status", env=env).stdout
+    done = command("set-budget", "agents", "50", env=env)
+    assert done.stdout == "agents: 60 before, 50 now\n"
+    with Archive.open(home) as archive:
+        run = archive.runs.last()
+        assert run is not None
+        settings = Settings(agents=60, benchmarks=("label-drift",), sandbox="none", workers=1)
+        assert Budget(archive, run, settings.to_json()).limits["agents"] == 50
+
+
+def test_who_resumes_with_other_workers_means_those(tmp_path: Path) -> None:
+    with daemon(tmp_path / "run") as running:
+        socket.ask(tmp_path / "run", "set-workers", {"count": 3})
+        running.until(lambda s: s["workers"] == 3)
+    with daemon(tmp_path / "run") as running:  # the order holds
+        running.until(lambda s: s["workers"] == 3)
+    with daemon(tmp_path / "run", "workers=4") as running:
+        running.until(lambda s: s["workers"] == 4)
 
 
 def test_health_and_metrics_are_served_on_loopback(tmp_path: Path) -> None:

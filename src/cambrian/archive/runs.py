@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cambrian
@@ -121,6 +121,15 @@ class Runs:
             )
             self._database.event("run.resumed", run_id=run_id, was=run.state, target=target)
         return self.get(run_id)
+
+    def settle(self, run_id: int, settings: Mapping[str, Any], changed: Sequence[str]) -> None:
+        """Its settings from now on: those that may change were changed, as `changed` says."""
+        with self._database.transaction():
+            self._unfinished(run_id)
+            self._database.execute(
+                "UPDATE runs SET settings = ? WHERE id = ?", (encode(dict(settings)), run_id)
+            )
+            self._database.event("run.settings", run_id=run_id, changed=list(changed))
 
     def _unfinished(self, run_id: int) -> Run:
         run = self.get(run_id)

@@ -50,8 +50,14 @@ def daemon(ctx: click.Context, /, abandon: bool, as_json: bool, **options: Any) 
     shared = ctx.ensure_object(Shared)
     settings = Given.of(options).settings(prices(ctx))
 
-    def reload() -> Settings:
-        return Given.of(read_again(ctx)).settings(prices(ctx))
+    def reload() -> tuple[Settings, list[str]]:
+        given = read_again(ctx)
+        later = [
+            f"{name}: {options[name]} before, {given[name]} now"
+            for name in ("sandbox", "drain", "metrics")
+            if given[name] != options[name]
+        ]
+        return Given.of(given).settings(prices(ctx)), later
 
     log = EventLog(shared.archive / "logs")
     try:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -38,7 +38,7 @@ from cambrian.errors import CambrianError, StorageTrouble
 from cambrian.evolution.broker import Model
 from cambrian.evolution.loop import Listener, Loop, Stop
 from cambrian.evolution.pausing import waits
-from cambrian.evolution.settings import Settings, differences
+from cambrian.evolution.settings import MAY_CHANGE, Settings, changes, differences
 from cambrian.evolution.workers import Hire
 
 BEAT_S = 1.0
@@ -53,7 +53,8 @@ class Options:
         drain_s: how long a drain may take before what is left is dropped.
         metrics_port: of `/metrics`, `/healthz` and `/readyz` on loopback; 0 takes any free one,
             None serves none.
-        reload: the settings, read again; None where they cannot be.
+        reload: the settings, read again, and what else has changed and needs a restart, in words;
+            None where they cannot be.
         notifier: the service manager.
         hire, model: make workers and answer questions; None for real ones.
         log: gets every event; None for none.
@@ -61,7 +62,7 @@ class Options:
 
     drain_s: float = 300.0
     metrics_port: int | None = None
-    reload: Callable[[], Settings] | None = None
+    reload: Callable[[], tuple[Settings, Sequence[str]]] | None = None
     notifier: Notifier = field(default_factory=Notifier)
     hire: Hire | None = None
     model: Model | None = None
@@ -239,21 +240,27 @@ class Service:
             await anyio.sleep(BEAT_S)
 
     def reload(self) -> None:
-        """Read the settings again; what decides a run's course stays as it was."""
+        """Read the settings again, take what may change while a run goes on, and say what was
+        taken, what belongs to the run for good and what needs a restart."""
         if self.options.reload is None:
             self.tell("SIGHUP: there are no settings to read again")
             return
         self.options.notifier.reloading()
         try:
+            given, later = self.options.reload()
             # As `auto` was understood at the start: sessions do not move to another sandbox.
-            settings = replace(self.options.reload(), sandbox=self.settings.sandbox)
-            changed = differences(self.settings.to_json(), settings)
-            if changed:
-                self.tell(f"not taken while the run goes on: {'; '.join(changed)}")
-            else:
+            may = {name: getattr(given, name) for name in MAY_CHANGE - {"sandbox"}}
+            before, settings = self.settings.to_json(), replace(self.settings, **may)
+            taken = changes(before, settings)
+            if taken:
+                self.archive.runs.settle(self.run_id, settings.to_json(), taken)
                 self.settings = settings
                 self.loop.reload(settings)
-                self.tell("settings read again")
+            self.tell(f"settings read again: {'; '.join(taken) or 'nothing has changed'}")
+            if fixed := differences(before, given):
+                self.tell(f"not taken, a run keeps them to its end: {'; '.join(fixed)}")
+            if later:
+                self.tell(f"not taken before a restart: {'; '.join(later)}")
         except (CambrianError, OSError) as error:
             self.tell(f"the settings stay as they are: {error}")
         self.options.notifier.ready(f"run {self.run_id}")

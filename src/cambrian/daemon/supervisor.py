@@ -27,7 +27,7 @@ from cambrian.evolution import sealing
 from cambrian.evolution.broker import OpenAIModel
 from cambrian.evolution.budget import LIMITS
 from cambrian.evolution.records import missing, units
-from cambrian.evolution.settings import Settings, differences
+from cambrian.evolution.settings import Settings, changes, differences
 from cambrian.evolution.workers import Worker
 from cambrian.failpoints import reach
 from cambrian.sandbox.backends import choose
@@ -238,7 +238,13 @@ def _start_or_resume(archive: Archive, settings: Settings, abandon: bool) -> Run
         return archive.runs.start(settings.seed, settings.to_json(), target)
     changed = differences(unfinished.settings, settings)
     if not changed:
-        return archive.runs.resume(unfinished.id, target)
+        with archive.transaction():
+            archive.runs.resume(unfinished.id, target)
+            if taken := changes(unfinished.settings, settings):
+                archive.runs.settle(unfinished.id, settings.to_json(), taken)
+            if unfinished.settings.get("workers") != settings.workers:  # meant anew
+                archive.steering.order(unfinished.id, "workers", settings.workers)
+        return archive.runs.get(unfinished.id)
     if not abandon:
         raise Refused(
             f"run {unfinished.id} of this archive is unfinished and had other settings "

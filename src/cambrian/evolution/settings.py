@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
@@ -115,14 +115,21 @@ MAY_CHANGE = frozenset({*LIMITS, "prices", "approve", "patience", "workers", "sa
 
 def differences(before: Mapping[str, Any], now: Settings) -> list[str]:
     """What decides a run's course and is not as it was: "seed: 1 before, 2 now", ..."""
+    return [text for name, text in _changes(before, now) if name not in MAY_CHANGE]
+
+
+def changes(before: Mapping[str, Any], now: Settings) -> list[str]:
+    """What may change in a run and is not as it was, in the same words."""
+    return [text for name, text in _changes(before, now) if name in MAY_CHANGE]
+
+
+def _changes(before: Mapping[str, Any], now: Settings) -> Iterator[tuple[str, str]]:
     current = now.to_json()
     usual = Settings(proposals=0).to_json()  # what an older Cambrian did not know was as usual
-    found = []
     for name in (f.name for f in fields(Settings)):
         old, new = before.get(name, usual[name]), current[name]
         old, new = (list(one) if isinstance(one, tuple) else one for one in (old, new))
         if isinstance(old, Mapping) and isinstance(usual[name], Mapping):
             old = {**usual[name], **old}
-        if name not in MAY_CHANGE and old != new:
-            found.append(f"{name}: {old} before, {new} now")
-    return found
+        if old != new:
+            yield name, f"{name}: {old} before, {new} now"
