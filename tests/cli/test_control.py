@@ -167,7 +167,7 @@ def test_what_nobody_runs_is_steered_in_the_archive_itself(run_cli: Cli, grown: 
         (("reject", "zzzz"), 2),
         (("retry", "p0"), 5),
         (("cancel", "p0"), 5),
-        (("cancel", "p6"), 5),
+        (("cancel", "p5"), 5),
     ],
 )
 def test_what_cannot_be_done_is_refused_and_not_written_down(

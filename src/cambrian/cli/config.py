@@ -24,11 +24,11 @@ import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import click
 import platformdirs
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cambrian.cli.output import say, show_json, show_table
 from cambrian.cli.shared import Shared, common, examples, json_option
@@ -42,6 +42,7 @@ SHARED_BY = ("run", "daemon")
 BENCHMARKS = "CAMBRIAN_BENCHMARKS"
 
 Scalar = bool | int | float | str
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Own(BaseModel):
@@ -58,7 +59,7 @@ class File(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     run: dict[str, Scalar | list[Scalar]] = {}
-    prices: dict[str, tuple[float, float]] = {}
+    prices: dict[str, tuple[Dollars, Dollars]] = {}
     benchmarks: Own = Own()
 
 
@@ -94,6 +95,8 @@ def use(ctx: click.Context, path: Path | None) -> None:
         if name not in known:
             raise UsageError(f"{path}: [run] has {key!r}, which is no setting{_near(key, known)}")
         values[name] = ",".join(map(str, value)) if isinstance(value, list) else value
+        if wrong := _wrong(known[name], values[name], ctx):
+            raise UsageError(f"{path}: [run] {key}: {wrong}")
     ctx.default_map = dict.fromkeys(SHARED_BY, values)
     ctx.meta[PRICES] = {name: f"{p},{c}" for name, (p, c) in file.prices.items()}
     bring(path.parent / own for own in file.benchmarks.files)
@@ -106,6 +109,18 @@ def bring(files: Iterable[Path]) -> None:
     known += [str(path.resolve()) for path in files if str(path.resolve()) not in known]
     if known:
         os.environ[BENCHMARKS] = os.pathsep.join(known)
+
+
+def _wrong(option: click.Option, value: Scalar, ctx: click.Context) -> str:
+    """What is wrong with a value of the file for this option; "" if nothing is."""
+    cut = isinstance(value, float) and isinstance(option.type, click.types.IntParamType)
+    if isinstance(value, bool) or (cut and value != int(value)):
+        return f"expected {option.type.name}, came {value!r}"
+    try:
+        option.type.convert(value, option, ctx)
+    except click.BadParameter as error:
+        return error.message
+    return ""
 
 
 def load(path: Path) -> File:
@@ -123,9 +138,13 @@ def load(path: Path) -> File:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"][:2]))
+        known = (
+            "a price is [PROMPT, COMPLETION], in dollars per million tokens"
+            if where.startswith("prices.")
+            else "there are [run], [prices] and [benchmarks]"
+        )
         raise UsageError(
-            f"{path}: {where}: {first['msg']}; there are [run], [prices] and [benchmarks], see "
-            "docs/settings.md"
+            f"{path}: {where}: {first['msg']}; {known}, see docs/settings.md"
         ) from error
 
 

@@ -6,6 +6,7 @@ cambrian.toml; the first of these that there is wins.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -85,9 +86,21 @@ class Given:
         return cls(**{field.name: options[field.name] for field in fields(cls)})
 
 
+class Setting(click.Option):
+    """An option whose errors say where its value comes from, if that is not the command line."""
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        hint = super().get_error_hint(ctx)
+        source = ctx.get_parameter_source(str(self.name)) if ctx is not None else None
+        if source is click.core.ParameterSource.ENVIRONMENT:
+            names = self.envvar if isinstance(self.envvar, (list, tuple)) else [self.envvar]
+            hint += f" (from {next(n for n in names if os.environ.get(str(n)))})"
+        return hint
+
+
 def _option(name: str, **attributes: Any) -> Callable[[Command], Command]:
     variable = PREFIX + name.removeprefix("--").split("/", maxsplit=1)[0].upper().replace("-", "_")
-    return click.option(name, **{"envvar": variable, **attributes})
+    return click.option(name, cls=Setting, **{"envvar": variable, **attributes})
 
 
 WHOLE = click.IntRange(min=0)

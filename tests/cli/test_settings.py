@@ -1,0 +1,116 @@
+"""Every setting of a run: its flag wins over the environment, that over the file, the default."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cambrian.cli.config import file_options
+from cambrian.cli.main import cli
+from cambrian.cli.run_options import PREFIX, Given
+
+from .conftest import Command
+
+# Three values of each, none of which is the default: in the file, the environment, as a flag.
+VALUES: dict[str, tuple[object, object, object]] = {
+    "proposals": (11, 12, 13),
+    "hours": (1.5, 2.5, 3.5),
+    "judged": (21, 22, 23),
+    "agents": (31, 32, 33),
+    "evaluations": (41, 42, 43),
+    "cpu_hours": (4.5, 5.5, 6.5),
+    "tokens": (51, 52, 53),
+    "dollars": (7.5, 8.5, 9.5),
+    "price": ("1,2", "3,4", "5,6"),
+    "approve": ("all", "champion", "every:3"),
+    "patience": (1.25, 2.25, 3.25),
+    "workers": (3, 4, 5),
+    "seed": (61, 62, 63),
+    "rewriter": ("model", "model", "model"),
+    "model": ("a", "b", "c"),
+    "sandbox": ("docker", "bubblewrap", "none"),
+    "benchmarks": ("label-drift", "digit-sums", "split-mnist"),
+    "order": ("free", "free", "free"),
+    "selection": ("clade", "power-law", "uniform"),
+    "seeds": ("raced", "raced", "raced"),
+    "device": ("cuda", "cuda", "cuda"),
+    "drain": (71.5, 72.5, 73.5),
+    "metrics": (8101, 8102, 8103),
+}
+
+
+def _file(folder: Path) -> Path:
+    lines = [f"{name.replace('_', '-')} = {json.dumps(each[0])}" for name, each in VALUES.items()]
+    path = folder / "cambrian.toml"
+    path.write_text("\n".join(["[run]", *lines]))
+    return path
+
+
+def _shown(command: Command, **env: str) -> dict[str, tuple[object, str]]:
+    done = command("config", "show", "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    settings = json.loads(done.stdout)["settings"]
+    return {one["name"]: (one["value"], one["origin"]) for one in settings}
+
+
+def test_every_setting_says_where_it_comes_from(command: Command, tmp_path: Path) -> None:
+    file = _file(tmp_path)
+    usual = _shown(command)
+    assert set(usual) == {"archive", *VALUES}
+    assert {origin for name, (_, origin) in usual.items() if name != "archive"} == {"default"}
+    in_file = _shown(command, CAMBRIAN_CONFIG=str(file))
+    around = {f"{PREFIX}{name.upper()}": str(each[1]) for name, each in VALUES.items()}
+    outside = _shown(command, CAMBRIAN_CONFIG=str(file), **around)
+    for name, (first, second, _) in VALUES.items():
+        assert usual[name][0] not in (first, second)
+        assert in_file[name] == (first, f"file: {file}")
+        assert outside[name] == (second, f"environment: {PREFIX}{name.upper()}")
+
+
+def test_a_flag_wins_over_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, each in VALUES.items():
+        monkeypatch.setenv(f"{PREFIX}{name.upper()}", str(each[1]))
+    flags = [f"--{name.replace('_', '-')}={each[2]}" for name, each in VALUES.items()]
+    with cli.make_context("cambrian", ["--config", str(_file(tmp_path)), "daemon"]) as root:
+        daemon = cli.get_command(root, "daemon")
+        assert daemon is not None
+        assert {option.name for option in file_options(root)} == set(VALUES)
+        given = daemon.make_context("daemon", flags, parent=root).params
+    assert {name: given[name] for name in VALUES} == {n: each[2] for n, each in VALUES.items()}
+    assert Given.of(given).workers == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("workers = 0", "[run] workers: 0 is not in the range"),
+        ("workers = 'many'", "[run] workers: 'many' is not a valid integer"),
+        ("seed = 1.5", "[run] seed: expected integer range, came 1.5"),
+        ("workers = true", "[run] workers: expected integer range, came True"),
+        ("order = 'wild'", "[run] order: 'wild' is not one of"),
+    ],
+)
+def test_a_wrong_value_in_the_file_is_told_with_its_place(
+    command: Command, tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / "cambrian.toml"
+    file.write_text(f"[run]\n{text}\n")
+    done = command("config", "show", env={"CAMBRIAN_CONFIG": str(file)})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"cambrian: {file}: {said}"), done.stderr
+
+
+def test_a_wrong_value_in_the_environment_is_told_with_its_name(command: Command) -> None:
+    done = command("config", "show", env={"CAMBRIAN_RUN_WORKERS": "0"})
+    assert done.returncode == 2 and "(from CAMBRIAN_RUN_WORKERS)" in done.stderr
+
+
+@pytest.mark.parametrize("price", ["[1]", "[-1, 2]", "[1, inf]", "'1,2'", "[1, 2, 3]"])
+def test_a_price_is_two_amounts(command: Command, tmp_path: Path, price: str) -> None:
+    file = tmp_path / "cambrian.toml"
+    file.write_text(f"[prices]\nm = {price}\n")
+    done = command("config", "show", env={"CAMBRIAN_CONFIG": str(file)})
+    assert done.returncode == 2
+    assert "a price is [PROMPT, COMPLETION]" in done.stderr
