@@ -14,6 +14,7 @@ from cambrian.sandbox import image
 from cambrian.sandbox.channel import Stream
 from cambrian.sandbox.docker import DockerBackend, connect, engine
 from cambrian.sandbox.limits import Limits
+from cambrian.sandbox.process import MEMORY
 from cambrian.sandbox.session import Session
 
 pytestmark = pytest.mark.docker
@@ -76,7 +77,7 @@ def test_the_container_is_what_the_threat_model_says(session: Session) -> None:
 def test_the_environment_holds_nothing_of_the_hosts(session: Session) -> None:
     names = {entry.split("=")[0] for entry in _inspect(session)["Config"]["Env"]}
     allowed = {"HOME", "LANG", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "PATH", "PYTHONHASHSEED"}
-    assert names <= allowed | {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH"}
+    assert names <= allowed | {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", *MEMORY}
 
 
 def test_provenance_names_the_image_by_digest_and_the_engine(backend: DockerBackend) -> None:

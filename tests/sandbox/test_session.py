@@ -81,6 +81,67 @@ def test_a_learner_sees_each_row_once_and_nothing_of_the_last_job(anywhere: Any)
         assert not session.spent
 
 
+SPOILING = """
+import torch
+class Learner:
+    def __init__(self, spec, *, seed, device="cpu"): self.kept = []
+    def observe(self, x, y, task=None): pass
+    def predict(self, x, task=None):
+        seen = float(x.sum())
+        x[:] = 100.0
+        x.numpy()[0] = 50.0
+        self.kept.append(x)
+        assert all(float(kept[1, 0]) == 100.0 for kept in self.kept), "what it kept changed"
+        return torch.full((len(x), 2), seen)
+"""
+
+
+def test_what_is_done_to_the_inputs_of_a_question_changes_no_other(anywhere: Any) -> None:
+    session = _job(anywhere, SPOILING)
+    with session.job() as channel:
+        channel.start(SMALL, seed=0)
+        channel.publish("b", {"x": np.ones((4, 2), np.float32)})
+        for _ in range(3):
+            assert channel.predict_file("b")[0, 0] == 8.0
+        x, y = np.zeros((3, 2), np.float32), np.zeros(3, np.int64)
+        assert [float(s[0, 0]) for s in channel.lessons([(x, y)] * 2, "b")] == [8.0, 8.0]
+        channel.finish()
+
+
+ORDERED = """
+import torch
+class Learner:
+    def __init__(self, spec, *, seed, device="cpu"): self.sums = [0.0]; self.asked = 0
+    def observe(self, x, y, task=None):
+        if y[0] == 9: raise RuntimeError("enough")
+        assert self.asked == len(self.sums) - 1, "a lesson came before the last question"
+        self.sums.append(self.sums[-1] + float(x.sum()) * float(y.sum()))
+    def predict(self, x, task=None):
+        self.asked = len(self.sums) - 1
+        return torch.full((len(x), 2), self.sums[-1])
+"""
+
+
+def test_a_lesson_is_revealed_when_the_probe_before_it_is_answered(anywhere: Any) -> None:
+    session = _job(anywhere, ORDERED)
+    sent: list[int] = []
+
+    def steps() -> Any:
+        for number in range(1, 4):
+            sent.append(number)
+            yield np.full((number, 2), number, np.float32), np.ones(number, np.int64)
+
+    with session.job() as channel:
+        channel.start(SMALL, seed=0)
+        channel.publish("b", {"x": np.zeros((4, 2), np.float32)})
+        assert list(channel.lessons([], "b")) == []
+        found = [(len(sent), float(scores[0, 0])) for scores in channel.lessons(steps(), "b")]
+        assert found == [(2, 2.0), (3, 2.0 + 16.0), (3, 2.0 + 16.0 + 54.0)]
+        bad = np.zeros((1, 2), np.float32), np.full(1, 9, np.int64)
+        with pytest.raises(LearnerFailed, match="enough"):
+            list(channel.lessons([bad], "b"))
+
+
 KEEPING = """
 import torch
 class Learner:

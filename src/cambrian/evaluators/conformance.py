@@ -99,6 +99,12 @@ class Watching:
         for _ in range(-(-batches // probe_every) if probe else 0):
             yield self.predict_file(str(probe), task)
 
+    def lessons(self, steps: Iterable[tuple[Array, Array]], probe: str) -> Iterator[Array]:
+        for x, y in steps:
+            self.publish("lesson", {"x": x, "y": y, "order": np.arange(len(y))})
+            yield from self.span("lesson", 0, len(y), len(y), probe=probe)
+            self.withdraw("lesson")
+
     def predict_file(self, name: str, task: int | None = None) -> Array:
         if set(self.open[name]) != {"x"}:
             self.breaches.append(f"{name!r} is predicted and holds more than x")

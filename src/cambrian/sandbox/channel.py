@@ -172,6 +172,32 @@ class Channel:
             yield self._scores(self._rows[str(probe)])
         self._receive(DONE)
 
+    def lessons(self, steps: Iterable[tuple[Array, Array]], probe: str) -> Iterator[Array]:
+        """Batches that are observed one by one, each revealed when the probe after the one before
+        has been answered. One round trip per step; what the caller does with the scores takes place
+        while the learner works.
+
+        Args:
+            steps: inputs x (B, *input_shape), y (B,).
+            probe: the name of a published file.
+
+        Yields:
+            scores (rows of `probe`, outputs) after each batch.
+        """
+        asked = False
+        for x, y in steps:
+            batch = encode(Kind.PRESENT, self._next(), {"aligned": True}, x)
+            batch += encode(Kind.REVEAL, self._next(), None, y)
+            batch += encode(Kind.PREDICT_FILE, self._next(), {"file": probe}, None)
+            # The answer to come is the last request's; the frames made since have their numbers.
+            scores = self._scores(self._rows[probe], self._sequence - 3) if asked else None
+            self._push(batch)
+            asked = True
+            if scores is not None:
+                yield scores
+        if asked:
+            yield self._scores(self._rows[probe])
+
     def predict(self, x: Array, task: int | None = None) -> Array:
         """Scores (B, outputs) for inputs x (B, *input_shape) that are sent now."""
         self._push(self._asking(x, {"task": task} if task is not None else None))

@@ -22,9 +22,13 @@ from cambrian.errors import SandboxBroken
 from cambrian.sandbox import launch, owner
 from cambrian.sandbox.cgroups import OomKills
 from cambrian.sandbox.limits import Limits
-from cambrian.sandbox.process import ZYGOTE
+from cambrian.sandbox.process import MEMORY, ZYGOTE
 
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = MEMORY | {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
 
 MISSING = (

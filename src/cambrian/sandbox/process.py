@@ -13,9 +13,15 @@ ZYGOTE = "cambrian.sandbox.runner.zygote"
 USER = 65532
 """User and group id of everything untrusted ("nonroot" in common images)."""
 
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
+"""glibc keeps what a learner frees for what it asks for next, up to these sizes: else every step
+gives its activations back to the kernel and has them zeroed again, page by page. Its memory is
+bounded by the session's limit all the same."""
+
 ENVIRONMENT = {
     "HOME": "/tmp",  # noqa: S108 - the sandbox's own scratch place
     "LANG": "C.UTF-8",
+    **MEMORY,
     "MKL_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "PATH": "/usr/local/bin:/usr/bin:/bin",

@@ -91,12 +91,38 @@ def _sendable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+class Published:
+    """A file that has been revealed: its arrays, as copies of the job's own.
+
+    They are mapped and copied page by page as they are written to, so that what a learner does to
+    the inputs that it was asked about changes no others.
+    """
+
+    def __init__(self, path: Path, layout: dict[str, tuple[str, list[int], int]]) -> None:
+        self._file = path.open("rb")
+        self._layout = layout
+        self.arrays = self.anew()
+
+    def anew(self) -> dict[str, Tensor]:
+        """The arrays as they were published, whatever was done to them since."""
+        memory = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
+        return {
+            name: torch.from_numpy(
+                np.frombuffer(memory, dtype, int(np.prod(shape)), offset).reshape(shape)
+            )
+            for name, (dtype, shape, offset) in self._layout.items()
+        }
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class LearnerJob:
     """Drives one learner by the frames that arrive."""
 
     def __init__(self, session: Path) -> None:
         self.session = session
-        self.files: dict[str, dict[str, Tensor]] = {}
+        self.files: dict[str, Published] = {}
         self.meter = FlopMeter(0)
         self.learner: Any = None
         self.copy: Any = None
@@ -162,24 +188,17 @@ class LearnerJob:
         door.send(Kind.DONE, frame.sequence)
 
     def _publish(self, door: FrameSocket, frame: Frame) -> None:
-        path = self.session / "data" / str(frame.meta["file"])
-        with path.open("rb") as file:
-            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        arrays = {}
-        for name, (dtype, shape, offset) in frame.meta["arrays"].items():
-            count = int(np.prod(shape))
-            values = np.frombuffer(memory, dtype, count, offset).reshape(shape)
-            arrays[name] = torch.from_numpy(values)
-        self.files[str(frame.meta["file"])] = arrays
+        name = str(frame.meta["file"])
+        self.files[name] = Published(self.session / "data" / name, frame.meta["arrays"])
         door.send(Kind.DONE, frame.sequence)
 
     def _withdraw(self, door: FrameSocket, frame: Frame) -> None:
-        del self.files[str(frame.meta["file"])]
+        self.files.pop(str(frame.meta["file"])).close()
         door.send(Kind.DONE, frame.sequence)
 
     def _span(self, door: FrameSocket, frame: Frame) -> None:
         meta = frame.meta
-        data, task = self.files[meta["file"]], meta.get("task")
+        data, task = self.files[meta["file"]].arrays, meta.get("task")
         x, y, order = data["x"], data["y"], data["order"]
         batch, every, probe = int(meta["batch"]), int(meta["probe_every"]), meta.get("probe")
         starts = range(int(meta["start"]), int(meta["stop"]), batch)
@@ -188,12 +207,15 @@ class LearnerJob:
             inputs, labels = self._to(x.index_select(0, rows)), self._to(y.index_select(0, rows))
             self.meter.call("observe", self.learner.observe, inputs, labels, task)
             if probe and (number % every == 0 or number == len(starts)):
-                scores = self._scores(self._to(self.files[probe]["x"].clone()), task)
+                scores = self._scores(self._asked(probe), task)
                 door.send(Kind.ANSWER, frame.sequence, array=scores)
         door.send(Kind.DONE, frame.sequence)
 
     def _present(self, door: FrameSocket, frame: Frame) -> None:
-        self._presented = self._tensor(frame)
+        x = self._tensor(frame)
+        # In torch's own memory, like rows of a published file: kernels may add up in another order
+        # where data begins elsewhere.
+        self._presented = x.clone() if frame.meta.get("aligned") else x
 
     def _reveal(self, door: FrameSocket, frame: Frame) -> None:
         labels, task = self._tensor(frame), frame.meta.get("task")
@@ -206,8 +228,7 @@ class LearnerJob:
         door.send(Kind.ANSWER, frame.sequence, array=scores)
 
     def _predict_file(self, door: FrameSocket, frame: Frame) -> None:
-        inputs = self._to(self.files[frame.meta["file"]]["x"].clone())
-        scores = self._scores(inputs, frame.meta.get("task"))
+        scores = self._scores(self._asked(frame.meta["file"]), frame.meta.get("task"))
         door.send(Kind.ANSWER, frame.sequence, array=scores)
 
     def _adapt(self, door: FrameSocket, frame: Frame) -> None:
@@ -243,7 +264,7 @@ class LearnerJob:
         door.send(Kind.DONE, frame.sequence)
 
     def _diagnose(self, door: FrameSocket, frame: Frame) -> None:
-        inputs, task = self._to(self.files[frame.meta["file"]]["x"].clone()), frame.meta.get("task")
+        inputs, task = self._asked(frame.meta["file"]), frame.meta.get("task")
         described, layers = self.meter.call("diagnose", diagnose, self.learner, inputs, task)
         self._held = layers.view(np.uint8)
         door.send(Kind.HELD, frame.sequence, {**described, "bytes": len(self._held)})
@@ -258,6 +279,10 @@ class LearnerJob:
         if isinstance(scores, Tensor):
             scores = scores.detach().to("cpu", torch.float32).numpy()
         return np.ascontiguousarray(np.asarray(scores, dtype=np.float32))
+
+    def _asked(self, file: str) -> Tensor:
+        """The inputs of a published file, for one question."""
+        return self._to(self.files[file].anew()["x"])
 
     def _inputs(self, frame: Frame) -> Tensor:
         """What came with the frame, or a copy of what lies in the file that it names."""
