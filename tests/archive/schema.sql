@@ -52,14 +52,6 @@ CREATE TABLE agent_files (
     source_hash TEXT NOT NULL REFERENCES sources (hash),
     PRIMARY KEY (agent_id, path)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE parents (
-    child_id TEXT NOT NULL REFERENCES agents (id),
-    position INTEGER NOT NULL,
-    parent_id TEXT NOT NULL REFERENCES agents (id),
-    PRIMARY KEY (child_id, position),
-    UNIQUE (child_id, parent_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX parents_children ON parents (parent_id, position);
 CREATE TABLE proposals (
     id INTEGER PRIMARY KEY,
     run_id INTEGER NOT NULL REFERENCES runs (id),
@@ -86,22 +78,6 @@ CREATE TABLE proposals (
 CREATE INDEX proposals_undecided ON proposals (idx) WHERE state IN ('open', 'proposed', 'ready');
 CREATE INDEX proposals_run ON proposals (run_id, idx);
 CREATE INDEX proposals_agent ON proposals (agent_id) WHERE agent_id IS NOT NULL;
-CREATE TABLE gates (
-    id INTEGER PRIMARY KEY,
-    proposal_id INTEGER NOT NULL REFERENCES proposals (id),
-    agent_id TEXT REFERENCES agents (id),
-    position INTEGER NOT NULL,
-    gate TEXT NOT NULL,
-    rule TEXT NOT NULL,
-    threshold REAL,
-    value REAL,
-    lower REAL,
-    upper REAL,
-    verdict TEXT NOT NULL CHECK (verdict IN ('pass', 'fail', 'info')),
-    detail TEXT NOT NULL,
-    UNIQUE (proposal_id, position)
-) STRICT;
-CREATE INDEX gates_agent ON gates (agent_id, proposal_id, position);
 CREATE TABLE evaluations (
     id INTEGER PRIMARY KEY,
     agent_id TEXT NOT NULL REFERENCES agents (id),
@@ -126,9 +102,6 @@ CREATE TABLE evaluations (
     created_at REAL NOT NULL,
     CHECK ((score IS NOT NULL) = (verdict = 'scored'))
 ) STRICT;
-CREATE UNIQUE INDEX evaluations_once
-    ON evaluations (agent_id, benchmark, version, stage, seed) WHERE verdict <> 'broken';
-CREATE INDEX evaluations_agent ON evaluations (agent_id, stage);
 CREATE TABLE series (
     evaluation_id INTEGER NOT NULL REFERENCES evaluations (id),
     name TEXT NOT NULL,
@@ -211,7 +184,6 @@ CREATE TABLE events (
     data TEXT NOT NULL CHECK (json_valid(data))
 ) STRICT;
 CREATE TABLE sqlite_sequence(name,seq);
-CREATE INDEX events_agent ON events (agent_id, seq) WHERE agent_id IS NOT NULL;
 CREATE INDEX events_proposal ON events (proposal_id, seq) WHERE proposal_id IS NOT NULL;
 CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events BEGIN
     SELECT RAISE(ABORT, 'events are append-only: expected an insert, came an update');
@@ -442,3 +414,55 @@ FROM agents a, json_each((
     SELECT json_group_object(id, distance)
     FROM (SELECT id, min(distance) AS distance FROM up GROUP BY id)
 )) up;
+CREATE TABLE gate_rules (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE gate_rows (
+    proposal_id INTEGER NOT NULL REFERENCES proposals (id),
+    position INTEGER NOT NULL,
+    gate TEXT NOT NULL,
+    rule INTEGER NOT NULL REFERENCES gate_rules (id),
+    threshold REAL,
+    value REAL,
+    lower REAL,
+    upper REAL,
+    verdict TEXT NOT NULL CHECK (verdict IN ('pass', 'fail', 'info')),
+    detail TEXT NOT NULL,
+    PRIMARY KEY (proposal_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW gates AS
+    SELECT g.proposal_id * 1000 + g.position AS id, g.proposal_id, a.id AS agent_id, g.position,
+           g.gate, r.text AS rule, g.threshold, g.value, g.lower, g.upper, g.verdict, g.detail
+    FROM gate_rows g JOIN gate_rules r ON r.id = g.rule
+    LEFT JOIN agents a ON a.proposal_id = g.proposal_id;
+CREATE TRIGGER gates_insert INSTEAD OF INSERT ON gates BEGIN
+    INSERT OR IGNORE INTO gate_rules (text) VALUES (NEW.rule);
+    INSERT INTO gate_rows
+        SELECT NEW.proposal_id, NEW.position, NEW.gate, id, NEW.threshold, NEW.value, NEW.lower,
+               NEW.upper, NEW.verdict, NEW.detail
+        FROM gate_rules WHERE text = NEW.rule;
+END;
+CREATE VIEW event_log AS
+SELECT e.seq, e.at, e.kind,
+       coalesce(e.run_id, j.run_id, p.run_id) AS run_id,
+       coalesce(e.agent_id, j.agent_id, v.agent_id, p.agent_id) AS agent_id,
+       coalesce(e.proposal_id, j.proposal_id) AS proposal_id,
+       e.job_id,
+       CASE e.kind
+           WHEN 'evaluation.recorded' THEN json_object('benchmark', v.benchmark,
+               'evaluation', v.id, 'seed', v.seed, 'stage', v.stage, 'verdict', v.verdict)
+           WHEN 'job.queued' THEN json_object('job_kind', j.kind, 'stage', j.stage)
+           ELSE e.data
+       END AS data
+FROM events e
+LEFT JOIN jobs j ON j.id = e.job_id
+LEFT JOIN proposals p ON p.id = coalesce(e.proposal_id, j.proposal_id)
+LEFT JOIN evaluations v
+    ON e.kind = 'evaluation.recorded' AND v.id = json_extract(e.data, '$.evaluation');
+CREATE UNIQUE INDEX evaluations_once ON evaluations
+    (agent_id, benchmark, version, stage, seed, CASE verdict WHEN 'broken' THEN id ELSE 0 END);
+CREATE TABLE parents (
+    child_id TEXT NOT NULL REFERENCES agents (id),
+    position INTEGER NOT NULL,
+    parent_id TEXT NOT NULL REFERENCES agents (id),
+    PRIMARY KEY (child_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX parents_children ON parents (parent_id, child_id);

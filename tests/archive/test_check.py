@@ -60,7 +60,7 @@ BLOB = zlib.compress(b"other text").hex()
         ("tally is off", "UPDATE tallies SET n = n + 1 WHERE name = 'proposals.admitted'"),
         ("tally is off", "DELETE FROM tallies WHERE name = 'agents.seed'"),
         ("spend total is off", "UPDATE spend_totals SET dollars = 9"),
-        ("admission without gates", "DELETE FROM gates"),
+        ("admission without gates", "DELETE FROM gate_rows"),
         ("admission without parents", "DELETE FROM parents"),
         ("gap in proposals", "UPDATE proposals SET idx = 100 WHERE idx = 1"),
         ("job of an ended proposal", "UPDATE jobs SET state = 'queued' WHERE state = 'cancelled'"),

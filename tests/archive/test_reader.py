@@ -26,14 +26,15 @@ VIEWS = {
     "clade": "number id title members children trials successes mean own_trials own_successes",
     "evaluations_by_benchmark": "benchmark version stage agents scored failed broken mean_score "
     "best_score cpu_s wall_s flops",
+    "event_log": "seq at kind run_id agent_id proposal_id job_id data",
+    "gates": "id proposal_id agent_id position gate rule threshold value lower upper verdict "
+    "detail",
     "leaderboard": "id number kind title score lower upper depth",
     "lineage": "agent ancestor distance",
     "spend_by_day": "day model calls prompt_tokens completion_tokens dollars",
     "stepping_stones": "id number title score lower upper decided_at used",
 }
 TABLES = {
-    "gates": "id proposal_id agent_id position gate rule threshold value lower upper verdict "
-    "detail",
     "series": "evaluation_id name kind dtype shape data",
 }
 

@@ -10,6 +10,7 @@ import pytest
 
 from cambrian.archive import Archive, Database, schema
 from cambrian.archive.agents import _CHAMPION, _MEMBERS
+from cambrian.archive.database import connect
 from cambrian.errors import Refused
 
 if TYPE_CHECKING:
@@ -66,6 +67,62 @@ def test_an_older_archive_is_migrated_for_writing_and_refused_for_reading(
         Archive.open(archive.path, read_only=True)
     with Archive.open(archive.path) as migrated:
         assert migrated.database.value("SELECT count(*) FROM notes") == 0
+
+
+def test_what_is_said_once_now_is_told_as_it_was(tmp_path: Path) -> None:
+    """An archive of before `m008_said_once` keeps its gates, parents, events and evaluations."""
+    database = connect(tmp_path / "archive.db", lambda: 5.0)
+    schema.migrate(database, schema.MIGRATIONS[:7])
+    one, two = "1" * 64, "2" * 64
+    rows: list[tuple[str, dict[str, object]]] = [
+        ("runs", {"seed": 0, "settings": "{}", "state": "finished", "target_proposals": 1}),
+        ("agents", {"id": one, "number": 1, "status": "seed", "kind": "seed", "title": "one"}),
+        ("agents", {"id": two, "number": 2, "status": "rejected", "title": "two"}),
+        ("proposals", {"run_id": 1, "idx": 0, "seen_through": -1, "rewriter": "recombine"}),
+        ("parents", {"child_id": two, "parent_id": one, "position": 0}),
+        ("events", {"at": 4.0, "kind": "proposal.opened", "run_id": 1, "proposal_id": 1}),
+        ("events", {"at": 4.0, "kind": "agent.seeded", "agent_id": one}),
+    ]
+    more: dict[str, dict[str, object]] = {
+        "runs": {"first_proposal": 0, "started_at": 1.0, "version": "0"},
+        "agents": {"hypothesis": "", "depth": 0, "created_at": 1.0},
+        "proposals": {"state": "rejected", "parents": f'["{one}"]', "created_at": 1.0},
+        "events": {"data": '{"idx": 0}'},
+    }
+    with database.transaction():
+        for table, row in rows:
+            database.insert(table, {**row, **more.get(table, {})})
+        database.execute("UPDATE agents SET proposal_id = 1, proposal_index = 0 WHERE number = 2")
+        for position, rule in enumerate(["a", "b", "a"]):
+            gate = {"gate": f"gate {position}", "rule": rule, "verdict": "fail", "detail": "d"}
+            database.insert(
+                "gates", {"proposal_id": 1, "agent_id": two, "position": position, **gate}
+            )
+        for seed in (0, 1):
+            for verdict in ("scored", "broken", "broken"):
+                score = 0.5 if verdict == "scored" else None
+                run = {"agent_id": two, "verdict": verdict, "score": score, "seed": seed}
+                told = {"benchmark": "b", "version": "1", "stage": "full", "reason": ""}
+                plain = {"metrics": "{}", "provenance": "{}", "created_at": 1.0}
+                database.insert("evaluations", {**run, **told, **plain})
+    kept = ["parents", "evaluations", "events"]
+    before = {name: database.rows(f"SELECT * FROM {name}") for name in kept}
+    gates = database.rows("SELECT * FROM gates ORDER BY id")
+    schema.migrate(database)
+    assert {name: database.rows(f"SELECT * FROM {name}") for name in kept} == before
+    after = database.rows("SELECT * FROM gates ORDER BY id")
+    assert [{**row, "id": 0} for row in after] == [{**row, "id": 0} for row in gates]
+    assert database.rows("SELECT * FROM event_log") == [
+        {**before["events"][0], "agent_id": None},
+        before["events"][1],
+    ]
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        database.execute(
+            "INSERT INTO evaluations SELECT NULL, agent_id, benchmark, version, stage, seed, "
+            "verdict, reason, score, raw, metrics, flops, cpu_s, peak_bytes, state_bytes, wall_s, "
+            "image_digest, device, backend, provenance, created_at FROM evaluations WHERE id = 1"
+        )
+    database.close()
 
 
 @pytest.mark.parametrize("statement", ["UPDATE events SET kind = 'x'", "DELETE FROM events"])

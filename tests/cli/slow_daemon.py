@@ -85,7 +85,7 @@ def limit_pages(home: Path) -> None:
 def hang(home: Path) -> None:
     """Take the database's lock, on which the event loop then waits."""
     for held in Held.opened:
-        held.database._lock.acquire()
+        held.database.lock.acquire()
     time.sleep(600)
 
 

@@ -178,7 +178,9 @@ def _check_path(path: str) -> None:
         raise InvalidAgent(f"{shown}: expected a name that is not taken already for a part")
 
 
+@lru_cache(maxsize=CHECKED)
 def _check_text(path: str, text: str) -> None:
+    """Most of a variant's files are its parent's: what was found to be well is remembered."""
     try:
         content = text.encode()
     except UnicodeEncodeError as error:
@@ -201,8 +203,7 @@ def _check_text(path: str, text: str) -> None:
 
 @lru_cache(maxsize=CHECKED)
 def _check_code(path: str, text: str) -> None:
-    """What can be said of one file alone. Most of a variant's files are its parent's: what was
-    found to be well is remembered."""
+    """What can be said of one file of code alone; remembered as well."""
     module = parse(path, text)
     check_literals(path, text, module)
     if path == LEARNER:

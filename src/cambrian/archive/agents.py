@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 from cambrian.archive.database import Database, Row
+from cambrian.archive.memory import Memory
 from cambrian.archive.nodes import Nodes
 from cambrian.archive.records import Agent, Member
 from cambrian.archive.sources import Sources
@@ -22,6 +23,21 @@ a.id, a.number, a.status, a.kind, a.title, a.hypothesis, a.depth,
 (SELECT json_group_array(parent_id) FROM
     (SELECT parent_id FROM parents WHERE child_id = a.id ORDER BY position)) AS parents,
 a.run_id, a.proposal_id, a.proposal_index, a.score, a.lower, a.upper, a.created_at, a.decided_at
+"""
+
+PARENTS = """
+CREATE TABLE parents_before AS SELECT child_id, position, parent_id FROM parents;
+DROP TABLE parents;
+CREATE TABLE parents (
+    child_id TEXT NOT NULL REFERENCES agents (id),
+    position INTEGER NOT NULL,
+    parent_id TEXT NOT NULL REFERENCES agents (id),
+    PRIMARY KEY (child_id, position)
+) STRICT, WITHOUT ROWID;
+INSERT INTO parents SELECT child_id, position, parent_id FROM parents_before;
+DROP TABLE parents_before;
+-- Children of a parent; and nobody has the same parent twice.
+CREATE UNIQUE INDEX parents_children ON parents (parent_id, child_id);
 """
 
 Order = Literal["number", "score", "lower", "recent"]
@@ -89,6 +105,8 @@ SELECT {COLUMNS} FROM up JOIN agents a ON a.id = up.id ORDER BY up.distance
 """
 
 _EVERYTHING = 2**62
+KEPT = 512
+"""Agents kept at most, while nobody else writes."""
 
 
 class Agents:
@@ -98,6 +116,7 @@ class Agents:
         self._database = database
         self._sources = sources
         self._nodes = nodes
+        self._known: Memory[str, Agent] = Memory(database, KEPT)
 
     def add_seed(self, agent_id: str, files: Mapping[str, str], title: str) -> Agent:
         """Add a seed agent; the same seed again changes nothing and returns what is there.
@@ -139,18 +158,27 @@ class Agents:
         row = {"id": agent_id, "hypothesis": "", "created_at": self._database.now()}
         self._database.insert("agents", {**row, "depth": self._depth(parents), **columns})
         self._sources.add(agent_id, files)
-        self.set_parents(agent_id, parents)
+        self._insert_parents(agent_id, parents)
 
     def set_parents(self, agent_id: str, parents: Sequence[str]) -> None:
         """Make these its parents, the primary one first, and its depth follow."""
         self._database.execute("DELETE FROM parents WHERE child_id = ?", (agent_id,))
+        self._insert_parents(agent_id, parents)
+        self.set(agent_id, depth=self._depth(parents))
+
+    def _insert_parents(self, agent_id: str, parents: Sequence[str]) -> None:
         for position, parent_id in enumerate(parents):
             self._database.insert(
                 "parents", {"child_id": agent_id, "parent_id": parent_id, "position": position}
             )
+
+    def set(self, agent_id: str, **columns: Any) -> None:
+        """Change columns of an agent's row; for the verbs that decide its fate."""
+        assignments = ", ".join(f"{name} = ?" for name in columns)
         self._database.execute(
-            "UPDATE agents SET depth = ? WHERE id = ?", (self._depth(parents), agent_id)
+            f"UPDATE agents SET {assignments} WHERE id = ?", (*columns.values(), agent_id)
         )
+        self._known.drop(agent_id)
 
     def _depth(self, parents: Sequence[str]) -> int:
         return self.get(parents[0]).depth + 1 if parents else 0
@@ -169,10 +197,7 @@ class Agents:
             agent = self.get(agent_id)
             if agent.status != "seed":
                 raise Refused(f"expected a seed agent, but {agent_id} is {agent.status}")
-            self._database.execute(
-                "UPDATE agents SET score = ?, lower = ?, upper = ? WHERE id = ?",
-                (score, lower, upper, agent_id),
-            )
+            self.set(agent_id, score=score, lower=lower, upper=upper)
             self._nodes.scored(cast(int, agent.number), score)
             self._database.event(
                 "agent.scored", agent_id=agent_id, score=score, lower=lower, upper=upper
@@ -181,8 +206,15 @@ class Agents:
 
     def find(self, agent_id: str) -> Agent | None:
         """The agent with this full id, or None."""
+        known = self._known.known(agent_id)
+        if known is not None:
+            return known
         row = self._database.row(f"SELECT {COLUMNS} FROM agents a WHERE a.id = ?", (agent_id,))
-        return None if row is None else Agent.of(row)
+        if row is None:
+            return None
+        agent = Agent.of(row)
+        self._known.keep(agent_id, agent)
+        return agent
 
     def get(self, agent_id: str) -> Agent:
         """The agent with this full id.
@@ -221,6 +253,18 @@ class Agents:
             (agent_id,),
         )
         return [Agent.of(row) for row in rows]
+
+    def children_through(self, agent_id: str, through: int, last: int) -> list[Agent]:
+        """The `last` children that came of proposals up to `through`, members or not, by number
+        (undecided ones, who were parked, last)."""
+        rows = self._database.rows(
+            "SELECT a.id, a.number, a.proposal_index FROM parents p "
+            "JOIN agents a ON a.id = p.child_id "
+            "WHERE p.parent_id = ? AND a.proposal_index <= ? "
+            "ORDER BY a.number IS NULL DESC, a.number DESC, a.proposal_index DESC LIMIT ?",
+            (agent_id, through, last),
+        )
+        return [self.get(row["id"]) for row in reversed(rows)]
 
     def subtree(
         self, agent_id: str, *, limit: int = 200, depth: int | None = None

@@ -41,7 +41,7 @@ _RULES: dict[str, str] = {
         SELECT 'event ' || e.seq || ': ' || e.kind FROM events e WHERE
            (e.kind IN ('evaluation.recorded', 'answers.recorded') AND NOT EXISTS
                 (SELECT 1 FROM evaluations v WHERE v.id = json_extract(e.data, '$.evaluation')
-                 AND v.agent_id = e.agent_id))
+                 AND v.agent_id = ifnull(e.agent_id, v.agent_id)))
         OR (e.kind = 'sealed.recorded' AND NOT EXISTS
                 (SELECT 1 FROM sealed_evaluations v
                  WHERE v.id = json_extract(e.data, '$.evaluation')

@@ -13,14 +13,17 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from cambrian.archive import trouble
 from cambrian.errors import CambrianError, Refused, StorageLocked, UsageError
 
 if TYPE_CHECKING:
     import sqlite_utils
+
+    from cambrian.archive.memory import Memory
 
 Clock = Callable[[], float]
 Durability = Literal["normal", "full"]
@@ -30,6 +33,8 @@ Row = dict[str, Any]
 BUSY_TIMEOUT_MS = 30_000
 CACHE_KIB = 65_536
 """Pages kept in memory at most, once they were read: the inner nodes of a big archive's indexes."""
+STATEMENTS = 512
+"""Statements kept prepared: more than there are."""
 
 # "Camb" in ASCII: tells our file from another program's database (PRAGMA application_id).
 APPLICATION_ID = 0x43616D62
@@ -42,6 +47,11 @@ class Database:
         connection: opened with `isolation_level=None`, so that nothing commits by itself.
         clock: seconds since the epoch.
         read_only: refuse transactions with a clear message instead of SQLite's.
+
+    Attributes:
+        sole_writer: nobody else writes while this is true (the archive's lock is held).
+        memories: what is kept of what was read, while it is.
+        writes: how many statements have changed something; a tally read before is then of the past.
     """
 
     def __init__(
@@ -56,7 +66,10 @@ class Database:
         self.utils: sqlite_utils.Database = sqlite_utils.Database(connection, execute_plugins=False)
         self.now = clock
         self.read_only = read_only
-        self._lock = threading.RLock()
+        self.sole_writer = False
+        self.memories: list[Memory[Any, Any]] = []
+        self.writes = 0
+        self.lock = threading.RLock()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -68,63 +81,91 @@ class Database:
                 another process has been writing for too long. Nothing of this block is kept, and
                 what was recorded before stands, so the block may be run again later.
         """
-        with self._lock:
+        with self.lock:
             if self.read_only:
                 raise Refused(
                     "the archive is open for reading only; open it for writing to change it"
                 )
-            if self._inside():
-                with trouble.storage(), self.utils.atomic():
-                    yield
-                return
-            self._begin()
+            nested = self._inside()
+            # One name for all, so that it is prepared once: SQLite ends the innermost of a name.
+            begin, end, undo = _SAVEPOINT if nested else _TRANSACTION
+            self._begin(begin)
             try:
                 yield
-                with trouble.storage():
-                    self.connection.execute("COMMIT")
-            except BaseException:
+                self._control(end)
+            except BaseException as error:
+                self.forget()
                 if self._inside():  # a full disk makes SQLite roll back by itself
-                    self.connection.execute("ROLLBACK")
+                    for statement in undo:
+                        self.connection.execute(statement)
+                found = trouble.told(error) if isinstance(error, (sqlite3.Error, OSError)) else None
+                if found is not None and nested:
+                    raise found from error
                 raise
 
     def _inside(self) -> bool:
         return self.connection.in_transaction
 
-    def _begin(self) -> None:
+    def _begin(self, statement: str) -> None:
         try:
-            with trouble.storage():
-                # IMMEDIATE: wait for the write lock now, not in the middle of the work.
-                self.connection.execute("BEGIN IMMEDIATE")
+            self._control(statement)
         except StorageLocked as error:
             raise StorageLocked(
                 f"expected to be the archive's only writer, but another process has been writing "
                 f"for {BUSY_TIMEOUT_MS // 1000} s; stop it and try again"
             ) from error
 
+    def _control(self, statement: str) -> None:
+        try:
+            self.connection.execute(statement)
+        except (sqlite3.Error, OSError) as error:
+            _fail(error)
+
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement that returns no rows; the number of rows it changed."""
-        with self._lock, trouble.storage():
-            return self.connection.execute(sql, _storable(parameters)).rowcount
+        with self.lock:
+            self.writes += 1
+            try:
+                return self.connection.execute(sql, _storable(parameters)).rowcount
+            except (sqlite3.Error, OSError) as error:
+                _fail(error)
 
     def execute_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Run one statement for each row of parameters: numbers, and texts that are our own."""
-        with self._lock, trouble.storage():
+        with self.lock, trouble.storage():
+            self.writes += 1
             self.connection.executemany(sql, rows)
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a query, as dictionaries."""
-        with self._lock, trouble.storage():
-            return list(self._cursor(sql, parameters))
+        with self.lock:
+            try:
+                cursor = self.connection.execute(sql, parameters)
+                found = cursor.fetchall()
+            except (sqlite3.Error, OSError) as error:
+                _fail(error)
+            if not found:
+                return []
+            names = [column[0] for column in cursor.description]
+        return [dict(zip(names, values, strict=True)) for values in found]
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a query, or None."""
         found = self.rows(sql, parameters)
         return found[0] if found else None
 
+    def change(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """Run a statement that RETURNs what it changed; the first row of that, or None."""
+        self.writes += 1
+        return self.row(sql, _storable(parameters))
+
     def value(self, sql: str, parameters: Parameters = ()) -> Any:
         """The first column of the first row, or None."""
-        with self._lock, trouble.storage():
-            found = self.connection.execute(sql, parameters).fetchone()
+        with self.lock:
+            try:
+                found = self.connection.execute(sql, parameters).fetchone()
+            except (sqlite3.Error, OSError) as error:
+                _fail(error)
         return found[0] if found else None
 
     def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
@@ -145,11 +186,14 @@ class Database:
 
     def insert(self, table: str, row: Mapping[str, Any]) -> int:
         """Insert one row inside an open transaction; its rowid."""
-        names, places = ", ".join(row), ", ".join("?" * len(row))
-        with self._lock, trouble.storage():
-            # Not through sqlite-utils, which looks the table up again for every row.
-            sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 -- our own names
-            return self.connection.execute(sql, _storable(tuple(row.values()))).lastrowid or 0
+        # Not through sqlite-utils, which looks the table up again for every row.
+        sql = _insert(table, tuple(row))
+        with self.lock:
+            self.writes += 1
+            try:
+                return self.connection.execute(sql, _storable(tuple(row.values()))).lastrowid or 0
+            except (sqlite3.Error, OSError) as error:
+                _fail(error)
 
     def event(
         self,
@@ -178,26 +222,67 @@ class Database:
 
     def take_over(self, fresh: Database) -> None:
         """Go on with another one's connection, and close ours: after trouble with the storage."""
-        with self._lock:
+        with self.lock:
             old, self.connection, self.utils = self.connection, fresh.connection, fresh.utils
+            self.forget()
             with suppress(sqlite3.Error):
                 old.close()
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else writes while this block runs: what was read is kept meanwhile."""
+        self.sole_writer = True
+        try:
+            yield
+        finally:
+            self.sole_writer = False
+            self.forget()
+
+    def forget(self) -> None:
+        """Drop everything that was kept of what was read."""
+        self.writes += 1
+        for memory in self.memories:
+            memory.clear()
+
     def close(self) -> None:
         """Close the connection; the last one to close folds the write-ahead log back."""
-        with self._lock:
+        with self.lock:
             self.connection.close()
 
 
+# IMMEDIATE: wait for the write lock now, not in the middle of the work.
+_TRANSACTION = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+_SAVEPOINT = ("SAVEPOINT verb", "RELEASE verb", ("ROLLBACK TO verb", "RELEASE verb"))
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _insert(table: str, columns: tuple[str, ...]) -> str:
+    places = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608 -- our own
+
+
+def _fail(error: sqlite3.Error | OSError) -> NoReturn:
+    """As `trouble.storage` does, without the price of a context for each statement."""
+    found = trouble.told(error)
+    if found is None:
+        raise error
+    raise found from error
+
+
 def _storable(parameters: Any) -> Any:
-    """The same values; in prose (a model wrote it), what UTF-8 cannot hold becomes "?"."""
     if isinstance(parameters, Mapping):
-        return {name: _text(value) for name, value in parameters.items()}
-    return tuple(_text(value) for value in parameters)
+        return {name: storable(value) for name, value in parameters.items()}
+    return tuple(map(storable, parameters))
 
 
-def _text(value: Any) -> Any:
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+def storable(value: Any) -> Any:
+    """The same value; in prose (a model wrote it), what UTF-8 cannot hold becomes "?"."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+_JSON = json.JSONEncoder(allow_nan=False, sort_keys=True, separators=(",", ":"))
 
 
 def encode(value: Any) -> str:
@@ -207,7 +292,7 @@ def encode(value: Any) -> str:
         UsageError: NaN, infinity or something JSON has no word for.
     """
     try:
-        return json.dumps(value, allow_nan=False, sort_keys=True)
+        return _JSON.encode(value)
     except (TypeError, ValueError) as error:
         raise UsageError(
             f"expected plain JSON with finite numbers, came {value!r}: {error}"
@@ -265,6 +350,7 @@ def _open(path: Path, read_only: bool) -> sqlite3.Connection:
             isolation_level=None,
             check_same_thread=False,
             timeout=BUSY_TIMEOUT_MS / 1000,
+            cached_statements=STATEMENTS,
         )
     except sqlite3.Error as error:
         raise CambrianError(f"cannot open {path}: {error}; check its permissions") from error

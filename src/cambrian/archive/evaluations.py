@@ -8,16 +8,22 @@ two. Broken attempts are kept, and counted apart.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
-from cambrian.archive.database import Database, Row, encode
+from cambrian.archive.database import Database, Row, encode, storable
+from cambrian.archive.memory import Memory
 from cambrian.archive.nodes import Nodes
-from cambrian.archive.records import Evaluation, EvaluationRecord
+from cambrian.archive.records import Evaluation, EvaluationRecord, Measurement
 from cambrian.archive.series import pack, unpack
 from cambrian.errors import NotFound, UsageError
+
+KEPT = 1024
+"""Agents whose evaluations are kept at most, while nobody else writes."""
+
+Made = TypeVar("Made")
 
 _SERIES_FIELDS = ("curves", "matrices", "predictions")
 
@@ -34,12 +40,23 @@ CREATE TABLE {prefix}predictions (
 """What learners answered, apart from the series: read only to work a figure out again."""
 
 
+ONCE = """
+DROP INDEX evaluations_once;
+DROP INDEX evaluations_agent;
+-- Exactly once, but for broken attempts, which are told apart by their id. Also by agent.
+CREATE UNIQUE INDEX evaluations_once ON evaluations
+    (agent_id, benchmark, version, stage, seed, CASE verdict WHEN 'broken' THEN id ELSE 0 END);
+"""
+
+
 class Evaluations:
     """The verbs on evaluations."""
 
     def __init__(self, database: Database, nodes: Nodes) -> None:
         self._database = database
         self._nodes = nodes
+        self._known: Memory[str, tuple[Evaluation, ...]] = Memory(database, KEPT)
+        self._made: Memory[Any, Any] = Memory(database, KEPT)
 
     def record(self, record: EvaluationRecord, *, sealed: bool = False) -> bool:
         """Store a measurement and its series in one transaction.
@@ -64,11 +81,12 @@ class Evaluations:
         database = self._database
         with database.transaction():
             number = self._number(record.agent_id)
-            if record.verdict != "broken" and self._counted(record, sealed):
+            if record.verdict != "broken" and self.recorded(record, sealed=sealed):
                 return False
-            evaluation_id = database.insert(
-                _table("evaluations", sealed), {**row, "created_at": database.now()}
-            )
+            row["created_at"] = database.now()
+            evaluation_id = database.insert(_table("evaluations", sealed), row)
+            if not sealed and record.verdict != "broken":
+                self._recorded(row, evaluation_id)
             for one in series:
                 database.insert(_table("series", sealed), {"evaluation_id": evaluation_id, **one})
             for one in answers:
@@ -77,22 +95,25 @@ class Evaluations:
                 )
             if number is not None and not sealed:
                 self._nodes.evaluated(number, evaluation_id)
-            database.event(
-                "sealed.recorded" if sealed else "evaluation.recorded",
-                agent_id=record.agent_id,
-                evaluation=evaluation_id,
-                benchmark=record.benchmark,
-                stage=record.stage,
-                seed=record.seed,
-                verdict=record.verdict,
-            )
+            if sealed:
+                database.event(
+                    "sealed.recorded",
+                    agent_id=record.agent_id,
+                    evaluation=evaluation_id,
+                    benchmark=record.benchmark,
+                    stage=record.stage,
+                    seed=record.seed,
+                    verdict=record.verdict,
+                )
+            else:  # the rest is the evaluation's: see `event_log`
+                database.event("evaluation.recorded", evaluation=evaluation_id)
         return True
 
     def recorded(self, record: EvaluationRecord, *, sealed: bool = False) -> bool:
         """Whether a result that counts is there already for this record's key."""
-        return self._counted(record, sealed)
-
-    def _counted(self, record: EvaluationRecord, sealed: bool) -> bool:
+        known = None if sealed else self._known.known(record.agent_id)
+        if known is not None:
+            return any(_key(one) == _key(record) for one in known)
         found = self._database.value(
             f"SELECT 1 FROM {_table('evaluations', sealed)} WHERE agent_id = ? AND benchmark = ? "
             "AND version = ? AND stage = ? AND seed = ? AND verdict <> 'broken'",
@@ -117,6 +138,8 @@ class Evaluations:
     ) -> list[Evaluation]:
         """An agent's evaluations, by stage, benchmark, version and seed (not by time, which
         depends on the workers)."""
+        if not sealed and not include_broken:
+            return [one for one in self.known(agent_id) if stage in (None, one.stage)]
         conditions = ["agent_id = :agent"]
         conditions += [] if stage is None else ["stage = :stage"]
         conditions += [] if include_broken else ["verdict <> 'broken'"]
@@ -126,6 +149,38 @@ class Evaluations:
             {"agent": agent_id, "stage": stage},
         )
         return [Evaluation.of(row) for row in rows]
+
+    def known(self, agent_id: str) -> tuple[Evaluation, ...]:
+        """An agent's evaluations that count, in the same order; the same object for as long as no
+        other was recorded, while nobody else writes."""
+        return self._known.get(agent_id, lambda: self._counted(agent_id))
+
+    def made_of(self, agent_id: str, make: Callable[[tuple[Evaluation, ...]], Made]) -> Made:
+        """What a function makes of an agent's evaluations that count; made once for as long as no
+        other was recorded, while nobody else writes."""
+        rows, key = self.known(agent_id), (agent_id, make)
+        found: tuple[tuple[Evaluation, ...], Made] | None = self._made.known(key)
+        if found is None or found[0] is not rows:
+            found = rows, make(rows)
+            self._made.keep(key, found)
+        return found[1]
+
+    def _counted(self, agent_id: str) -> tuple[Evaluation, ...]:
+        rows = self._database.rows(
+            "SELECT * FROM evaluations WHERE agent_id = ? AND verdict <> 'broken' "
+            "ORDER BY stage, benchmark, version, seed, id",
+            (agent_id,),
+        )
+        return tuple(map(Evaluation.of, rows))
+
+    def _recorded(self, row: Row, evaluation_id: int) -> None:
+        """One more, of an agent whose evaluations are kept (as a new one's are, who has none)."""
+        known = self._known.known(row["agent_id"])
+        if known is None:
+            return
+        as_read = {name: storable(value) for name, value in row.items()}
+        one = Evaluation.of({**as_read, "id": evaluation_id})
+        self._known.keep(row["agent_id"], tuple(sorted([*known, one], key=_order)))
 
     def get(self, evaluation_id: int, *, sealed: bool = False) -> Evaluation:
         """An evaluation by its id.
@@ -171,6 +226,15 @@ class Evaluations:
             "WHERE verdict <> 'broken') ORDER BY number"
         )
         return [row["id"] for row in rows]
+
+
+def _key(record: Measurement) -> tuple[str, str, str, int]:
+    """What is recorded once for an agent."""
+    return record.benchmark, record.version, record.stage, record.seed
+
+
+def _order(one: Evaluation) -> tuple[str, str, str, int, int]:
+    return one.stage, one.benchmark, one.version, one.seed, one.id
 
 
 def _table(name: str, sealed: bool) -> str:

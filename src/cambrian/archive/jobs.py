@@ -17,12 +17,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cambrian.archive.database import Database, encode
+from cambrian.archive.database import Database, Row, encode
+from cambrian.archive.memory import Memory
 from cambrian.archive.records import Job, JobKind, JobState
 from cambrian.errors import NotFound, UsageError
 
 PARK_AFTER = 5
+KEPT = 256
+"""Jobs kept at most, while nobody else writes."""
 BACK_OFF_S, LONGEST_BACK_OFF_S = 2.0, 300.0
+
+# Nothing is returned where it is there already (the unique indexes tell).
+_QUEUE = """
+INSERT INTO jobs (kind, stage, proposal_id, agent_id, run_id, payload, priority, state, created_at)
+VALUES (:kind, :stage, :proposal_id, :agent_id, :run_id, :payload, :priority, 'queued', :created_at)
+ON CONFLICT DO NOTHING RETURNING *
+"""
 
 _SAME = """
 SELECT * FROM jobs
@@ -40,6 +50,7 @@ class Jobs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known: Memory[int, Job] = Memory(database, KEPT)
 
     def queue(
         self,
@@ -61,28 +72,34 @@ class Jobs:
             raise UsageError("expected a proposal_id or an agent_id for a job, came neither")
         key = {"kind": kind, "stage": stage, "proposal_id": proposal_id, "agent_id": agent_id}
         with self._database.transaction():
-            if (known := self._same(key)) is not None:
-                return known
-            job_id = self._database.insert(
-                "jobs",
+            row = self._database.change(
+                _QUEUE,
                 {
                     **key,
                     "run_id": run_id,
                     "payload": encode(payload),
                     "priority": priority,
-                    "state": "queued",
                     "created_at": self._database.now(),
                 },
             )
-            job = self.get(job_id)
-            self._event("queued", job, job_kind=kind, stage=stage)
+            if row is None:
+                return self._same(key)
+            job = self._changed(row)
+            self._event("queued", job)
         return job
 
-    def _same(self, key: dict[str, Any]) -> Job | None:
+    def _same(self, key: dict[str, Any]) -> Job:
         by_agent = "proposal_id IS NULL AND agent_id = :agent_id"
         owner = by_agent if key["proposal_id"] is None else "proposal_id = :proposal_id"
         row = self._database.row(_SAME.format(owner=owner), key)
-        return None if row is None else Job.of(row)
+        assert row is not None
+        return Job.of(row)
+
+    def _changed(self, row: Row) -> Job:
+        """A job as it is now."""
+        job = Job.of(row)
+        self._known.keep(job.id, job)
+        return job
 
     def lease(
         self, owner: str, kinds: Sequence[JobKind], *, ttl: float, now: float | None = None
@@ -98,12 +115,14 @@ class Jobs:
             if not heads:
                 return None
             _, job_id = min(heads)
-            self._database.execute(
+            row = self._database.change(
                 "UPDATE jobs SET state = 'leased', lease_owner = ?, lease_expires = ?, "
-                "not_before = NULL, heartbeat_at = ?, attempts = attempts + 1 WHERE id = ?",
+                "not_before = NULL, heartbeat_at = ?, attempts = attempts + 1 WHERE id = ? "
+                "RETURNING *",
                 (owner, at + ttl, at, job_id),
             )
-            job = self.get(job_id)
+            assert row is not None
+            job = self._changed(row)
             self._event("leased", job, owner=owner, attempt=job.attempts)
         return job
 
@@ -126,6 +145,7 @@ class Jobs:
                 "WHERE id = ? AND state = 'leased' AND lease_owner = ?",
                 (at + ttl, at, job_id, owner),
             )
+            self._known.drop(job_id)
         return changed == 1
 
     def complete(self, job_id: int) -> bool:
@@ -195,6 +215,7 @@ class Jobs:
                 "finished_at = NULL WHERE id = ?",
                 (job_id,),
             )
+            self._known.drop(job_id)
             self._event("revived", job)
         return True
 
@@ -230,10 +251,12 @@ class Jobs:
         Raises:
             NotFound: no such job.
         """
+        if (known := self._known.known(job_id)) is not None:
+            return known
         row = self._database.row("SELECT * FROM jobs WHERE id = ?", (job_id,))
         if row is None:
             raise NotFound(f"expected the id of a job in this archive, came {job_id}")
-        return Job.of(row)
+        return self._changed(row)
 
     def of(self, *, proposal_id: int | None = None, agent_id: str | None = None) -> list[Job]:
         """The jobs of a proposal, or of an agent without one (a seed), oldest first."""
@@ -276,6 +299,7 @@ class Jobs:
         self._database.execute(
             "UPDATE jobs SET attempts = max(attempts - 1, 0) WHERE id = ?", (job.id,)
         )
+        self._known.drop(job.id)
 
     def _give_back(
         self, job: Job, error: str, park_after: int | None, delay_s: float = 0.0
@@ -291,25 +315,23 @@ class Jobs:
                 "not_before = ?, last_error = ? WHERE id = ?",
                 (self._database.now() + wait_s if wait_s else None, error, job.id),
             )
+            self._known.drop(job.id)
             self._event("released", job, error=error)
 
     def _settle(self, job: Job, state: str, error: str | None) -> None:
-        self._database.execute(
+        row = self._database.change(
             "UPDATE jobs SET state = ?, lease_owner = NULL, lease_expires = NULL, "
-            "last_error = ?, finished_at = ? WHERE id = ?",
+            "last_error = ?, finished_at = ? WHERE id = ? RETURNING *",
             (state, error, self._database.now(), job.id),
         )
+        assert row is not None
+        self._changed(row)
         self._event(state, job, error=error)
 
     def _event(self, what: str, job: Job, **data: Any) -> None:
-        self._database.event(
-            f"job.{what}",
-            run_id=job.run_id,
-            agent_id=job.agent_id,
-            proposal_id=job.proposal_id,
-            job_id=job.id,
-            **data,
-        )
+        """Run, proposal and agent are the job's: see `event_log`."""
+        told = {name: value for name, value in data.items() if value is not None}
+        self._database.event(f"job.{what}", job_id=job.id, **told)
 
 
 def back_off_s(attempts: int) -> float:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cambrian.archive.database import Database
+from cambrian.archive.memory import Memory
 from cambrian.archive.records import Answer, ImproverCheck, Spend
 
 # What a question may cost at most, recorded before it is asked: if the process is killed before
@@ -38,6 +39,8 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._totals: Memory[int, Spend] = Memory(database, 1)
+        self._checks: Memory[str, ImproverCheck] = Memory(database, 256)
 
     def add_spend(
         self,
@@ -71,10 +74,12 @@ class Ledger:
                     "estimated": int(estimated),
                 },
             )
+            self._totals.clear()
+            known = proposal_id is not None  # whose run and agent they then are
             database.event(
                 "spend.added",
-                run_id=run_id,
-                agent_id=agent_id,
+                run_id=None if known else run_id,
+                agent_id=None if known else agent_id,
                 proposal_id=proposal_id,
                 model=model,
                 tokens=prompt_tokens + completion_tokens,
@@ -142,6 +147,11 @@ class Ledger:
 
     def total(self, *, run_id: int | None = None, proposal_id: int | None = None) -> Spend:
         """What a proposal, a run, or (with neither) the whole archive has spent."""
+        if run_id is not None and proposal_id is None:
+            return self._totals.get(run_id, lambda: self._total(run_id, None))
+        return self._total(run_id, proposal_id)
+
+    def _total(self, run_id: int | None, proposal_id: int | None) -> Spend:
         columns = "calls, prompt_tokens, completion_tokens, dollars"
         if proposal_id is not None:
             source = (
@@ -217,10 +227,16 @@ class Ledger:
 
     def improver_check(self, improver_hash: str) -> ImproverCheck | None:
         """Whether this improver was checked, and how it came out."""
+        if (known := self._checks.known(improver_hash)) is not None:
+            return known
         row = self._database.row(
             "SELECT * FROM improver_checks WHERE improver_hash = ?", (improver_hash,)
         )
-        return None if row is None else ImproverCheck(**{**row, "valid": bool(row["valid"])})
+        if row is None:
+            return None
+        check = ImproverCheck(**{**row, "valid": bool(row["valid"])})
+        self._checks.keep(improver_hash, check)
+        return check
 
     def record_improver_check(self, improver_hash: str, valid: bool, detail: str) -> bool:
         """Record a check; False if this improver was checked before (the first verdict stays)."""

@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from cambrian.archive import trouble
-from cambrian.archive.commits import Commits
+from cambrian.archive.commits import Commits, Entry
 from cambrian.archive.fastimport import IMPORT_REF, commit_date, write_commit, write_sheaf
 from cambrian.archive.git import Git, GitError
 from cambrian.archive.records import Agent
@@ -56,10 +56,15 @@ _MARKS = 1 << 40
 
 
 class Lineage:
-    """The lineage repository of an archive (`path`; a bare git repository)."""
+    """The lineage repository of an archive (`path`; a bare git repository).
+
+    An object looks the repository over before its first update. What it wrote itself since then it
+    takes as it left it: the lock sees to that, and git says if a parent is missing.
+    """
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
+        self._left_at: Entry | None = None
         self.path = archive.path / LINEAGE
 
     def update(self) -> int:
@@ -79,9 +84,13 @@ class Lineage:
                 return self._append(self.path)
             except (GitError, sqlite3.Error):
                 return self.rebuild()
+            except BaseException:
+                self._left_at = None
+                raise
 
     def rebuild(self) -> int:
         """Make the repository anew beside the old one, and swap them. Returns the commits."""
+        self._left_at = None
         fresh, old = (self.path.with_name(f"{LINEAGE}.{end}") for end in ("new", "old"))
         for leftover in (fresh, old):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -181,6 +190,8 @@ class Lineage:
                 if not commits.current():
                     return False
                 newest = commits.newest()
+            if newest is not None and newest == self._left_at:
+                return True
             git = Git(self.path)
             if newest is None:
                 return not git.refs()
@@ -204,7 +215,9 @@ class Lineage:
             if fresh:
                 named = _refs(commits)
                 git.update_refs([f"update {ref} {commit}" for ref, commit in named.items()])
-            self._point(git, commits)
+            if fresh or not written:
+                self._point(git, commits)
+            self._left_at = None if fresh else commits.newest()
         if written:
             git.tidy()
         return written
@@ -242,7 +255,10 @@ class Lineage:
             lines.append(f"update {OLDER} {sheaves[max(sheaves)]}")
         newest = made[batch[-1].id]
         if refs:
-            git.update_refs([*lines, f"update {MAIN} {newest}", f"delete {IMPORT_REF}"])
+            lines += [f"update {MAIN} {newest}", f"delete {IMPORT_REF}"]
+            champion = self._archive.champion()
+            best = champion and (made.get(champion.id) or commits.get(champion.id))
+            git.update_refs([*lines, *([f"update {CHAMPION} {best}"] if best else [])])
         reach("lineage.pointed")
         entries = [(n, agent.id, made[agent.id]) for n, agent in zip(numbers, batch, strict=True)]
         commits.add(entries, after, sheaves)

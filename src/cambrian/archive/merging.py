@@ -85,6 +85,7 @@ def merge(
             merging.take(line)
         archive.database.execute("DROP TABLE temp.bundle_sources")
         archive.database.event("archive.merged", **vars(merging.done))
+    archive.database.forget()  # rows were written here that the verbs know nothing of
     return merging.done
 
 
@@ -306,11 +307,7 @@ class _Merging:
         else:
             if known.number is not None:
                 self.archive.nodes.forget(known.number)
-            names = ", ".join(f"{name} = ?" for name in columns)
-            self.database.execute(
-                f"UPDATE agents SET {names} WHERE id = ?",  # noqa: S608 -- our own names
-                (*columns.values(), agent_id),
-            )
+            self.archive.agents.set(agent_id, **columns)
             self.archive.agents.set_parents(agent_id, parents)
             self.done.promoted += 1
         self.archive.nodes.decided(agent_id)

@@ -15,25 +15,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from cambrian.archive.agents import Agents
-from cambrian.archive.database import Database, encode
+from cambrian.archive.database import Database, decode, encode, storable
+from cambrian.archive.gates import Gates
 from cambrian.archive.jobs import Jobs
+from cambrian.archive.memory import Memory
 from cambrian.archive.nodes import Nodes
 from cambrian.archive.records import UNJUDGED, Agent, Gate, Proposal, ProposalState, Rewriter
 from cambrian.errors import NotFound, Refused, UsageError
 from cambrian.failpoints import reach
 
+_JSON = frozenset({"edit", "operation", "outcome"})
+
+
+@dataclass
+class UnderWay:
+    """What is asked for on every step: the undecided proposals by index, and the next index."""
+
+    undecided: dict[int, Proposal]
+    following: int
+
 
 class Proposals:
     """The verbs on proposals."""
 
-    def __init__(self, database: Database, agents: Agents, jobs: Jobs, nodes: Nodes) -> None:
+    def __init__(
+        self, database: Database, agents: Agents, jobs: Jobs, nodes: Nodes, gates: Gates
+    ) -> None:
         self._database = database
         self._agents = agents
         self._jobs = jobs
+        self._gates = gates
         self._nodes = nodes
+        self._known: Memory[str, UnderWay] = Memory(database, 1)
+
+    def under_way(self) -> UnderWay:
+        """The undecided proposals and the next index; kept while nobody else writes."""
+        return self._known.get("", self._look)
+
+    def _look(self) -> UnderWay:
+        rows = self._database.rows(
+            "SELECT * FROM proposals WHERE state IN ('open', 'proposed', 'ready') ORDER BY idx"
+        )
+        # Indices have no gaps (`open` sees to that), so the last one tells.
+        following = self._database.value("SELECT ifnull(max(idx), -1) + 1 FROM proposals")
+        return UnderWay({row["idx"]: Proposal.of(row) for row in rows}, int(following))
 
     def open(
         self,
@@ -51,30 +80,23 @@ class Proposals:
         """
         database = self._database
         with database.transaction():
-            if (known := self._find("idx", idx)) is not None:
+            if (known := self.at(idx)) is not None:
                 return known
             self._check_opening(idx, seen_through, parents)
-            row = {
-                "run_id": run_id,
-                "idx": idx,
-                "seen_through": seen_through,
-                "rewriter": rewriter,
-                "state": "open",
-                "parents": encode(list(parents)),
-                "created_at": database.now(),
-            }
-            proposal_id = database.insert("proposals", row)
-            database.event(
-                "proposal.opened",
-                run_id=run_id,
-                proposal_id=proposal_id,
-                idx=idx,
-                seen=seen_through,
+            row = database.change(
+                "INSERT INTO proposals (run_id, idx, seen_through, rewriter, state, parents, "
+                "created_at) VALUES (?, ?, ?, ?, 'open', ?, ?) RETURNING *",
+                (run_id, idx, seen_through, rewriter, encode(list(parents)), database.now()),
             )
-        return self.get(proposal_id)
+            assert row is not None
+            proposal = Proposal.of(row)
+            if (kept := self._known.known("")) is not None:
+                kept.undecided[idx], kept.following = proposal, idx + 1
+            database.event("proposal.opened", proposal_id=proposal.id, idx=idx, seen=seen_through)
+        return proposal
 
     def _check_opening(self, idx: int, seen_through: int, parents: Sequence[str]) -> None:
-        following = self._database.value("SELECT ifnull(max(idx), -1) + 1 FROM proposals")
+        following = self.under_way().following
         if idx != following:
             raise UsageError(f"expected the next index, {following}, came {idx}")
         if not -1 <= seen_through < idx:
@@ -130,23 +152,17 @@ class Proposals:
                 "hypothesis": hypothesis,
                 "predicted_gain": predicted_gain,
                 "confidence": confidence,
-                "edit": None if edit is None else encode(edit),
-                "operation": None if operation is None else encode(operation),
+                "edit": edit,
+                "operation": operation,
             }
-            self._set(proposal_id, **texts)
             line = proposal.parents if parents is None else tuple(parents)
             if not self._claim(proposal, agent_id, files, title, hypothesis, line):
-                self._set(proposal_id, agent_id=agent_id)
+                self._set(proposal, agent_id=agent_id, **texts)
                 self.close(proposal_id, "duplicate", f"the same code as {agent_id}")
                 return "duplicate"
             reach("variant.inside")
-            self._set(proposal_id, agent_id=agent_id, state="proposed")
-            database.event(
-                "proposal.proposed",
-                run_id=proposal.run_id,
-                agent_id=agent_id,
-                proposal_id=proposal_id,
-            )
+            self._set(proposal, agent_id=agent_id, state="proposed", **texts)
+            database.event("proposal.proposed", proposal_id=proposal_id)
             self._jobs.queue(
                 "evaluate",
                 run_id=proposal.run_id,
@@ -181,10 +197,7 @@ class Proposals:
             return True
         if not self._passes_on(known, proposal):
             return False
-        assignments = ", ".join(f"{name} = ?" for name in columns)
-        self._database.execute(
-            f"UPDATE agents SET {assignments} WHERE id = ?", (*columns.values(), agent_id)
-        )
+        self._agents.set(agent_id, **columns)
         self._agents.set_parents(agent_id, parents)
         return True
 
@@ -209,13 +222,8 @@ class Proposals:
             proposal = self.get(proposal_id)
             if proposal.state not in ("open", "proposed"):
                 return False
-            self._set(proposal_id, state="ready", outcome=encode(outcome))
-            self._database.event(
-                "proposal.ready",
-                run_id=proposal.run_id,
-                agent_id=proposal.agent_id,
-                proposal_id=proposal_id,
-            )
+            self._set(proposal, state="ready", outcome=outcome)
+            self._database.event("proposal.ready", proposal_id=proposal_id)
         return True
 
     def decide(
@@ -250,13 +258,15 @@ class Proposals:
             if proposal.agent_id is None:
                 raise Refused(f"proposal {proposal.idx} has no candidate; close it instead")
             state: ProposalState = "rejected" if kind is None else "admitted"
-            self._database.execute(
-                "UPDATE agents SET status = ?, kind = ?, number = ?, score = ?, lower = ?, "
-                "upper = ?, decided_at = ? WHERE id = ?",
-                (
-                    *(state, kind, self._agents.next_number(), score, lower, upper),
-                    *(self._database.now(), proposal.agent_id),
-                ),
+            self._agents.set(
+                proposal.agent_id,
+                status=state,
+                kind=kind,
+                number=self._agents.next_number(),
+                score=score,
+                lower=lower,
+                upper=upper,
+                decided_at=self._database.now(),
             )
             reach("decision.inside")
             self._nodes.decided(proposal.agent_id)
@@ -282,17 +292,15 @@ class Proposals:
             if proposal.state == state:
                 return proposal
             self._require(proposal, "open", "proposed", "ready")
-            if state == "failed_smoke" and proposal.agent_id is not None:
-                changed = self._database.execute(
-                    "UPDATE agents SET status = 'rejected', number = ?, decided_at = ? "
-                    "WHERE id = ? AND proposal_id = ?",
-                    (
-                        *(self._agents.next_number(), self._database.now()),
-                        *(proposal.agent_id, proposal_id),
-                    ),
+            agent = self._agents.find(proposal.agent_id or "")
+            if state == "failed_smoke" and agent is not None and agent.proposal_id == proposal_id:
+                self._agents.set(
+                    agent.id,
+                    status="rejected",
+                    number=self._agents.next_number(),
+                    decided_at=self._database.now(),
                 )
-                if changed:
-                    self._nodes.decided(proposal.agent_id)
+                self._nodes.decided(agent.id)
             self._end(proposal, state, reason, gates)
         return self.get(proposal_id)
 
@@ -308,13 +316,8 @@ class Proposals:
             agent = self._agents.find(proposal.agent_id or "")
             if agent is None or agent.proposal_id != proposal_id or agent.status != "candidate":
                 raise Refused(f"the code of proposal {proposal.idx} is another proposal's by now")
-            self._set(proposal_id, state="proposed", outcome=None, reason=None, decided_at=None)
-            self._database.event(
-                "proposal.reopened",
-                run_id=proposal.run_id,
-                agent_id=agent.id,
-                proposal_id=proposal_id,
-            )
+            self._set(proposal, state="proposed", outcome=None, reason=None, decided_at=None)
+            self._database.event("proposal.reopened", proposal_id=proposal_id)
             for job in self._jobs.of(proposal_id=proposal_id):
                 self._jobs.revive(job.id)
         return self.get(proposal_id)
@@ -328,22 +331,11 @@ class Proposals:
         **data: Any,
     ) -> None:
         database = self._database
-        self._set(proposal.id, state=state, reason=reason, decided_at=database.now())
-        for position, gate in enumerate(gates):
-            database.insert(
-                "gates",
-                {
-                    "proposal_id": proposal.id,
-                    "agent_id": proposal.agent_id,
-                    "position": position,
-                    **vars(gate),
-                },
-            )
+        self._set(proposal, state=state, reason=reason, decided_at=database.now())
+        self._gates.passed(proposal.id, gates)
         self._jobs.cancel_queued(proposal.id)
         database.event(
             f"proposal.{state}",
-            run_id=proposal.run_id,
-            agent_id=proposal.agent_id,
             proposal_id=proposal.id,
             idx=proposal.idx,
             reason=reason,
@@ -356,29 +348,30 @@ class Proposals:
         Raises:
             NotFound: no such proposal.
         """
-        found = self._find("id", proposal_id)
+        found = None
+        if self._database.sole_writer:
+            undecided = self.under_way().undecided.values()
+            found = next((one for one in undecided if one.id == proposal_id), None)
+        found = found or self._find("id", proposal_id)
         if found is None:
             raise NotFound(f"expected the id of a proposal in this archive, came {proposal_id}")
         return found
 
     def at(self, idx: int) -> Proposal | None:
         """Proposal number `idx`, or None if it has not been opened."""
+        if self._database.sole_writer:
+            known = self.under_way()
+            if idx in known.undecided or idx >= known.following:
+                return known.undecided.get(idx)
         return self._find("idx", idx)
 
     def undecided(self) -> list[Proposal]:
         """Proposals that are not terminal, by index."""
-        rows = self._database.rows(
-            "SELECT * FROM proposals WHERE state IN ('open', 'proposed', 'ready') ORDER BY idx"
-        )
-        return [Proposal.of(row) for row in rows]
+        return [one for _, one in sorted(self.under_way().undecided.items())]
 
     def count_undecided(self) -> int:
         """How many are not terminal."""
-        return int(
-            self._database.value(
-                "SELECT count(*) FROM proposals WHERE state IN ('open', 'proposed', 'ready')"
-            )
-        )
+        return len(self.under_way().undecided)
 
     def count_admitted(self, reason: str) -> int:
         """How many were admitted for exactly this reason."""
@@ -389,13 +382,8 @@ class Proposals:
 
     def decided_through(self) -> int:
         """The largest k such that proposals 0..k are all terminal; -1 if there is none."""
-        first = self._database.value(
-            "SELECT min(idx) FROM proposals WHERE state IN ('open', 'proposed', 'ready')"
-        )
-        if first is not None:
-            return int(first) - 1
-        # Indices have no gaps (`open` sees to that), so the last one tells.
-        return int(self._database.value("SELECT ifnull(max(idx), -1) FROM proposals"))
+        known = self.under_way()
+        return min(known.undecided, default=known.following) - 1
 
     def select(self, *, run_id: int | None = None, limit: int | None = None) -> list[Proposal]:
         """Proposals by index, of one run or of all; `limit` None or 0: no limit."""
@@ -410,17 +398,34 @@ class Proposals:
         row = self._database.row(f"SELECT * FROM proposals WHERE {column} = ?", (value,))
         return None if row is None else Proposal.of(row)
 
-    def _set(self, proposal_id: int, **columns: Any) -> None:
-        assignments = ", ".join(f"{name} = ?" for name in columns)
+    def _set(self, proposal: Proposal, **columns: Any) -> None:
+        stored = {
+            name: encode(value) if name in _JSON and value is not None else storable(value)
+            for name, value in columns.items()
+        }
+        assignments = ", ".join(f"{name} = ?" for name in stored)
         self._database.execute(
-            f"UPDATE proposals SET {assignments} WHERE id = ?", (*columns.values(), proposal_id)
+            f"UPDATE proposals SET {assignments} WHERE id = ?", (*stored.values(), proposal.id)
         )
+        if (kept := self._known.known("")) is None:
+            return
+        changes: dict[str, Any] = {**stored, **_decoded(stored)}
+        now = replace(self.get(proposal.id), **changes)
+        if not now.terminal:
+            kept.undecided[now.idx] = now
+        else:
+            kept.undecided.pop(now.idx, None)
 
     def _require(self, proposal: Proposal, *states: str) -> None:
         if proposal.state not in states:
             raise Refused(
                 f"proposal {proposal.idx} is {proposal.state}: expected {' or '.join(states)}"
             )
+
+
+def _decoded(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What is read back of JSON columns."""
+    return {name: decode(stored[name]) for name in _JSON & stored.keys()}
 
 
 def _finite(value: float | None) -> bool:

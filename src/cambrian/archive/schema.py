@@ -9,7 +9,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
-from cambrian.archive import evaluations, ledger, nodes, sealings, steering, tables, views
+from cambrian.archive import (
+    agents,
+    evaluations,
+    events,
+    gates,
+    ledger,
+    nodes,
+    sealings,
+    steering,
+    tables,
+    views,
+)
 from cambrian.archive.database import APPLICATION_ID, Database
 from cambrian.errors import Refused
 
@@ -70,6 +81,14 @@ def m007_views_that_scale(database: Database) -> None:
         database.utils.create_view(name, select.strip(), replace=True)
 
 
+def m008_said_once(database: Database) -> None:
+    """Rules of gates, and what events point to, are said once; one index where two overlapped."""
+    for script in (gates.TABLES, events.LOG, evaluations.ONCE, agents.PARENTS):
+        for statement in statements(script):
+            database.execute(statement)
+    database.execute("DROP INDEX events_agent")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_tables,
     m002_views,
@@ -78,6 +97,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m005_predictions,
     m006_more_views,
     m007_views_that_scale,
+    m008_said_once,
 )
 
 

@@ -8,7 +8,11 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from cambrian.archive.database import Database
+from cambrian.archive.memory import Memory
 from cambrian.errors import CambrianError, InvalidAgent
+
+KEPT = 128
+"""Trees kept at most (128 KiB each at most), while nobody else writes."""
 
 
 class Sources:
@@ -16,6 +20,7 @@ class Sources:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known: Memory[str, dict[str, str]] = Memory(database, KEPT)
 
     def add(self, agent_id: str, files: Mapping[str, str]) -> None:
         """Store an agent's files, byte for byte; call inside a transaction.
@@ -24,11 +29,13 @@ class Sources:
             InvalidAgent: no file, a path that could leave the tree, or text that is not Unicode.
         """
         check_paths(files)
-        for path, text in sorted(files.items()):
+        ordered = dict(sorted(files.items()))
+        for path, text in ordered.items():
             source_hash = self._put(path, text)
             self._database.insert(
                 "agent_files", {"agent_id": agent_id, "path": path, "source_hash": source_hash}
             )
+        self._known.keep(agent_id, ordered)
 
     def _put(self, path: str, text: str) -> str:
         try:
@@ -50,6 +57,9 @@ class Sources:
         Raises:
             CambrianError: a stored text is damaged.
         """
+        return dict(self._known.get(agent_id, lambda: self._read(agent_id)))
+
+    def _read(self, agent_id: str) -> dict[str, str]:
         rows = self._database.rows(
             "SELECT f.path, s.hash, s.content FROM agent_files f "
             "JOIN sources s ON s.hash = f.source_hash WHERE f.agent_id = ? ORDER BY f.path",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cambrian.archive.database import Database, Row, decode, encode
+from cambrian.archive.memory import Memory
 from cambrian.errors import NotFound, Refused, UsageError
 
 TABLES = """
@@ -110,6 +111,8 @@ class Steering:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._orders: Memory[int, dict[str, Any]] = Memory(database, 1)
+        self._meters: Memory[int, dict[str, float]] = Memory(database, 1)
 
     # -- standing orders ---------------------------------------------------------------
 
@@ -123,11 +126,15 @@ class Steering:
                 "ON CONFLICT (run_id, name) DO UPDATE SET value = excluded.value, at = excluded.at",
                 (run_id, name, encode(value), self._database.now()),
             )
+            self._orders.drop(run_id)
             self._database.event("order.given", run_id=run_id, name=name, value=value)
         return True
 
     def orders(self, run_id: int) -> dict[str, Any]:
         """Every standing order of a run, by name."""
+        return dict(self._orders.get(run_id, lambda: self._read_orders(run_id)))
+
+    def _read_orders(self, run_id: int) -> dict[str, Any]:
         rows = self._database.rows(
             "SELECT name, value FROM standing_orders WHERE run_id = ?", (run_id,)
         )
@@ -269,9 +276,13 @@ class Steering:
                         "SET amount = amount + excluded.amount",
                         (run_id, name, amount),
                     )
+            self._meters.drop(run_id)
 
     def meters(self, run_id: int) -> dict[str, float]:
         """A run's meters by name."""
+        return dict(self._meters.get(run_id, lambda: self._read_meters(run_id)))
+
+    def _read_meters(self, run_id: int) -> dict[str, float]:
         rows = self._database.rows("SELECT name, amount FROM meters WHERE run_id = ?", (run_id,))
         return {row["name"]: row["amount"] for row in rows}
 

@@ -1,11 +1,11 @@
 """The archive: a directory with `archive.db`, the projection `lineage.git/` and `archive.lock`."""
 
-# ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
 from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,8 +14,10 @@ from cambrian.archive import ids, lock, schema
 from cambrian.archive.agents import Agents
 from cambrian.archive.database import Clock, Database, Durability, connect, copy_database
 from cambrian.archive.evaluations import Evaluations
+from cambrian.archive.gates import Gates
 from cambrian.archive.jobs import Jobs
 from cambrian.archive.ledger import Ledger
+from cambrian.archive.memory import Memory
 from cambrian.archive.nodes import Nodes
 from cambrian.archive.proposals import Proposals
 from cambrian.archive.records import Agent, Event, Gate, Member
@@ -90,11 +92,13 @@ class Archive:
         self.nodes = Nodes(database)
         self.agents = Agents(database, Sources(database), self.nodes)
         self.jobs = Jobs(database)
-        self.proposals = Proposals(database, self.agents, self.jobs, self.nodes)
+        self._gates = Gates(database)
+        self.proposals = Proposals(database, self.agents, self.jobs, self.nodes, self._gates)
         self.evaluations = Evaluations(database, self.nodes)
         self.sealings = Sealings(database)
         self.ledger = Ledger(database)
         self.steering = Steering(database)
+        self._counts: Memory[int, dict[str, int]] = Memory(database, 1)
 
     @classmethod
     def create(
@@ -202,13 +206,15 @@ class Archive:
     ) -> None:
         self.close()
 
-    def lock(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def lock(self) -> Iterator[None]:
         """Hold the archive's lock while a block runs; who writes for longer than a verb holds it.
 
         Raises (on entering):
             Refused: another process holds it; the message names it.
         """
-        return lock.hold(self.path / LOCK)
+        with lock.hold(self.path / LOCK), self.database.alone():
+            yield
 
     def lock_holder(self) -> int | None:
         """The process id of the lock's holder (0 if unreadable); None if nobody holds it."""
@@ -238,18 +244,15 @@ class Archive:
         """
         if (agent_id is None) == (proposal_id is None):
             raise UsageError("expected either an agent_id or a proposal_id")
-        column = "proposal_id" if agent_id is None else "agent_id"
-        rows = self.database.rows(
-            "SELECT gate, rule, verdict, threshold, value, lower, upper, detail FROM gates "
-            f"WHERE {column} = ? ORDER BY proposal_id, position",
-            (proposal_id if agent_id is None else agent_id,),
-        )
-        return [Gate(**row) for row in rows]
+        if agent_id is not None:
+            return self._gates.of_agent(agent_id)
+        assert proposal_id is not None
+        return self._gates.of_proposal(proposal_id)
 
     def events(self, after: int = 0, limit: int = 1000) -> list[Event]:
         """Events with a sequence number above `after`, oldest first."""
         rows = self.database.rows(
-            "SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+            "SELECT * FROM event_log WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
         )
         return [Event.of(row) for row in rows]
 
@@ -259,6 +262,13 @@ class Archive:
         Keys: every proposal state; `judged` (admitted + rejected); `proposals`; `agents`,
         `seeds`, `members`, `candidates`; and `evaluations_VERDICT`, `sealed_evaluations_VERDICT`.
         """
+        known = self._counts.known(self.database.writes)
+        if known is None:
+            known = self._count()
+            self._counts.keep(self.database.writes, known)
+        return known
+
+    def _count(self) -> dict[str, int]:
         tallies = {row["name"]: row["n"] for row in self.database.rows("SELECT * FROM tallies")}
         proposals = {s: tallies.get(f"proposals.{s}", 0) for s in _COUNTED["proposals"]}
         statuses = ("seed", "candidate", "admitted", "rejected")

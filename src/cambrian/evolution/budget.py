@@ -96,19 +96,24 @@ class Budget:
 
     def spent(self, wall_s: float) -> dict[str, float]:
         """What was used of each."""
-        meters = self._archive.steering.meters(self._run_id)
-        money = self._archive.ledger.total(run_id=self._run_id)
+        return {name: self._spent(name, wall_s) for name in LIMITS}
+
+    def _spent(self, name: str, wall_s: float) -> float:
+        if name == "hours":
+            return wall_s / 3600
+        if name in ("evaluations", "cpu_hours"):
+            meters = self._archive.steering.meters(self._run_id)
+            if name == "evaluations":
+                return int(meters.get("evaluations", 0))
+            return meters.get("cpu_s", 0.0) / 3600
+        if name in ("tokens", "dollars"):
+            money = self._archive.ledger.total(run_id=self._run_id)
+            tokens = money.prompt_tokens + money.completion_tokens
+            return tokens if name == "tokens" else money.dollars
         counts = self._archive.counts()
-        return {
-            "proposals": counts["proposals"] - self._first,
-            "judged": counts["judged"],
-            "agents": counts["admitted"],
-            "evaluations": int(meters.get("evaluations", 0)),
-            "hours": wall_s / 3600,
-            "cpu_hours": meters.get("cpu_s", 0.0) / 3600,
-            "tokens": money.prompt_tokens + money.completion_tokens,
-            "dollars": money.dollars,
-        }
+        if name == "proposals":
+            return counts["proposals"] - self._first
+        return counts["judged"] if name == "judged" else counts["admitted"]
 
     def used_up(self, wall_s: float, under_way: int) -> str:
         """The limit that ends the run now, in words; "" while there is room.
@@ -116,15 +121,12 @@ class Budget:
         Args:
             under_way: how many proposals are undecided.
         """
-        limits = self.limits
-        spent = self.spent(wall_s)
-        for name in LIMITS:
-            limit = limits[name]
-            if limit is None:
-                continue
-            ends = spent[name] >= limit
+        limits = {name: limit for name, limit in self.limits.items() if limit is not None}
+        for name, limit in limits.items():
+            spent = self._spent(name, wall_s)
+            ends = spent >= limit
             if name == "evaluations":
-                ends = not under_way and spent[name] + self._per_variant > limit
+                ends = not under_way and spent + self._per_variant > limit
             if ends:
                 return f"{limit:g} {name.replace('_', ' ')} are used up"
         return ""

@@ -10,12 +10,12 @@ from cambrian.agents.catalogue import catalogue
 from cambrian.archive import Agent, Archive, Proposal
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import ALLOWANCE, calibration
-from cambrian.evaluators.statistics import mean_interval
 from cambrian.evolution.records import results_of
 from cambrian.evolution.results import SEARCH_SEEDS
 
 CARDS_SHOWN = 6
 HISTORY_SHOWN = 20
+FAILURES_SHOWN = 5
 
 RULES = f"""\
 learner.py must define a class Learner(spec, *, seed, device) with observe(x, y, task=None) and
@@ -36,12 +36,14 @@ def evidence(archive: Archive, proposal: Proposal, benchmarks: Sequence[str]) ->
     shown = {"parent": parent, "champion": parent if champion is None else champion.id}
     if agent.parents:
         shown["grandparent"] = agent.parents[0]
+    # As decided by then, whatever has been recorded since.
+    children = archive.agents.children_through(parent, proposal.seen_through, HISTORY_SHOWN)
     return {
         "code": dict(archive.agents.files(parent)),
         "scores": {name: _scores(archive, who, benchmarks) for name, who in shown.items()},
         "benchmarks": {name: _benchmark(name) for name in benchmarks},
-        "failures": _failures(archive, parent, proposal.seen_through),
-        "history": _history(archive, parent, proposal.seen_through),
+        "failures": _failures(archive, children),
+        "history": [_tried(child) for child in children],
         "cards": [_card(m) for m in list(catalogue().values())[:CARDS_SHOWN]],
         "rules": RULES,
     }
@@ -52,7 +54,7 @@ def _scores(archive: Archive, agent_id: str, benchmarks: Sequence[str]) -> dict[
     results = results_of(archive, agent_id)
     found: dict[str, Any] = {}
     for name in benchmarks:
-        estimate = mean_interval([results.score(name, seed) for seed in SEARCH_SEEDS])
+        estimate = results.estimate([name], SEARCH_SEEDS)
         found[name] = {
             "score": round(estimate.mean, 4),
             "lower": round(estimate.lower, 4),
@@ -74,37 +76,25 @@ def _benchmark(name: str) -> dict[str, Any]:
     }
 
 
-def _decided(archive: Archive, agent_id: str, seen_through: int) -> list[Agent]:
-    """The children that were decided by then, whatever has been recorded since."""
-    children = archive.agents.children(agent_id, members_only=False)
-    return [
-        c for c in children if c.proposal_index is not None and c.proposal_index <= seen_through
-    ]
-
-
-def _failures(archive: Archive, agent_id: str, seen_through: int) -> list[dict[str, str]]:
+def _failures(archive: Archive, children: Sequence[Agent]) -> list[dict[str, str]]:
     """How the parent's rejected children failed to run."""
-    found = []
-    for child in _decided(archive, agent_id, seen_through)[-HISTORY_SHOWN:]:
-        for row in archive.evaluations.of(child.id):
-            if row.verdict == "failed":
-                found.append({"title": child.title, "reason": row.reason[:1500]})
-    return found[-5:]
+    found = [
+        {"title": child.title, "reason": row.reason[:1500]}
+        for child in children
+        for row in archive.evaluations.known(child.id)
+        if row.verdict == "failed"
+    ]
+    return found[-FAILURES_SHOWN:]
 
 
-def _history(archive: Archive, agent_id: str, seen_through: int) -> list[dict[str, Any]]:
-    """What was tried on the parent, with its outcome, as decided through `seen_through`."""
-    history = []
-    for child in _decided(archive, agent_id, seen_through):
-        history.append(
-            {
-                "title": child.title,
-                "hypothesis": child.hypothesis[:500],
-                "outcome": child.kind or child.status,
-                "score": child.score,
-            }
-        )
-    return history[-HISTORY_SHOWN:]
+def _tried(child: Agent) -> dict[str, Any]:
+    """What was tried on the parent, with its outcome."""
+    return {
+        "title": child.title,
+        "hypothesis": child.hypothesis[:500],
+        "outcome": child.kind or child.status,
+        "score": child.score,
+    }
 
 
 def _card(mechanism: Any) -> dict[str, Any]:

@@ -46,6 +46,7 @@ from cambrian.failpoints import reach
 
 LEASE_S = 60.0
 BEAT_S = 5.0
+TICK_S = 1.0
 BACK_OFF_S = 2.0
 BREAKS_IN_A_ROW = 3
 """So many different jobs that broke with none carried out between them are no job's fault."""
@@ -114,6 +115,7 @@ class Loop:
         self._recorded: dict[int, anyio.Event] = {}
         self._left_open = sys.maxsize
         self._opened_all = False
+        self._lineage = Lineage(archive)
         self._since_lineage = 0
         self._failure: CambrianError | None = None
         self._tasks: anyio.abc.TaskGroup | None = None
@@ -137,6 +139,7 @@ class Loop:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             tasks.start_soon(self._beat)
+            tasks.start_soon(self._tick)
             tasks.start_soon(self._propose_all)
             async with anyio.create_task_group() as workers:
                 await self._staff(workers)
@@ -188,8 +191,13 @@ class Loop:
         self._news = anyio.Event()
 
     async def _changed(self) -> None:
-        with anyio.move_on_after(1.0):
-            await self._news.wait()
+        await self._news.wait()
+
+    async def _tick(self) -> None:
+        """What only time changes (a job that was left alone for a while) is looked for too."""
+        while True:
+            await anyio.sleep(TICK_S)
+            self.notify()
 
     async def _beat(self) -> None:
         while True:
@@ -296,7 +304,12 @@ class Loop:
         async with anyio.create_task_group() as tasks, self.proposer:
             index = self._first_unrecorded()
             self._mark_recorded(index - 1)
-            while not self.stop and not self._over(index):
+            while not self.stop:
+                if self._is_ahead(index):
+                    await self._changed()
+                    continue
+                if self._over(index):
+                    break
                 if self.pauses or self._must_wait(index):
                     await self._changed()
                     continue
@@ -327,11 +340,13 @@ class Loop:
         self.ended_by = self.budget.used_up(self.wall_s, under_way)
         return bool(self.ended_by)
 
+    def _is_ahead(self, index: int) -> bool:
+        """Whether something must be decided before proposal `index` is opened: the lag."""
+        return index - LAG > self.archive.proposals.decided_through()
+
     def _must_wait(self, index: int) -> bool:
-        """Whether proposal `index` would be ahead of the lag, or perhaps over a limit (which it
-        may not be, if what is under way turns out to be duplicates)."""
-        if index - LAG > self.archive.proposals.decided_through():
-            return True
+        """Whether proposal `index` would perhaps be over a limit (which it may not be, if what is
+        under way turns out to be duplicates)."""
         if self.archive.proposals.at(index) is not None:
             return False
         return self.budget.must_wait(self.archive.proposals.count_undecided())
@@ -609,12 +624,11 @@ class Loop:
             reach("proposal.decided")
             self._announce(self.archive.proposals.get(proposal.id))
             self._since_lineage += 1
-        if self._since_lineage >= self._lineage_batch():
+        if self._since_lineage >= LINEAGE_EVERY and self._since_lineage >= self._lineage_share():
             self._project()
 
-    def _lineage_batch(self) -> int:
-        members = self.archive.counts()["members"]
-        return max(LINEAGE_EVERY, int(LINEAGE_SHARE * members))
+    def _lineage_share(self) -> int:
+        return int(LINEAGE_SHARE * self.archive.counts()["members"])
 
     def _decidable(self) -> Sequence[Proposal]:
         ready = []
@@ -637,6 +651,6 @@ class Loop:
         """Bring the git lineage up to date with the database."""
         self._since_lineage = 0
         try:
-            Lineage(self.archive).update()
+            self._lineage.update()
         except (CambrianError, OSError) as error:
             self.tell(f"the git lineage is behind ({error}); `cambrian db lineage` makes it anew")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -31,6 +32,8 @@ from cambrian.evolution.workers import AskRefused, Hire, ImproverFailed, Worker
 from cambrian.failpoints import reach
 
 TRIES = 5
+TREES = 128
+"""Parents' checked code kept at most."""
 LONGEST_CHAIN = 5
 """The control's random proposals are 1 to this many recombinations in a row."""
 
@@ -58,6 +61,8 @@ class Proposer:
         self._purse = purse
         self._model = model
         self._selection = Selection(archive, settings.selection)
+        # An agent's code never changes, and good parents are drawn again and again.
+        self._trees = lru_cache(TREES)(lambda one: SourceTree(archive.agents.files(one)))
         self._idle: list[Worker] = []
         self._slots = anyio.Semaphore(settings.workers)
         self.refused = 0
@@ -131,7 +136,7 @@ class Proposer:
         reach("variant.recorded")
 
     async def _by_recombination(self, proposal: Proposal, attempt: int) -> Variant:
-        trees = [self._tree(agent_id) for agent_id in proposal.parents]
+        trees = [self._trees(agent_id) for agent_id in proposal.parents]
         seed = f"{self.settings.seed}/{proposal.idx}/{attempt}"
         learned = (
             None
@@ -142,7 +147,7 @@ class Proposer:
         return await by_recombination(trees, seed, steps=steps, weights=learned)
 
     async def _by_model(self, proposal: Proposal) -> Variant:
-        parent = self._tree(proposal.parents[0])
+        parent = self._trees(proposal.parents[0])
         model = self._model = self._model or OpenAIModel(self.settings.model)
         broker = Broker(self.archive, model, purse=self._purse, proposal_id=proposal.id)
         shown = evidence(self.archive, proposal, self.settings.benchmarks)
@@ -172,9 +177,6 @@ class Proposer:
         reach("improver.judged")
         self.archive.ledger.record_improver_check(improver_hash(files), valid, detail)
         reach("improver.recorded")
-
-    def _tree(self, agent_id: str) -> SourceTree:
-        return SourceTree(self.archive.agents.files(agent_id))
 
     # -- workers for improvers ---------------------------------------------------------
 

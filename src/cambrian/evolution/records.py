@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cambrian.archive import Archive, EvaluationRecord
+from cambrian.archive import Evaluation as ArchivedEvaluation
 from cambrian.evaluators.benchmarks import STAGES, benchmark
 from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution.results import Result, Results
@@ -43,10 +44,18 @@ def to_record(agent_id: str, evaluation: Evaluation) -> EvaluationRecord:
 
 def results_of(archive: Archive, agent_id: str, *, sealed: bool = False) -> Results:
     """What counts of an agent: scored, on the benchmarks' present versions."""
+    if sealed:
+        return _scored(archive.evaluations.of(agent_id, sealed=True))
+    return archive.evaluations.made_of(agent_id, _searched)
+
+
+def _searched(rows: Sequence[ArchivedEvaluation]) -> Results:
+    return _scored([row for row in rows if row.stage in SEARCH_STAGES])
+
+
+def _scored(rows: Sequence[ArchivedEvaluation]) -> Results:
     found = []
-    for row in archive.evaluations.of(agent_id, sealed=sealed):
-        if not sealed and row.stage not in SEARCH_STAGES:
-            continue
+    for row in rows:
         if row.verdict != "scored" or row.score is None:
             continue
         if row.version != benchmark(row.benchmark).version:

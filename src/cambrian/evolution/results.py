@@ -27,10 +27,12 @@ class Result:
 
 
 class Results:
-    """The scored results of one agent, one per (benchmark, seed)."""
+    """The scored results of one agent, one per (benchmark, seed); figures are made once."""
 
     def __init__(self, results: Iterable[Result]) -> None:
         self._table = {(r.benchmark, r.seed): r for r in results}
+        self._estimates: dict[tuple[tuple[str, ...], tuple[int, ...]], Estimate] = {}
+        self._means: dict[tuple[str, tuple[int, ...]], dict[str, float]] = {}
 
     def __len__(self) -> int:
         return len(self._table)
@@ -63,7 +65,10 @@ class Results:
 
     def estimate(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> Estimate:
         """Mean over benchmarks and seeds, with an interval over seeds."""
-        return mean_interval(self.per_seed(benchmarks, seeds))
+        key = tuple(benchmarks), tuple(seeds)
+        if key not in self._estimates:
+            self._estimates[key] = mean_interval(self.per_seed(benchmarks, seeds))
+        return self._estimates[key]
 
     def behaviour(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
         """What the agent does, per seed: (seeds, 3 per benchmark + 1).
@@ -87,5 +92,10 @@ class Results:
 
     def mean_metrics(self, benchmark: str, seeds: Sequence[int]) -> dict[str, float]:
         """The mean of each metric over seeds."""
-        rows = [self._table[benchmark, seed].metrics for seed in seeds]
-        return {name: round(float(np.mean([r[name] for r in rows])), 4) for name in rows[0]}
+        key = benchmark, tuple(seeds)
+        if key not in self._means:
+            rows = [self._table[benchmark, seed].metrics for seed in seeds]
+            self._means[key] = {
+                name: round(float(np.mean([r[name] for r in rows])), 4) for name in rows[0]
+            }
+        return dict(self._means[key])
