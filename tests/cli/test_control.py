@@ -21,7 +21,7 @@ from tests.evolution import nursery
 from cambrian.archive import Archive, Proposal
 from cambrian.cli.config import find
 from cambrian.daemon import killswitch, socket
-from cambrian.errors import Refused, Unreachable
+from cambrian.errors import CambrianError, Refused, Unreachable
 from cambrian.evolution.budget import Budget
 from cambrian.evolution.settings import Settings
 
@@ -177,6 +177,38 @@ def test_what_cannot_be_done_is_refused_and_not_written_down(
     assert done.returncode in (code, 3 if arguments[1] == "zzzz" else code), done.stderr
     assert done.stderr.startswith("cambrian: ") and done.stdout == ""
     with Archive.open(grown.path) as archive:
+        assert archive.database.value("SELECT count(*) FROM intents") == 0
+
+
+def _each(
+    verb: str, key: str, /, *values: object, **rest: object
+) -> list[tuple[str, dict[str, Any]]]:
+    return [(verb, {key: value, **rest}) for value in values]
+
+
+ODD = [
+    *_each("approve", "agent", 10**30, -1, True, 1.5, [1], None, "\ud800", "", "x" * 999),
+    *_each("approve", "reason", "\ud800" * 9, agent=0),
+    *_each("cancel", "agent", 2**63, {"a": 1}, "#99999999999999999999999"),
+    *_each("set-budget", "limit", True, "9", [], 10**400, -1, 0.5, name="agents"),
+    *_each("set-budget", "name", [], None, "\ud800", "cows", limit=1),
+    *_each("set-workers", "count", True, 1.0, None, 10**30),
+    *_each("stop", "how", ["now"], 1, None),
+    *_each("pause", "later", True),
+    *_each("nothing", "at", "all"),
+]
+
+
+def test_no_request_however_odd_ends_a_run(tmp_path: Path) -> None:
+    with daemon(tmp_path / "run") as running:
+        for verb, arguments in ODD:
+            for dry_run in (True, False):
+                with pytest.raises(CambrianError) as refused:
+                    socket.ask(tmp_path / "run", verb, arguments, dry_run=dry_run)
+                assert not isinstance(refused.value, Unreachable), (verb, arguments)
+                assert "nobody foresaw" not in str(refused.value), (verb, arguments)
+        assert running.until(lambda s: True)["state"] == "running"
+    with Archive.open(tmp_path / "run", read_only=True) as archive:
         assert archive.database.value("SELECT count(*) FROM intents") == 0
 
 

@@ -8,6 +8,7 @@ be done. Where nobody runs, the same code works on the rows alone.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Arguments = Mapping[str, Any]
 MOST_WORKERS = 1024
+MOST_ROWS = 2**63
+"""What SQLite can count."""
 
 
 class Intents:
@@ -70,7 +73,8 @@ class Intents:
     def _try(self, intent: Intent) -> str:
         try:
             return self._carry_out(intent)
-        except CambrianError as error:
+        except (CambrianError, ArithmeticError, TypeError, ValueError) as error:
+            # Of the last three none was foreseen, but each start would come to it again.
             self.archive.steering.answer(intent.id, "refused", str(error))
             return str(error)
 
@@ -141,7 +145,7 @@ class Intents:
         if known is None:
             raise NotFound(f"no decision on {name} waits for a person: `cambrian approvals`")
         if not dry:
-            reason = str(given.get("reason", ""))[:2000]
+            reason = _text(given.get("reason", ""))[:2000]
             self.archive.steering.answer_approval(proposal.id, state, by, reason)
             reach("approval.answered")
         return f"{name} is {state}{' already' if known.state == state else ''}"
@@ -149,8 +153,10 @@ class Intents:
     def set_budget(self, arguments: Arguments, by: str, dry: bool) -> str:
         given = _only(arguments, "name", "limit")
         name, limit = str(given.get("name")), given.get("limit")
-        if limit is not None and not isinstance(limit, (int, float)):
+        if limit is not None and type(limit) not in (int, float):
             raise UsageError(f"expected a number as the limit, or null for none, came {limit!r}")
+        if isinstance(limit, int) and abs(limit) > sys.float_info.max:
+            raise UsageError("expected a number that is not beyond all bounds as the limit")
         check_limit(name, limit)
         before = self._budget.limits[name]
         others = [value for each, value in self._budget.limits.items() if each != name]
@@ -162,7 +168,7 @@ class Intents:
 
     def set_workers(self, arguments: Arguments, by: str, dry: bool) -> str:
         count = _only(arguments, "count").get("count")
-        if not isinstance(count, int) or not 1 <= count <= MOST_WORKERS:
+        if type(count) is not int or not 1 <= count <= MOST_WORKERS:
             raise UsageError(f"expected 1 to {MOST_WORKERS} workers, came {count!r}")
         orders = self.archive.steering.orders(self.run.id)
         before = self.loop.workers if self.loop else orders.get("workers", self._workers)
@@ -207,13 +213,13 @@ class Intents:
         """By `agent`: an agent's id or a prefix of it, or a proposal's number (an integer)."""
         given = arguments.get("agent")
         if isinstance(given, int) and not isinstance(given, bool):
-            found = self.archive.proposals.at(given)
+            found = self.archive.proposals.at(given) if 0 <= given < MOST_ROWS else None
             if found is None:
                 raise NotFound(f"there is no proposal {given}")
             return found
         if not isinstance(given, str):
             raise UsageError(f"expected an agent's id or a proposal's number, came {given!r}")
-        agent = self.archive.agents.get(self.archive.resolve(given))
+        agent = self.archive.agents.get(self.archive.resolve(_text(given)))
         if agent.proposal_id is None:
             raise Refused("a seed agent comes of no proposal")
         return self.archive.proposals.get(agent.proposal_id)
@@ -240,6 +246,11 @@ def _only(arguments: Arguments, *names: str) -> Arguments:
     if unknown:
         raise UsageError(f"expected only {', '.join(names) or 'no arguments'}, came {unknown}")
     return arguments
+
+
+def _text(given: object) -> str:
+    """As a database can hold it: JSON may carry half a character."""
+    return str(given).encode("utf-8", "replace").decode()
 
 
 def _number(limit: float | None) -> str:

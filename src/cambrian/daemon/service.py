@@ -283,6 +283,13 @@ class Service:
             said = self._intents().ask(verb, arguments, by, dry_run=dry_run)
         except sqlite3.Error as error:
             raise CambrianError(f"the archive cannot be written: {error}") from error
+        except CambrianError:
+            raise
+        except Exception as error:
+            # Whatever somebody asks for, it must not end a run that has gone on for weeks.
+            text = f"{verb} failed in a way that nobody foresaw: {type(error).__name__}: {error}"
+            self.tell(f"{text}; the run goes on")
+            raise CambrianError(text) from error
         return {"answer": said, "data": {"dry_run": dry_run}}
 
     def state(self) -> str:

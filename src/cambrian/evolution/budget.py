@@ -177,8 +177,10 @@ def check_limit(name: str, limit: float | None) -> None:
         raise UsageError(f"expected a limit out of {', '.join(LIMITS)}, came {name!r}")
     if limit is None:
         return
-    if not 0 <= limit < 1e15 or (name in ("hours", "cpu_hours") and limit <= 0):
-        raise UsageError(f"{name} must be at least 0 (time: above 0), got {limit:g}")
+    timed = name in ("hours", "cpu_hours")
+    if not 0 <= limit < 1e15 or (timed and limit == 0):
+        least = "above 0" if timed else "at least 0"
+        raise UsageError(f"{name} must be {least} and below 1e15, got {limit:g}")
     whole = name not in ("hours", "cpu_hours", "dollars")
     if whole and limit != int(limit):
         raise UsageError(f"{name} must be a whole number, got {limit:g}")
