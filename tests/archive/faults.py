@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.archive.conftest import Garden, identity
 
-from cambrian.archive import Archive
+from cambrian.archive import Archive, trouble
 from cambrian.archive.check import check
 from cambrian.archive.lineage import Lineage
 from cambrian.errors import CambrianError, StorageTrouble
@@ -98,7 +98,9 @@ def read_only(folder: Path) -> dict[str, object]:
         said, code = str(error), error.exit_code
     with Archive.open(folder / "home", read_only=True) as reader:
         score = reader.agents.get(seed).score
-    return {"said": said, "code": code, "score": score}
+    # What SQLite says of a log that became read-only under its open file.
+    found = trouble.explained(trouble.of("failing", "disk I/O error"), folder / "home")
+    return {"said": said, "code": code, "score": score, "explained": found.reason}
 
 
 CASES = {"full": full, "lineage-full": lineage_full, "read-only": read_only}

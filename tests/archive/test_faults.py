@@ -58,6 +58,7 @@ def test_a_read_only_file_system_is_said_so_and_can_still_be_read(tmp_path: Path
     assert "read-only" in found["said"]
     assert found["code"] == 1
     assert found["score"] == 0.2
+    assert found["explained"] == "read-only"
 
 
 def test_a_database_that_another_writer_holds_is_refused_in_words(

@@ -2,7 +2,9 @@
 
 python -m tests.cli.slow_daemon ARCHIVE [speed=0.02] [drain=300] [metrics=0] [approve=all]
     [workers=2] [think=0 (the model does, seconds)] [hang=1 (the event loop does)] [grace=20]
-    [full=1 (no room until a file `room` is there)]
+    [full=1 (no room until a file `room` is there)] [busy=30000 (how long to wait for a lock, ms)]
+
+While there is a file `readonly`, the archive may not be written.
 """
 
 from __future__ import annotations
@@ -48,33 +50,42 @@ def main(home: Path, given: dict[str, str]) -> None:
     )
     speed = float(given.get("speed", "0.02"))
     killswitch.watch.__wrapped__.__defaults__ = (float(given.get("grace", "20")),)  # type: ignore[attr-defined]
-    if "full" in given:
-        limit_pages(home)
+    database.BUSY_TIMEOUT_MS = int(given.get("busy", "30000"))
+    limit(home, "full" in given)
     if "hang" in given:
         threading.Timer(1.0, hang, (home,)).start()
 
     def reload() -> tuple[Settings, list[str]]:
         return dataclasses.replace(settings, workers=5), []
 
+    def before(_: object) -> float:
+        if (home / "readonly").exists():
+            for held in Held.opened:
+                held.database.connection.execute("PRAGMA query_only = ON")
+        return speed
+
     options = Options(
         drain_s=float(given.get("drain", "300")),
         metrics_port=int(given["metrics"]) if "metrics" in given else None,
         reload=reload,
         notifier=Notifier.of(os.environ),
-        hire=functools.partial(nursery.InstantImprover, before=lambda _: speed),
+        hire=functools.partial(nursery.InstantImprover, before=before),
         model=Thinking(float(given.get("think", "0"))),
     )
     supervisor.run(home, settings, lambda _: None, options=options)
 
 
-def limit_pages(home: Path) -> None:
-    """Every connection may fill so many pages, until a file `room` appears."""
+def limit(home: Path, full: bool) -> None:
+    """Every connection may fill so many pages, until a file `room` appears, and write nothing as
+    long as there is a file `readonly`."""
     plain = database.connect
 
     def connect(path: Path, *arguments: Any, **keywords: Any) -> Any:
         found = plain(path, *arguments, **keywords)
-        if not (home / "room").exists() and not keywords.get("read_only"):
+        if full and not (home / "room").exists() and not keywords.get("read_only"):
             found.connection.execute(f"PRAGMA max_page_count = {PAGES}")
+        if (home / "readonly").exists():
+            found.connection.execute("PRAGMA query_only = ON")
         return found
 
     from cambrian.archive import store

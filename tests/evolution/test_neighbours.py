@@ -41,7 +41,7 @@ def test_the_nearest_are_those_of_a_full_comparison_to_the_last_bit(
     if lattice:  # many that are equal, or equally far
         points = np.round(points * 3) / 3
     with pytest.MonkeyPatch.context() as patch:
-        for name, small in (("BLOCK", 8), ("REGION", 4), ("NEWCOMERS", 16)):
+        for name, small in (("BLOCK", 8), ("FIRST", 1), ("NEWCOMERS", 16)):
             patch.setattr(module, name, small)
         index = Neighbours(points[:first])
         for point in points[first:]:

@@ -51,7 +51,7 @@ def backup(archive: Archive, destination: Path) -> Backup:
     """
     _expect_free(destination)
     partial = destination.with_name(f"{destination.name}.partial")
-    with trouble.storage():
+    with trouble.storage(destination.parent):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         try:
@@ -127,7 +127,7 @@ def restore(source: Path, home: Path, *, force: bool = False) -> Path | None:
             raise Refused(f"{home} is held by process {pid}; stop that one first")
         aside = home.with_name(f"{home.name}.before-restore-{time.strftime('%Y%m%d-%H%M%S')}")
     partial = home.with_name(f"{home.name}.partial")
-    with trouble.storage():
+    with trouble.storage(home.parent):
         shutil.rmtree(partial, ignore_errors=True)
         try:
             shutil.copytree(source, partial, symlinks=True)

@@ -76,7 +76,7 @@ def export(archive: Archive, target: Path) -> int:
         raise UsageError(f"expected a new file, but {target} is there already")
     partial = target.with_name(f"{target.name}.partial")
     agents = 0
-    with trouble.storage():
+    with trouble.storage(target.parent):
         try:
             with _snapshot(archive.database), gzip.open(partial, "wb", 6) as file:
                 digest, count = hashlib.sha256(), 0

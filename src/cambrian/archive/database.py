@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from cambrian.archive import trouble
-from cambrian.errors import CambrianError, Refused, StorageLocked, UsageError
+from cambrian.errors import CambrianError, Refused, StorageLocked, StorageTrouble, UsageError
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -321,10 +321,9 @@ def connect(
     if not read_only and not os.access(path.parent, os.W_OK):
         # SQLite would only say that it cannot open the file.
         raise trouble.of("read-only", str(path.parent))
-    connection = _open(path, read_only)
+    connection = _connection(path, read_only)
     try:
-        _recognise(connection, path)
-        with trouble.storage():
+        with trouble.storage(path):
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             if not read_only:
@@ -336,13 +335,31 @@ def connect(
         raise
 
 
-def _open(path: Path, read_only: bool) -> sqlite3.Connection:
-    mode = "?mode=ro" if read_only else "?mode=rwc"
+def _connection(path: Path, read_only: bool) -> sqlite3.Connection:
+    """An open connection to a file that is ours."""
     log = path.with_name(path.name + "-wal")
-    if read_only and not log.exists() and not os.access(path.parent, os.W_OK):
-        # A write-ahead log needs a file beside it even to read; on read-only media with
-        # nothing in the log, SQLite may take the file as it is.
-        mode += "&immutable=1"
+    settled = not log.exists() or log.stat().st_size == 0
+    # A write-ahead log needs a file beside it even to read; with nothing in the log, SQLite may
+    # take the file as it is where that cannot be made: on read-only media, and on a full disk.
+    immutable = read_only and not log.exists() and not os.access(path.parent, os.W_OK)
+    connection = _open(path, read_only, immutable)
+    try:
+        _recognise(connection, path)
+    except StorageTrouble as error:
+        connection.close()
+        if not (read_only and settled and error.reason == "failing"):
+            raise trouble.explained(error, path) from error
+        connection = _open(path, read_only, immutable=True)
+        _recognise(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open(path: Path, read_only: bool, immutable: bool) -> sqlite3.Connection:
+    mode = "?mode=ro" if read_only else "?mode=rwc"
+    mode += "&immutable=1" if immutable else ""
     try:
         connection = sqlite3.connect(
             path.resolve().as_uri() + mode,
@@ -380,7 +397,7 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
 def copy_database(database: Database, target: Path) -> None:
     """A copy of the file as of one moment, on disk when this returns."""
     partial = target.with_name(f"{target.name}.partial")
-    with trouble.storage():
+    with trouble.storage(target.parent):
         partial.unlink(missing_ok=True)
         with closing(sqlite3.connect(partial)) as copy:
             database.connection.backup(copy)

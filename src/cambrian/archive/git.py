@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, cast
 
+from cambrian.archive import trouble
 from cambrian.errors import CambrianError
 
 _ENVIRONMENT = {
@@ -56,6 +57,7 @@ class Git:
 
         Raises:
             GitError: it ended with an error.
+            StorageTrouble: the disk is full, or may not be written.
             CambrianError: there is no git.
         """
         git = _gitpython()
@@ -73,6 +75,8 @@ class Git:
                 raise CambrianError("the lineage needs git; install it") from error
             # fsck tells what is wrong on standard output.
             words = " ".join(f"{error.stderr} {error.stdout}".split())
+            if (reason := trouble.said(words)) is not None:
+                raise trouble.of(reason, f"git {arguments[0]}") from error
             raise GitError(f"git {arguments[0]} failed: {words}") from error
         return str(output)
 

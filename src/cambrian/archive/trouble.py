@@ -6,9 +6,11 @@ Constraint errors and mistakes in SQL are not storage, and pass through as they 
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from cambrian.errors import StorageLocked, StorageReason, StorageTrouble
 
@@ -57,6 +59,12 @@ def told(error: Exception) -> StorageTrouble | None:
     return None if reason is None else of(reason, str(error))
 
 
+def said(words: str) -> StorageReason | None:
+    """The reason that a program gave in the system's own words (in English); None if none."""
+    known = ((os.strerror(number), reason) for number, reason in _ERRNOS.items())
+    return next((reason for text, reason in known if text in words), None)
+
+
 def of(reason: StorageReason, detail: str) -> StorageTrouble:
     """The error for a reason, with what to do about it."""
     kept = "" if reason == "damaged" else "; nothing recorded is lost"
@@ -64,9 +72,27 @@ def of(reason: StorageReason, detail: str) -> StorageTrouble:
     return StorageLocked(message) if reason == "locked" else StorageTrouble(message, reason)
 
 
+def explained(error: StorageTrouble, where: Path) -> StorageTrouble:
+    """The same trouble; where SQLite only says "disk I/O error", with what the file system of
+    `where` says: a log that finds no room, or was made read-only under an open file."""
+    if error.reason != "failing":
+        return error
+    try:
+        system = os.statvfs(where)
+    except OSError:
+        return error
+    detail = str(error.__cause__ or error)
+    if system.f_flag & os.ST_RDONLY:
+        return of("read-only", detail)
+    return of("full", detail) if system.f_bavail == 0 else error
+
+
 @contextmanager
-def storage() -> Iterator[None]:
+def storage(where: Path | None = None) -> Iterator[None]:
     """Turn what a disk does to us into `StorageTrouble`.
+
+    Args:
+        where: a file or folder on the disk, to be asked what is wrong with it.
 
     Raises:
         StorageTrouble: see its reasons; every other error passes through as it is.
@@ -77,4 +103,4 @@ def storage() -> Iterator[None]:
         trouble = told(error)
         if trouble is None:
             raise
-        raise trouble from error
+        raise (trouble if where is None else explained(trouble, where)) from error

@@ -39,7 +39,7 @@ from cambrian.cli.shared import INTERRUPTED, TRACEBACKS, Shared, default_archive
 from cambrian.cli.sql import sql
 from cambrian.cli.status import status
 from cambrian.cli.tree import tree
-from cambrian.errors import CambrianError
+from cambrian.errors import CambrianError, StorageTrouble
 
 PIPE_CLOSED = 128 + 13  # as a shell reports SIGPIPE
 
@@ -70,6 +70,10 @@ def _report(ctx: click.Context, error: Exception) -> int:
     shared = ctx.find_object(Shared)
     if shared is not None and shared.verbose >= TRACEBACKS:
         note("".join(traceback.format_exception(error)))
+    if isinstance(error, StorageTrouble) and shared is not None:
+        from cambrian.archive.trouble import explained
+
+        error = explained(error, shared.archive)
     if isinstance(error, CambrianError):
         note("cambrian: " + str(error).strip().replace("\n", "\n  "))
         return error.exit_code

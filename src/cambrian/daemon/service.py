@@ -28,7 +28,7 @@ import anyio.abc
 import anyio.from_thread
 
 from cambrian.archive import Archive, Run
-from cambrian.archive.trouble import told
+from cambrian.archive.trouble import explained, told
 from cambrian.daemon import health, killswitch, socket
 from cambrian.daemon.intents import Intents
 from cambrian.daemon.logs import EventLog
@@ -156,7 +156,7 @@ class Service:
 
     async def _storage_is_back(self, trouble: StorageTrouble, looks: Any) -> bool:
         """Wait until the archive can be written again; False if told to stop before."""
-        self.storage = f"the archive cannot be written: {trouble}"
+        self.storage = f"the archive cannot be written: {explained(trouble, self.archive.path)}"
         self.tell(f"paused: {self.storage}")
         for wait_s in looks:
             with anyio.move_on_after(wait_s):

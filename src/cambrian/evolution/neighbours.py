@@ -3,7 +3,8 @@
 The distance is the root mean square, over entries, of the difference divided by a noise that
 every question brings along, so no index with a metric of its own will do. Behaviours stand in
 blocks of neighbours, each with the box that bounds it; the distance to a box bounds the distances
-to all in it from below, so that most blocks are never looked into. Newcomers wait in a block of
+to all in it from below, so that most blocks are never looked into, and those that are, the likeliest
+first and ever more at once: a block by itself costs more in calls than in arithmetic. Newcomers wait in a block of
 their own; full ones are merged in pairs of a size, as in a log-structured tree (Bentley and Saxe
 1980, "Decomposable searching problems"), so that each behaviour is sorted in O(log n) times.
 
@@ -19,35 +20,32 @@ import numpy as np
 
 from cambrian.evolution.columns import Floats
 
-BLOCK, REGION = 128, 64
-"""Behaviours in a block at most, and blocks in a region."""
+BLOCK, FIRST = 128, 4
+"""Behaviours in a block at most; blocks that are looked into at first."""
 NEWCOMERS = 1024
 
 
 @dataclass(frozen=True)
-class _Boxes:
-    """Boxes around the ranges between `starts`: starts (b + 1,); lows, highs (b, d)."""
+class _Grove:
+    """Behaviours (n, d) in blocks between `starts` (b + 1,), each in a box: lows, highs (b, d)."""
 
+    points: Floats
     starts: np.ndarray
     lows: Floats
     highs: Floats
 
-    def bounds(self, first: int, stop: int, point: Floats, noise: Floats) -> Floats:
-        """A lower bound, for each of these boxes, of the distances to what is inside."""
-        lows, highs = self.lows[first:stop], self.highs[first:stop]
-        outside = np.maximum(np.maximum(lows - point, point - highs), 0.0)
-        # Rounded as a distance is, and a hair less: no box is passed over wrongly.
+    def bounds(self, point: Floats, noise: Floats) -> Floats:
+        """A lower bound, for each block, of the distances to what is inside, (b,)."""
+        outside = np.maximum(np.maximum(self.lows - point, point - self.highs), 0.0)
+        # Rounded as a distance is, and a hair less: no block is passed over wrongly.
         found: Floats = np.sqrt(((outside / noise) ** 2).mean(axis=1)) * (1.0 - 1e-12)
         return found
 
-
-@dataclass(frozen=True)
-class _Grove:
-    """Behaviours (n, d) in blocks, and the blocks in regions."""
-
-    points: Floats
-    blocks: _Boxes
-    regions: _Boxes
+    def inside(self, blocks: np.ndarray) -> Floats:
+        """The behaviours in some blocks."""
+        return np.concatenate(
+            [self.points[self.starts[block] : self.starts[block + 1]] for block in blocks]
+        )
 
 
 class Neighbours:
@@ -98,18 +96,12 @@ def _plant(points: Floats) -> _Grove:
     order = np.arange(len(points))
     starts = [0, *_split(points, order, 0, len(points))]
     points = points[order]
-    blocks = np.array(starts)
-    lows = np.minimum.reduceat(points, blocks[:-1], axis=0)
-    highs = np.maximum.reduceat(points, blocks[:-1], axis=0)
-    regions = np.array([*range(0, len(lows), REGION), len(lows)])
+    ends = np.array(starts)
     return _Grove(
         points,
-        _Boxes(blocks, lows, highs),
-        _Boxes(
-            regions,
-            np.minimum.reduceat(lows, regions[:-1], axis=0),
-            np.maximum.reduceat(highs, regions[:-1], axis=0),
-        ),
+        ends,
+        np.minimum.reduceat(points, ends[:-1], axis=0),
+        np.maximum.reduceat(points, ends[:-1], axis=0),
     )
 
 
@@ -128,17 +120,15 @@ def _split(points: Floats, order: np.ndarray, start: int, stop: int) -> Iterable
 
 def _search(grove: _Grove, point: Floats, noise: Floats, count: int, best: Floats) -> Floats:
     """The best so far, and what this grove has that is better."""
-    regions, blocks = grove.regions, grove.blocks
-    outer = regions.bounds(0, len(regions.lows), point, noise)
-    for region in np.argsort(outer, kind="stable"):
-        if len(best) == count and outer[region] > best[-1]:
+    bounds = grove.bounds(point, noise)
+    order, at, many = np.argsort(bounds, kind="stable"), 0, FIRST
+    while at < len(order):
+        blocks = order[at : at + many]
+        if len(best) == count:
+            blocks = blocks[bounds[blocks] <= best[-1]]
+        if not len(blocks):
             break
-        first, stop = regions.starts[region : region + 2]
-        inner = blocks.bounds(first, stop, point, noise)
-        for block in np.argsort(inner, kind="stable"):
-            if len(best) == count and inner[block] > best[-1]:
-                break
-            start, end = blocks.starts[first + block : first + block + 2]
-            found = _distances(grove.points[start:end], point, noise)
-            best = np.sort(np.concatenate([best, found]))[:count]
+        found = _distances(grove.inside(blocks), point, noise)
+        best = np.sort(np.concatenate([best, found]))[:count]
+        at, many = at + many, 2 * many
     return best
