@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.evolution.instant_run import BENCHMARKS, grow
 
@@ -27,6 +27,7 @@ def by_comparing_with_all(points: Array, point: Array, noise: Array, count: int)
     return np.sort(distances)[:count]
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     first=st.integers(0, 400),

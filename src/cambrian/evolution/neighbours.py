@@ -3,10 +3,11 @@
 The distance is the root mean square, over entries, of the difference divided by a noise that
 every question brings along, so no index with a metric of its own will do. Behaviours stand in
 blocks of neighbours, each with the box that bounds it; the distance to a box bounds the distances
-to all in it from below, so that most blocks are never looked into, and those that are, the likeliest
-first and ever more at once: a block by itself costs more in calls than in arithmetic. Newcomers wait in a block of
-their own; full ones are merged in pairs of a size, as in a log-structured tree (Bentley and Saxe
-1980, "Decomposable searching problems"), so that each behaviour is sorted in O(log n) times.
+to all in it from below, so that most blocks are never looked into. Those that are, are taken in
+the order of their bounds and ever more at once: a block costs more in calls than in arithmetic.
+Newcomers wait in a block of their own; full ones are merged in pairs of a size, as in a
+log-structured tree (Bentley and Saxe 1980, "Decomposable searching problems"), so that each
+behaviour is sorted in O(log n) times.
 
 The answer is exact: the same to the last bit as comparing with every behaviour.
 """
