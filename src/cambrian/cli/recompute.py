@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cambrian.cli.output import say, show_json
+from cambrian.cli.recorded import Picked, named, picking
 from cambrian.cli.shared import Shared, common, examples, json_option
 from cambrian.cli.text import line
 
@@ -25,29 +26,11 @@ CLAIMED = "claimed_"
         "cambrian bench recompute 3fa9c1 --benchmark split-mnist --stage full --seed 2",
     )
 )
-@click.argument("agent_id", metavar="ID")
-@click.option("--benchmark", metavar="NAME", help="Only this benchmark. [default: every one]")
-@click.option(
-    "--stage",
-    type=click.Choice(["smoke", "screen", "full", "sealed"]),
-    default="screen",
-    show_default=True,
-    help="Of which stage.",
-)
-@click.option(
-    "--seed", type=click.IntRange(min=0), metavar="N", help="Only this seed. [default: every one]"
-)
+@picking
 @json_option
 @common
 @click.pass_context
-def recompute(
-    ctx: click.Context,
-    agent_id: str,
-    benchmark: str | None,
-    stage: str,
-    seed: int | None,
-    as_json: bool,
-) -> None:
+def recompute(ctx: click.Context, /, as_json: bool, **picked: Any) -> None:
     """Work every metric out again from what the agent ID answered, running no agent.
 
     The answers (one label for each input asked about) are kept with each evaluation; the true
@@ -55,12 +38,9 @@ def recompute(
     recorded metric come out as recorded, and shows metrics that were not known then. Exit code 0
     if all are the same, else 1.
     """
-    from cambrian.cli.replay import wanted
-
     shared = ctx.ensure_object(Shared)
     with shared.reading() as archive:
-        agent = archive.agents.get(archive.resolve(agent_id))
-        rows = wanted(archive, agent, benchmark, stage, seed)
+        agent, rows = Picked(**picked).of(archive)
         found = [again(archive, row) for row in rows if row.verdict == "scored"]
     if as_json:
         show_json({"id": agent.id, "items": found, "truncated": False})
@@ -108,8 +88,7 @@ def again(archive: Archive, row: Recorded) -> dict[str, Any]:
 
 
 def _show(found: Mapping[str, Any]) -> None:
-    what = f"{line(found['benchmark'])}, {found['stage']} stage, seed {found['seed']}"
-    say(f"{'the same' if found['same'] else 'differs'}: {what}")
+    say(f"{'the same' if found['same'] else 'differs'}: {named(found)}")
     for name, pair in found["differs"].items():
         say(f"    {line(name)}: recorded {pair['recorded']}, now {pair['now']}")
     for name in found["new"]:

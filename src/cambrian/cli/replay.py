@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cambrian.cli.output import note, say, show_json
+from cambrian.cli.recorded import Picked, named, picking
 from cambrian.cli.shared import Shared, common, examples, json_option, sandbox_option
-from cambrian.cli.text import indented, line, short
-from cambrian.errors import NotFound, SandboxBroken
+from cambrian.cli.text import indented, line
+from cambrian.errors import SandboxBroken
 
 if TYPE_CHECKING:
-    from cambrian.archive import Agent, Archive
     from cambrian.archive import Evaluation as Recorded
     from cambrian.evaluators.job import Evaluation
     from cambrian.sandbox.process import Backend
@@ -28,31 +28,12 @@ EXACT = ("verdict", "raw", "score", "flops", "state_bytes")
         "cambrian agent replay 3fa9c1 --benchmark split-mnist --stage full --seed 2",
     )
 )
-@click.argument("agent_id", metavar="ID")
-@click.option("--benchmark", metavar="NAME", help="Only this benchmark. [default: every one]")
-@click.option(
-    "--stage",
-    type=click.Choice(["smoke", "screen", "full", "sealed"]),
-    default="screen",
-    show_default=True,
-    help="Of which stage.",
-)
-@click.option(
-    "--seed", type=click.IntRange(min=0), metavar="N", help="Only this seed. [default: every one]"
-)
+@picking
 @sandbox_option
 @json_option
 @common
 @click.pass_context
-def replay(
-    ctx: click.Context,
-    agent_id: str,
-    benchmark: str | None,
-    stage: str,
-    seed: int | None,
-    sandbox: str,
-    as_json: bool,
-) -> None:
+def replay(ctx: click.Context, /, sandbox: str, as_json: bool, **picked: Any) -> None:
     """Repeat recorded evaluations of the agent ID in a fresh sandbox here.
 
     Says "reproduced" or "differs by" for each. Verdict, raw score, every metric, FLOPs and bytes
@@ -63,8 +44,7 @@ def replay(
 
     shared = ctx.ensure_object(Shared)
     with shared.reading() as archive:
-        agent = archive.agents.get(archive.resolve(agent_id))
-        rows = wanted(archive, agent, benchmark, stage, seed)
+        agent, rows = Picked(**picked).of(archive)
         files = archive.agents.files(agent.id)
     backend = choose(sandbox, announce=note)
     found = []
@@ -77,25 +57,6 @@ def replay(
         show_json({"id": agent.id, "items": found, "truncated": False})
     if not all(one["reproduced"] for one in found):
         ctx.exit(1)
-
-
-def wanted(
-    archive: Archive, agent: Agent, benchmark: str | None, stage: str, seed: int | None
-) -> list[Recorded]:
-    """What was recorded and counts, of what is asked for."""
-    from cambrian.evaluators.benchmarks import benchmark as find
-
-    if benchmark is not None:
-        find(benchmark)
-    recorded = archive.evaluations.of(agent.id, stage, sealed=stage == "sealed")
-    rows = [r for r in recorded if benchmark in (None, r.benchmark) and seed in (None, r.seed)]
-    if not rows:
-        there = ", ".join(sorted({f"{r.benchmark} seed {r.seed}" for r in recorded})) or "nothing"
-        raise NotFound(
-            f"expected recorded evaluations of {short(agent.id)} to repeat; of its {stage} stage "
-            f"the archive has: {there}"
-        )
-    return rows
 
 
 def repeat(backend: Backend, files: Mapping[str, str], row: Recorded) -> Evaluation:
@@ -156,7 +117,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[st
 
 
 def _show(found: Mapping[str, Any]) -> None:
-    what = f"{line(found['benchmark'])}, {found['stage']} stage, seed {found['seed']}"
+    what = named(found)
     if found["reproduced"]:
         say(f"reproduced: {what}")
     else:

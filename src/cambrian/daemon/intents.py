@@ -180,7 +180,7 @@ class Intents:
         return f"{before} workers before, {count} now"
 
     def retry(self, arguments: Arguments, by: str, dry: bool) -> str:
-        """Give a parked proposal, or the parked jobs of a seed or sealed run, another chance."""
+        """Give a parked proposal another chance; what is parked of seed agents, each start does."""
         proposal = self._proposal(_only(arguments, "agent"))
         name = f"proposal {proposal.idx}"
         if proposal.state in ("open", "proposed", "ready"):
