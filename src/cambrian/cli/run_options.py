@@ -7,7 +7,7 @@ cambrian.toml; the first of these that there is wins.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -103,36 +103,40 @@ def _option(name: str, **attributes: Any) -> Callable[[Command], Command]:
     return click.option(name, cls=Setting, **{"envvar": variable, **attributes})
 
 
-WHOLE = click.IntRange(min=0)
+def _whole(name: str, help_text: str) -> Callable[[Command], Command]:
+    """A limit that is a number of things."""
+    return _option(name, type=click.IntRange(min=0), metavar="N", help=help_text)
+
+
+def _hours(name: str, help_text: str) -> Callable[[Command], Command]:
+    return _option(name, type=float, metavar="H", help=help_text)
+
+
+def _usual(name: str, kind: Any, default: Any, help_text: str, metavar: str | None = None) -> Any:
+    """An option with a default that its help shows."""
+    shown = {} if metavar is None else {"metavar": metavar}
+    return _option(name, type=kind, default=default, show_default=True, help=help_text, **shown)
+
+
+def _one_of(name: str, names: Sequence[str], help_text: str) -> Callable[[Command], Command]:
+    """One of some words, the first of which is the default."""
+    found: Callable[[Command], Command] = _usual(name, click.Choice(names), names[0], help_text)
+    return found
+
+
+ANY = click.FloatRange(min=0)
 
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    _option(
-        "--proposals",
-        type=WHOLE,
-        metavar="N",
-        help="End after N proposals. [default: 40, where no other end is given]",
-    ),
-    _option("--hours", type=float, metavar="H", help="End after H hours, pauses not counted."),
-    _option("--judged", type=WHOLE, metavar="N", help="End after N judged variants."),
-    _option("--agents", type=WHOLE, metavar="N", help="End after N admissions to the tree."),
-    _option(
-        "--evaluations",
-        type=WHOLE,
-        metavar="N",
-        help="Never make more than N evaluations (sealed ones, at the end, apart).",
-    ),
-    _option(
-        "--cpu-hours", type=float, metavar="H", help="End after H hours of processor time inside."
-    ),
-    _option(
-        "--tokens",
-        type=WHOLE,
-        metavar="N",
-        help="Hard stop on the tokens a model may cost. [default: none]",
-    ),
+    _whole("--proposals", "End after N proposals. [default: 40, where no other end is given]"),
+    _hours("--hours", "End after H hours, pauses not counted."),
+    _whole("--judged", "End after N judged variants."),
+    _whole("--agents", "End after N admissions to the tree."),
+    _whole("--evaluations", "Never make more than N evaluations (sealed ones, at the end, apart)."),
+    _hours("--cpu-hours", "End after H hours of processor time inside."),
+    _whole("--tokens", "Hard stop on the tokens a model may cost. [default: none]"),
     _option(
         "--dollars",
-        type=click.FloatRange(min=0),
+        type=ANY,
         metavar="D",
         help="Hard stop on what a model may cost; needs its price. [default: none]",
     ),
@@ -143,43 +147,32 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="What --model costs: dollars per million prompt and completion tokens. "
         "[default: as under [prices] in cambrian.toml]",
     ),
-    _option(
+    _usual(
         "--approve",
-        default="none",
-        show_default=True,
-        metavar="WHICH",
-        help="Which admissions wait for a person: none, champion, every:N or all.",
+        str,
+        "none",
+        "Which admissions wait for a person: none, champion, every:N or all.",
+        "WHICH",
     ),
-    _option(
+    _usual(
         "--patience",
-        type=click.FloatRange(min=0),
-        default=60.0,
-        show_default=True,
-        metavar="MIN",
-        help="How long an engine or an endpoint may be down before the run is given up.",
+        ANY,
+        60.0,
+        "How long an engine or an endpoint may be down before the run is given up.",
+        "MIN",
     ),
-    _option(
+    _usual(
         "--workers",
-        type=click.IntRange(1, 1024),
-        default=2,
-        show_default=True,
-        metavar="N",
-        help="Evaluation processes; the tree does not depend on it.",
+        click.IntRange(1, 1024),
+        2,
+        "Evaluation processes; the tree does not depend on it.",
+        "N",
     ),
-    _option(
-        "--seed",
-        type=click.IntRange(0, 2**32 - 1),
-        default=0,
-        show_default=True,
-        metavar="S",
-        help="Of every random choice.",
-    ),
-    _option(
+    _usual("--seed", click.IntRange(0, 2**32 - 1), 0, "Of every random choice.", "S"),
+    _one_of(
         "--rewriter",
-        type=click.Choice(["recombine", "model"]),
-        default="recombine",
-        show_default=True,
-        help="Who rewrites: mechanisms recombined without a model, or a foundation model.",
+        ("recombine", "model"),
+        "Who rewrites: mechanisms recombined without a model, or a foundation model.",
     ),
     _option(
         "--model",
@@ -188,12 +181,10 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="NAME",
         help="The model to ask, at OPENAI_BASE_URL with OPENAI_API_KEY. [env: CAMBRIAN_MODEL]",
     ),
-    _option(
+    _one_of(
         "--sandbox",
-        type=click.Choice(SANDBOXES),
-        default="auto",
-        show_default=True,
-        help="Where untrusted code runs; none is no sandbox at all, and is never chosen by auto.",
+        SANDBOXES,
+        "Where untrusted code runs; none is no sandbox at all, and is never chosen by auto.",
     ),
     _option(
         "--benchmarks",
@@ -202,44 +193,31 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="What agents are judged by, separated by commas: names, or files with one of your "
         "own. [default: the first three of `cambrian bench list`]",
     ),
-    _option(
+    _one_of(
         "--order",
-        type=click.Choice(["fixed", "free"]),
-        default="fixed",
-        show_default=True,
-        help="fixed: the same tree for any number of workers; free: decide as results come in.",
+        ("fixed", "free"),
+        "fixed: the same tree for any number of workers; free: decide as results come in.",
     ),
-    _option(
+    _one_of(
         "--selection",
-        type=click.Choice(["dgm", "clade", "power-law", "uniform", "greedy"]),
-        default="dgm",
-        show_default=True,
-        help="How parents are picked: by score over number of children (dgm), by what their "
-        "clades have shown (clade), by rank (power-law), evenly (uniform), or the best ones only "
+        ("dgm", "clade", "power-law", "uniform", "greedy"),
+        "How parents are picked: by score over number of children (dgm), by what their clades "
+        "have shown (clade), by rank (power-law), evenly (uniform), or the best ones only "
         "(greedy).",
     ),
-    _option(
+    _one_of(
         "--seeds",
-        type=click.Choice(["fixed", "raced"]),
-        default="fixed",
-        show_default=True,
-        help="What a variant is judged by: five seeds (fixed), or up to 14 in looks, with its "
-        "parent, while that may show it to be better (raced; docs/statistics.md).",
+        ("fixed", "raced"),
+        "What a variant is judged by: five seeds (fixed), or up to 14 in looks, with its parent, "
+        "while that may show it to be better (raced; docs/statistics.md).",
     ),
-    _option(
-        "--device",
-        type=click.Choice(["cpu", "cuda"]),
-        default="cpu",
-        show_default=True,
-        help="Where learners compute.",
-    ),
-    _option(
+    _one_of("--device", ("cpu", "cuda"), "Where learners compute."),
+    _usual(
         "--drain",
-        type=click.FloatRange(min=0),
-        default=300.0,
-        show_default=True,
-        metavar="S",
-        help="Seconds that finishing what is being evaluated may take when told to stop.",
+        ANY,
+        300.0,
+        "Seconds that finishing what is being evaluated may take when told to stop.",
+        "S",
     ),
     _option(
         "--metrics",
