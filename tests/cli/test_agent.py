@@ -83,6 +83,17 @@ def test_show_gives_means_over_the_seeds_of_the_search(read_json: ReadJson, grow
     assert found["sealed"] is None
 
 
+def test_show_prints_every_metric_of_every_benchmark(run_cli: Cli, grown: Grown) -> None:
+    lines = run_cli("agent", "show", grown["graft"]).stdout.splitlines()
+    start = next(n for n, text in enumerate(lines) if text.startswith("Metrics"))
+    table = [text.split() for text in lines[start + 1 : start + 5] if text]
+    names, *rows = table
+    assert names[0] == "metric" and "split-mnist" in names
+    column = names.index("split-mnist")
+    found = {row[0]: row[column] for row in rows}
+    assert found["forgetting"] == "0.125" and found["min_accuracy"] == "0.250"
+
+
 def test_show_gives_the_log_of_a_failure(read_json: ReadJson, run_cli: Cli, grown: Grown) -> None:
     [failure] = read_json("agent", "show", grown["crash"])["failures"]
     assert (failure["stage"], failure["verdict"]) == ("smoke", "failed")

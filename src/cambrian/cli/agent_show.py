@@ -154,6 +154,7 @@ def _show(agent: Agent, found: dict[str, Any]) -> None:
         }
     )
     _show_benchmarks(found["benchmarks"])
+    _show_metrics(found["benchmarks"])
     _show_failures(found["failures"])
     if found["sealed"]:
         heading("Sealed streams")
@@ -189,6 +190,18 @@ def _benchmark_row(row: dict[str, Any]) -> list[str]:
         f"{quantity(row['flops'])} / {quantity(row['flops_allowed'])}",
         f"{quantity(row['state_bytes'], 'B')} / {quantity(row['state_bytes_allowed'], 'B')}",
     ]
+
+
+def _show_metrics(rows: Sequence[dict[str, Any]]) -> None:
+    """Every recorded metric; a benchmark that has none of that name has a "-"."""
+    names = sorted({name for row in rows for name in row["metrics"]})
+    if not names:
+        return
+    heading("Metrics (means over seeds; docs/metrics.md defines them)")
+    columns = [row["benchmark"] for row in rows]
+    values = [[number(row["metrics"].get(name)) for row in rows] for name in names]
+    cells = [[name, *found] for name, found in zip(names, values, strict=True)]
+    show_table(["metric", *columns], cells)
 
 
 def _show_failures(rows: Sequence[dict[str, Any]]) -> None:

@@ -21,9 +21,13 @@ FAILED = 1
 
 
 @click.command(
-    epilog=examples("cambrian bench check wine.py", "cambrian bench check wine.py --dry")
+    epilog=examples(
+        "cambrian bench check wine.py",
+        "cambrian bench check wine.py --dry",
+        "cambrian bench check split-mnist --dry",
+    )
 )
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("what", metavar="FILE|NAME")
 @click.option(
     "--seeds",
     type=click.IntRange(min=2),
@@ -38,26 +42,30 @@ FAILED = 1
 @common
 @click.pass_context
 def check(
-    ctx: click.Context, /, file: Path, seeds: int, dry: bool, sandbox: str, as_json: bool
+    ctx: click.Context, /, what: str, seeds: int, dry: bool, sandbox: str, as_json: bool
 ) -> None:
-    """Check the benchmark in FILE: one Python file with one class.
+    """Check the benchmark in FILE, one Python file with one class, or the one called NAME.
 
     First without a learner: the same seed gives the same stream, no label is shown before it may
     be, shapes are as announced, the card is whole. Then seed agents run on it in a sandbox, and
     what they score and cost is written beside FILE (NAME-VERSION.json), which makes the benchmark
-    ready for `cambrian run --benchmarks FILE`. The file itself is trusted: it runs outside.
+    ready for `cambrian run --benchmarks FILE`. The file itself is trusted: it runs outside. A NAME
+    is that of a benchmark which the settings or an installed package bring, or of one of ours
+    (with --dry: those are measured already).
     """
-    from cambrian.evaluators import conformance, plugins
+    from cambrian.errors import UsageError
+    from cambrian.evaluators import calibration, conformance, plugins
+    from cambrian.evaluators.benchmarks import benchmark
 
-    bench = plugins.load(file)
+    bench = benchmark(plugins.named(what))
+    if not dry and not calibration.has_home(bench.name):
+        raise UsageError(f"{bench.name} is measured already: only `--dry` is for it")
     found = conformance.check(bench)
     written = None
     if not dry and all(finding.kept for finding in found):
         measured, more = _measure(bench, seeds, sandbox)
         found += more
         if all(finding.kept for finding in more):
-            from cambrian.evaluators import calibration
-
             written = calibration.keep(bench, measured)
             _measure_closer(bench, measured, sandbox)
     _show(bench, found, written, as_json=as_json)

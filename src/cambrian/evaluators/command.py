@@ -1,12 +1,8 @@
 """`cambrian-evaluate JOB.json`: run one evaluation job by itself.
 
 The job is a JSON object: `benchmark`, `stage` (smoke, screen, full or sealed), `seed`, `device`
-<<<<<<< HEAD
-("cpu"), `sandbox` ("auto"), and the agent as `files` ({path: text}) or `directory`. With
+("cpu" or "cuda"), `sandbox` ("auto"), and the agent as `files` ({path: text}) or `directory`. With
 `checkpoints`, a folder, a stream of many tasks that was cut goes on from its last finished one. The
-=======
-("cpu" or "cuda"), `sandbox` ("auto"), and the agent as `files` ({path: text}) or `directory`. The
->>>>>>> afa09ad (A GPU is leased to one session at a time, refused where there is none)
 result goes to standard output as one JSON object; the exit code is 0 for `scored`, 1 for
 `failed` and `broken`, 2 for a job that makes no sense.
 """

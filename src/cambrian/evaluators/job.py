@@ -21,9 +21,10 @@ from cambrian.evaluators.benchmarks.base import (
     learner_seed,
     resumable,
 )
+from cambrian.evaluators.benchmarks.tasks import TaskStream, with_untrained
 from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration
 from cambrian.evaluators.checkpoints import Checkpoints
-from cambrian.evaluators.transcript import Transcript
+from cambrian.evaluators.transcript import UNTRAINED, Transcript
 from cambrian.sandbox.channel import Channel, Cost, Stream
 from cambrian.sandbox.failures import LearnerFailed
 from cambrian.sandbox.session import Report, Session
@@ -106,6 +107,7 @@ def evaluate(
         if report is None:
             raise SandboxBroken("the job ended without a report")
         _check_cost(cost, report, allowed(bench, measure, unit.stage), measure.cpu_s)
+        outcome = _beside_untrained(session, bench, measure, unit, device, outcome)
     except LearnerFailed as failure:
         reason = str(failure) + (f"\n{failure.trace}" if failure.trace else "")
         result = dataclasses.replace(base, verdict="failed", cause=failure.cause, reason=reason)
@@ -160,6 +162,39 @@ def _drive(
     with session.job() as channel:
         stream = allowed(bench, measure, unit.stage)
         return drive(channel, bench, stream, unit, device, checkpoints)
+
+
+def _beside_untrained(
+    session: Session,
+    bench: Benchmark,
+    measure: Calibration,
+    unit: Unit,
+    device: str,
+    outcome: Outcome,
+) -> Outcome:
+    """The outcome with forward transfer, where the benchmark can tell it. A second learner of the
+    same seed says what it does untaught, in a job of its own: that the one which is judged has
+    seen no input of a task to come stays true, and its cost is its own. One that fails at it has
+    no forward transfer."""
+    if not isinstance(bench, TaskStream) or not bench.transfers or session.spent:
+        return outcome
+    stream = allowed(bench, measure, unit.stage)
+    transcript = Transcript(stream)
+    try:
+        with session.job() as channel:
+            channel.listener = transcript
+            seed = learner_seed(unit.benchmark, unit.stage, unit.seed)
+            channel.start(told(stream), seed, device)
+            untrained = bench.untrained(channel, unit.stage, unit.seed)
+    except LearnerFailed:
+        return outcome
+    found = with_untrained(outcome, untrained)
+    kept = transcript.packed()
+    if not kept or not outcome.predictions:
+        return found
+    return dataclasses.replace(
+        found, predictions={**outcome.predictions, UNTRAINED: kept["labels"]}
+    )
 
 
 def drive(

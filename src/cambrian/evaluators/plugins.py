@@ -57,7 +57,7 @@ def discover() -> None:
     """Register what the environment and installed packages name; once.
 
     Raises:
-        NotFound, UsageError: as `load`.
+        NotFound, UsageError: as `load`; an entry point leads to no benchmark.
     """
     global _discovered
     if _discovered:
@@ -67,12 +67,28 @@ def discover() -> None:
         if part:
             load(Path(part))
     for entry in metadata.entry_points(group=GROUP):
-        made: Any = entry.load()
-        bench: Any = made() if inspect.isclass(made) else made
+        bench = _pointed(entry)
         register(bench)
         home = inspect.getsourcefile(type(bench))
         if home:
             calibration.add_home(bench.name, Path(home).parent)
+
+
+def _pointed(entry: metadata.EntryPoint) -> Benchmark:
+    """What an installed package's entry point names: a class, or a benchmark ready made."""
+    where = f"{entry.dist.name if entry.dist else 'a package'} ({GROUP}: {entry.name})"
+    try:
+        made: Any = entry.load()
+        bench: Any = made() if inspect.isclass(made) else made
+    except Exception as error:
+        raise UsageError(
+            f"{where} cannot be loaded: {type(error).__name__}: {error}. Mend it or uninstall it"
+        ) from error
+    missing = [part for part in PARTS if not hasattr(bench, part)]
+    if missing:
+        raise UsageError(f"expected a benchmark from {where}; it has no {', '.join(missing)}")
+    found: Benchmark = bench
+    return found
 
 
 def named(name: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from cambrian.errors import UsageError
 from cambrian.evaluators.benchmarks.base import Array, Benchmark, Outcome
+from cambrian.evaluators.benchmarks.tasks import TaskStream, with_untrained
 from cambrian.evaluators.metrics import confidences, predicted_labels
 from cambrian.sandbox.channel import Channel, Cost, Diagnosis, Stream
 from cambrian.sandbox.limits import Limits
@@ -25,6 +26,10 @@ LIMIT_BYTES = 8 << 20
 LEAST_ALIKE = 64
 """Answers of so many rows are kept as what changed since the one before, if that had as many:
 probes of the same inputs mostly repeat themselves, and zeros take no room."""
+
+
+UNTRAINED = "untrained"
+"""What the answers of a second learner are kept under that was never taught (classification)."""
 
 
 class Transcript:
@@ -112,7 +117,8 @@ class Playback(Channel):
             labels = labels + self._before
         self._before = labels
         last = self._place == len(self._kept["labels"])
-        sure = self._kept["confidence"] if last else np.ones(rows, np.float16)
+        sure = self._kept.get("confidence") if last else None
+        sure = np.ones(rows, np.float16) if sure is None else sure
         return _scores(labels, sure, self._outputs)
 
     def _take(self, name: str, count: int) -> Array:
@@ -144,7 +150,11 @@ def recompute(bench: Benchmark, stage: str, seed: int, predictions: Mapping[str,
     outcome = bench.run(channel, stage, seed)
     if not channel.over:
         raise UsageError("the benchmark asks for less than was answered when it was run")
-    return outcome
+    if UNTRAINED not in predictions or not isinstance(bench, TaskStream):
+        return outcome
+    fresh = Playback({"labels": predictions[UNTRAINED]})
+    fresh.start(bench.stream(stage))
+    return with_untrained(outcome, bench.untrained(fresh, stage, seed))
 
 
 def _alike(before: Array | None, rows: int) -> bool:

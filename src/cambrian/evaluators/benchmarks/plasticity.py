@@ -111,6 +111,7 @@ class Plasticity:
             "accuracy": raw,
             "first_accuracy": float(right[0]),
             "min_accuracy": float(right.min()),
+            "newest_accuracy": metrics.newest_accuracy(right),
             "newest_task_slope": metrics.newest_task_slope(right),
             "forgetting": 0.0,
             **{name: float(series[-1]) for name, series in claimed.items()},

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from cambrian.evaluators import metrics
-from cambrian.evaluators.benchmarks.base import EACH_BATCH, Outcome, generator
+from cambrian.evaluators.benchmarks.base import EACH_BATCH, Outcome, generator, stem
 from cambrian.evaluators.data import Floats, Labels
 from cambrian.sandbox.channel import Channel
 
@@ -87,7 +87,24 @@ class TaskStream:
     def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
         tasks = self.tasks(stage, generator(self.name, stage, seed))
         rows = generator(f"{self.name}/rows", stage, seed)
-        return run_tasks(channel, tasks, self.course, rows)
+        return run_tasks(channel, tasks, self.course, rows, _joint(self.name, stage))
+
+    @property
+    def transfers(self) -> bool:
+        """Whether forward transfer is measured: each task is probed before its first batch, so
+        that what is missing is how a learner does that was never taught."""
+        return self.course.probe_every == 1
+
+    def untrained(self, channel: Channel, stage: str, seed: int) -> metrics.Floats:
+        """Accuracies (T,) of a started learner on every task's probes, without any training. It
+        sees the inputs of all tasks: let go of it afterwards."""
+        tasks = self.tasks(stage, generator(self.name, stage, seed))
+        rows = generator(f"{self.name}/untrained", stage, seed)
+        asked = [(task.probe_x, task.probe_y) for task in tasks]
+        probed = _Asked(channel, "probe", asked, self.course, rows)
+        found = probed.accuracies()
+        probed.withdraw()
+        return found
 
     def each_batch(self) -> Self:
         """The same stream, probed after every batch (De Lange 2023: a stability gap lasts for a
@@ -108,10 +125,13 @@ def run_tasks(
     tasks: Sequence[Task],
     course: Course,
     rows: np.random.Generator | None = None,
+    joint: Sequence[float] = (),
 ) -> Outcome:
     """Train on the tasks one after the other; the raw score is the average accuracy (ACC).
 
-    `rows` shuffles what is probed and tested together (None: task after task).
+    Args:
+        rows: shuffles what is probed and tested together (None: task after task).
+        joint: of each task k, the accuracy on it of a reference trained jointly on tasks 1 to k.
     """
     matrix = np.full((len(tasks), len(tasks)), np.nan)
     probes: list[tuple[int, metrics.Floats]] = []
@@ -128,7 +148,7 @@ def run_tasks(
         tested = _Asked(channel, "test", [(t.test_x, t.test_y) for t in seen], course, rows)
         matrix[now, : now + 1] = tested.accuracies()
         tested.withdraw()
-    outcome = judge(matrix, probes, before)
+    outcome = judge(matrix, probes, before, [len(task.test_y) for task in tasks], joint)
     return replace(outcome, metrics={**outcome.metrics, **tested.calibration()})
 
 
@@ -228,14 +248,20 @@ def judge(
     matrix: metrics.Floats,
     probes: Sequence[tuple[int, metrics.Floats]],
     before: Sequence[float] = (),
+    samples: Sequence[int] = (),
+    joint: Sequence[float] = (),
 ) -> Outcome:
     """The outcome of an accuracy matrix and of the probes on the way.
+
+    A figure that what was measured does not allow is left out.
 
     Args:
         matrix: (T, T), NaN above the diagonal.
         probes: in order of time, the task being learned and the accuracy on each seen so far.
         before: of each task, the accuracy before its first batch (only where every batch was
             probed); with it goes the learning curve area.
+        samples: test samples of each task (not given: all tasks have as many).
+        joint: as for `run_tasks`; with it goes intransigence.
     """
     acc = metrics.average_accuracy(matrix)
     values = {
@@ -243,19 +269,60 @@ def judge(
         "average_incremental_accuracy": metrics.average_incremental_accuracy(matrix),
         "backward_transfer": metrics.backward_transfer(matrix),
         "forgetting": metrics.forgetting(matrix),
-        "newest_accuracy": float(np.mean(np.diag(matrix))),
+        "newest_accuracy": metrics.newest_accuracy(np.diag(matrix)),
         "newest_task_slope": metrics.newest_task_slope(np.diag(matrix)),
+        "sample_weighted_incremental_accuracy": metrics.sample_weighted_incremental_accuracy(
+            matrix, samples or [1] * len(matrix)
+        ),
+        **_lifelong(matrix, probes),
         **stability(probes),
     }
+    curves = {"probe_accuracy": np.array([np.mean(seen) for _, seen in probes], dtype=np.float32)}
     if before:
         values["learning_curve_area"] = _curve_area(probes, before)
-    curve = np.array([float(np.mean(seen)) for _, seen in probes], dtype=np.float32)
+        curves["before_accuracy"] = np.array(before, dtype=np.float32)
+    if len(joint) == len(matrix):
+        values["intransigence"] = metrics.intransigence(matrix, joint)
+        values["mean_intransigence"] = metrics.mean_intransigence(matrix, joint)
     return Outcome(
         acc,
         values,
-        {"probe_accuracy": curve},
+        curves,
         {"accuracy": matrix.astype(np.float32), "probes": _table(probes, len(matrix))},
     )
+
+
+def with_untrained(outcome: Outcome, untrained: metrics.Floats) -> Outcome:
+    """The same with forward transfer: what the learner did on each task's probes before the task's
+    first batch, less what it did on them `untrained` (T,)."""
+    before = outcome.curves["before_accuracy"].astype(np.float64)
+    matrix = np.full((len(before), len(before)), np.nan)
+    matrix[np.arange(len(before) - 1), np.arange(1, len(before))] = before[1:]
+    values = {**outcome.metrics, "forward_transfer": metrics.forward_transfer(matrix, untrained)}
+    curves = {**outcome.curves, "untrained_accuracy": untrained.astype(np.float32)}
+    return replace(outcome, metrics=values, curves=curves)
+
+
+def _joint(name: str, stage: str) -> Sequence[float]:
+    """The calibration's joint references; none where they were not measured, nor for the shorter
+    smoke stage, whose data is other."""
+    from cambrian.evaluators.calibration import joint_accuracies  # it needs this package
+
+    return () if stage == "smoke" else joint_accuracies(stem(name))
+
+
+def _lifelong(
+    matrix: metrics.Floats, probes: Sequence[tuple[int, metrics.Floats]]
+) -> dict[str, float]:
+    """The figures of New 2022 that a stream of tasks allows: each task is trained once, tested
+    after it and after every later one. Without experts, tests ahead or a task that comes again
+    there is no RP, SE, FT or PR."""
+    log = []
+    for now, row in enumerate(matrix):
+        while_learning = np.array([seen[now] for task, seen in probes if task == now])
+        log.append(metrics.Block("train", str(now), while_learning))
+        log += [metrics.Block("test", str(t), row[t : t + 1]) for t in range(now + 1)]
+    return metrics.lifelong_metrics(log) if all(block.values.size for block in log) else {}
 
 
 def stability(probes: Sequence[tuple[int, metrics.Floats]]) -> dict[str, float]:

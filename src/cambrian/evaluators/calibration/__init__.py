@@ -69,6 +69,20 @@ def _load(name: str, version: str) -> Calibration:
     return Calibration(**json.loads(file.read_text(encoding="utf-8")))
 
 
+@functools.cache
+def joint_accuracies(name: str) -> tuple[float, ...]:
+    """Of each task k of one of our streams, the mean accuracy on it of networks trained jointly on
+    tasks 1 to k; empty where that was never measured (`scripts/calibrate --joint`)."""
+    file = resources.files(__name__).joinpath("joint.json")
+    found = json.loads(file.read_text(encoding="utf-8")).get(name, {})
+    return tuple(found.get("accuracies", ()))
+
+
+def has_home(name: str) -> bool:
+    """Whether a benchmark is not one of ours: `keep` writes what is measured of it beside it."""
+    return stem(name) in _homes
+
+
 def keep(benchmark: Benchmark, measured: Calibration) -> Path:
     """Write the calibration of a benchmark that is not one of ours, beside it."""
     path = _homes[stem(benchmark.name)] / f"{benchmark.name}-{benchmark.version}.json"

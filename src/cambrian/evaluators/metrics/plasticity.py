@@ -77,6 +77,16 @@ def weight_norm(weights: Sequence[ArrayLike]) -> float:
     return float(np.linalg.norm(_flat(weights)))
 
 
+def newest_accuracy(accuracies: ArrayLike) -> float:
+    """1/T Σ_k R[k, k]: the mean accuracy on each task right after learning it (T,), however much
+    of it is forgotten later (Dohare 2024).
+
+    Raises:
+        ValueError: not a series of finite values.
+    """
+    return float(_series(accuracies).mean())
+
+
 def newest_task_slope(accuracies: ArrayLike) -> float:
     """Least-squares slope, per task, of the accuracy on the newest task (T,): below 0, plasticity
     is being lost (Dohare 2024; Lyle 2023). 0.0 for one task.
@@ -84,13 +94,18 @@ def newest_task_slope(accuracies: ArrayLike) -> float:
     Raises:
         ValueError: not a series of finite values.
     """
-    values = np.asarray(accuracies, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-        raise ValueError(f"expected one finite accuracy per task, got {accuracies!r}")
+    values = _series(accuracies)
     if values.size == 1:
         return 0.0
     steps = np.arange(values.size) - (values.size - 1) / 2
     return float((steps * values).sum() / (steps**2).sum())
+
+
+def _series(accuracies: ArrayLike) -> Floats:
+    values = np.asarray(accuracies, dtype=np.float64)
+    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
+        raise ValueError(f"expected one finite accuracy per task, got {accuracies!r}")
+    return values
 
 
 def _table(values: ArrayLike) -> Floats:
