@@ -104,22 +104,24 @@ def _listens(home: Path, pid: int) -> bool:
     return bool(status["pid"] == pid)
 
 
-def left_running() -> list[str]:
-    """Containers and worker processes whose owner is dead: what nobody will ever end."""
+def left_running(sandbox: str) -> list[str]:
+    """Worker processes whose owner is dead, and with `docker` such containers: what nobody will
+    ever end. Without it there can be none of ours."""
     found = []
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+    listed = ""
+    if sandbox == "docker":
         listed = subprocess.run(
             ["docker", "ps", "-a", "--format", '{{.ID}} {{.Label "cambrian.owner"}}'],
             capture_output=True,
             text=True,
             timeout=30,
-            check=False,
-        )
-        for line in listed.stdout.splitlines():
-            name, _, owner = line.partition(" ")
-            parsed = Owner.parse(owner)
-            if parsed is not None and parsed.dead():
-                found.append(f"container {name}")
+            check=True,
+        ).stdout
+    for line in listed.splitlines():
+        name, _, owner = line.partition(" ")
+        parsed = Owner.parse(owner)
+        if parsed is not None and parsed.dead():
+            found.append(f"container {name}")
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
@@ -130,11 +132,11 @@ def left_running() -> list[str]:
     return sorted(found)
 
 
-def settled(before: set[str]) -> list[str]:
+def settled(sandbox: str, before: set[str]) -> list[str]:
     """What is left running and was not `before`, once nothing ends any more of itself: other
     processes of this machine may be killed at the same time and take a moment to go."""
     end = time.monotonic() + SETTLED_S
-    while left := sorted(set(left_running()) - before):
+    while left := sorted(set(left_running(sandbox)) - before):
         if time.monotonic() > end:
             break
         time.sleep(1)
@@ -208,13 +210,13 @@ def main() -> int:
         longest_s = 15.0
     with tempfile.TemporaryDirectory() as scratch:
         here = Path(scratch)
-        before = set(left_running())
+        before = set(left_running(given.sandbox))
         assert nursery.forked(functools.partial(alone, here / "alone")) == 0
         began = time.monotonic()
         killed = here / "killed"
         done, code = disturb(functools.partial(work, killed), killed, kills, chance, longest_s)
         took = time.monotonic() - began
-        left = settled(before)
+        left = settled(given.sandbox, before)
         differs = differences(picture(killed), picture(here / "alone"))
         problems = nursery.sound(killed)
         exact = counts(killed)
