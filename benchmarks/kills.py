@@ -39,7 +39,7 @@ from cambrian.daemon import socket, supervisor  # noqa: E402
 from cambrian.daemon.service import Options  # noqa: E402
 from cambrian.errors import CambrianError  # noqa: E402
 from cambrian.evolution.settings import Settings  # noqa: E402
-from cambrian.sandbox.owner import Owner  # noqa: E402
+from cambrian.sandbox.owner import PREFIX  # noqa: E402
 
 PER_KILL_S = 0.4
 """How long a run goes on, on the average, before it is killed."""
@@ -104,41 +104,38 @@ def _listens(home: Path, pid: int) -> bool:
     return bool(status["pid"] == pid)
 
 
-def left_running(sandbox: str) -> list[str]:
-    """Worker processes whose owner is dead, and with `docker` such containers: what nobody will
-    ever end. Without it there can be none of ours."""
+def left_running(sandbox: str, folder: Path) -> list[str]:
+    """Containers, worker processes and session folders of runs whose TMPDIR is this folder;
+    containers only where the sandbox makes them."""
     found = []
-    listed = ""
-    if sandbox == "docker":
-        listed = subprocess.run(
-            ["docker", "ps", "-a", "--format", '{{.ID}} {{.Label "cambrian.owner"}}'],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        ).stdout
-    for line in listed.splitlines():
-        name, _, owner = line.partition(" ")
-        parsed = Owner.parse(owner)
-        if parsed is not None and parsed.dead():
-            found.append(f"container {name}")
+    for one in _containers() if sandbox == "docker" else []:
+        places = [Path(str(mount.get("Source"))) for mount in one["Mounts"]]
+        if any(place.is_relative_to(folder) for place in places):
+            found.append(f"container {one['Id'][:12]}")
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
-                if "cambrian.evaluators.worker" in command and parent == "1":
+                command = (entry / "cmdline").read_bytes()
+                around = (entry / "environ").read_bytes().split(b"\0")
+                if b"cambrian.evaluators.worker" in command and b"TMPDIR=%b" % folder in around:
                     found.append(f"process {entry.name}")
-    return sorted(found)
+    return sorted([*found, *(f"folder {path.name}" for path in folder.glob(f"{PREFIX}*"))])
 
 
-def settled(sandbox: str, before: set[str]) -> list[str]:
-    """What is left running and was not `before`, once nothing ends any more of itself: other
-    processes of this machine may be killed at the same time and take a moment to go."""
+def _containers() -> list[dict[str, Any]]:
+    """All of the engine's, as it describes them; some may go while it is asked."""
+    ask = functools.partial(subprocess.run, capture_output=True, text=True, timeout=30)
+    listed = ask(["docker", "ps", "--all", "--quiet", "--no-trunc"], check=True).stdout.split()
+    if not listed:
+        return []
+    found: list[dict[str, Any]] = json.loads(ask(["docker", "inspect", *listed]).stdout or "[]")
+    return found
+
+
+def settled(sandbox: str, folder: Path) -> list[str]:
+    """What is left once nothing ends any more of itself: the engine removes in the background."""
     end = time.monotonic() + SETTLED_S
-    while left := sorted(set(left_running(sandbox)) - before):
-        if time.monotonic() > end:
-            break
+    while (left := left_running(sandbox, folder)) and time.monotonic() < end:
         time.sleep(1)
     return left
 
@@ -210,13 +207,15 @@ def main() -> int:
         longest_s = 15.0
     with tempfile.TemporaryDirectory() as scratch:
         here = Path(scratch)
-        before = set(left_running(given.sandbox))
+        sessions = here / "tmp"
+        sessions.mkdir()
+        os.environ["TMPDIR"] = tempfile.tempdir = str(sessions)
         assert nursery.forked(functools.partial(alone, here / "alone")) == 0
         began = time.monotonic()
         killed = here / "killed"
         done, code = disturb(functools.partial(work, killed), killed, kills, chance, longest_s)
         took = time.monotonic() - began
-        left = settled(given.sandbox, before)
+        left = settled(given.sandbox, sessions)
         differs = differences(picture(killed), picture(here / "alone"))
         problems = nursery.sound(killed)
         exact = counts(killed)
@@ -247,7 +246,7 @@ def main() -> int:
             target=0,
         ),
         Figure("leases left", exact["leases"], target=0),
-        Figure("containers and processes left", len(left), target=0),
+        Figure("containers, processes and folders left", len(left), target=0),
     ]
     if given.json:
         rows = [{**vars(figure), "met": figure.met} for figure in figures]

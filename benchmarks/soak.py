@@ -61,7 +61,7 @@ SIZE_MB = 768
 SAMPLE_S = 5.0
 WORK_S = 0.08
 """How long an evaluation takes: a few variants a second, as many as a fast machine judges."""
-STUCK_S, SETTLED_S = 300.0, 30.0
+STUCK_S, SETTLED_S, NOTICED_S = 300.0, 30.0, 60.0
 NONSENSE = 4
 """So many answers of an endpoint's bout are nonsense: ten refusals in a row end a run, rightly."""
 GROWTH_MB, GROWTH_SHARE = 24.0, 0.15
@@ -188,12 +188,21 @@ class Around:
         if self.real is not None:
             self.real.kill()
             over.wait(self.chance.uniform(3, 25))
+            self._noticed(over)
             self.real.start()
             return
         down = self.faults / "engine-down"
         down.touch()
         over.wait(self.chance.uniform(3, 25))
         down.unlink()
+
+    def _noticed(self, over: threading.Event) -> None:
+        """Wait until the daemon pauses for the engine, which it needs for one variant in four."""
+        end = time.monotonic() + NOTICED_S
+        while time.monotonic() < end and not over.wait(1.0):
+            with contextlib.suppress(CambrianError):
+                if "engine" in socket.ask(self.home, "status")["data"]["paused"]:
+                    return
 
     def disk(self, over: threading.Event) -> None:
         if self.mounted:
