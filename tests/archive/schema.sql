@@ -12,11 +12,6 @@ CREATE TABLE runs (
     version TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX runs_unfinished ON runs (1) WHERE state IN ('running', 'stopped');
-CREATE TABLE sources (
-    hash TEXT PRIMARY KEY CHECK (length(hash) = 64),
-    size INTEGER NOT NULL,
-    content BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
 CREATE TABLE agents (
     id TEXT PRIMARY KEY CHECK (length(id) = 64 AND id NOT GLOB '*[^0-9a-f]*'),
     number INTEGER UNIQUE,
@@ -32,7 +27,7 @@ CREATE TABLE agents (
     lower REAL,
     upper REAL,
     created_at REAL NOT NULL,
-    decided_at REAL,
+    decided_at REAL, files TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(files)),
     -- A number is given with the fate, in the order of decisions, so that it does not depend
     -- on which worker was faster.
     CHECK ((number IS NULL) = (status = 'candidate')),
@@ -46,12 +41,6 @@ CREATE INDEX agents_admitted ON agents (proposal_index) WHERE status = 'admitted
 CREATE INDEX agents_proposal ON agents (proposal_id) WHERE proposal_id IS NOT NULL;
 CREATE INDEX agents_score ON agents (score);
 CREATE INDEX agents_created ON agents (created_at);
-CREATE TABLE agent_files (
-    agent_id TEXT NOT NULL REFERENCES agents (id),
-    path TEXT NOT NULL,
-    source_hash TEXT NOT NULL REFERENCES sources (hash),
-    PRIMARY KEY (agent_id, path)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE proposals (
     id INTEGER PRIMARY KEY,
     run_id INTEGER NOT NULL REFERENCES runs (id),
@@ -77,7 +66,6 @@ CREATE TABLE proposals (
 ) STRICT;
 CREATE INDEX proposals_undecided ON proposals (idx) WHERE state IN ('open', 'proposed', 'ready');
 CREATE INDEX proposals_run ON proposals (run_id, idx);
-CREATE INDEX proposals_agent ON proposals (agent_id) WHERE agent_id IS NOT NULL;
 CREATE TABLE evaluations (
     id INTEGER PRIMARY KEY,
     agent_id TEXT NOT NULL REFERENCES agents (id),
@@ -466,3 +454,16 @@ CREATE TABLE parents (
     PRIMARY KEY (child_id, position)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX parents_children ON parents (parent_id, child_id);
+CREATE TABLE "sources" (
+    id INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL UNIQUE CHECK (length(hash) = 64),
+    size INTEGER NOT NULL,
+    content BLOB NOT NULL
+) STRICT;
+CREATE VIEW agent_files AS
+    SELECT a.id AS agent_id, f.key AS path, s.hash AS source_hash
+    FROM agents a, json_each(a.files) f JOIN sources s ON s.id = f.value;
+CREATE TRIGGER agent_files_insert INSTEAD OF INSERT ON agent_files BEGIN
+    UPDATE agents SET files = json_set(files, '$."' || NEW.path || '"',
+        (SELECT id FROM sources WHERE hash = NEW.source_hash)) WHERE id = NEW.agent_id;
+END;

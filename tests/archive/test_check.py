@@ -56,7 +56,8 @@ BLOB = zlib.compress(b"other text").hex()
     [
         ("source", f"UPDATE sources SET content = x'{BLOB}' WHERE size = 5"),
         ("source", "UPDATE sources SET content = x'00' WHERE size = 5"),
-        ("code", "UPDATE agent_files SET path = 'renamed.py'"),
+        ("code", "UPDATE agents SET files = replace(files, 'learner.py', 'renamed.py')"),
+        ("file without its text", "DELETE FROM sources WHERE size = 5"),
         ("tally is off", "UPDATE tallies SET n = n + 1 WHERE name = 'proposals.admitted'"),
         ("tally is off", "DELETE FROM tallies WHERE name = 'agents.seed'"),
         ("spend total is off", "UPDATE spend_totals SET dollars = 9"),
@@ -84,7 +85,8 @@ BLOB = zlib.compress(b"other text").hex()
         ),
         (
             "orphan job",
-            "UPDATE jobs SET proposal_id = NULL, stage = 'x' WHERE state = 'queued'",
+            """UPDATE jobs SET proposal_id = NULL, stage = 'x', agent_id = (SELECT p.agent_id
+            FROM proposals p WHERE p.id = proposal_id) WHERE state = 'queued'""",
         ),
         (
             "evaluation counted twice",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DOCUMENT = Path(__file__).parents[2] / "docs" / "archive.md"
 
 VIEWS = {
+    "agent_files": "agent_id path source_hash",
     "agent_tree": "id parent_id level number status kind title score lower upper name",
     "clade": "number id title members children trials successes mean own_trials own_successes",
     "evaluations_by_benchmark": "benchmark version stage agents scored failed broken mean_score "

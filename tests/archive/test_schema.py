@@ -70,7 +70,7 @@ def test_an_older_archive_is_migrated_for_writing_and_refused_for_reading(
 
 
 def test_what_is_said_once_now_is_told_as_it_was(tmp_path: Path) -> None:
-    """An archive of before `m008_said_once` keeps its gates, parents, events and evaluations."""
+    """An archive of before `m008_said_once` keeps all that it tells."""
     database = connect(tmp_path / "archive.db", lambda: 5.0)
     schema.migrate(database, schema.MIGRATIONS[:7])
     one, two = "1" * 64, "2" * 64
@@ -80,6 +80,11 @@ def test_what_is_said_once_now_is_told_as_it_was(tmp_path: Path) -> None:
         ("agents", {"id": two, "number": 2, "status": "rejected", "title": "two"}),
         ("proposals", {"run_id": 1, "idx": 0, "seen_through": -1, "rewriter": "recombine"}),
         ("parents", {"child_id": two, "parent_id": one, "position": 0}),
+        ("sources", {"hash": "a" * 64, "size": 1, "content": b"a"}),
+        ("sources", {"hash": "b" * 64, "size": 1, "content": b"b"}),
+        ("agent_files", {"agent_id": one, "path": "learner.py", "source_hash": "a" * 64}),
+        ("agent_files", {"agent_id": two, "path": "NOTES.md", "source_hash": "b" * 64}),
+        ("agent_files", {"agent_id": two, "path": "learner.py", "source_hash": "a" * 64}),
         ("events", {"at": 4.0, "kind": "proposal.opened", "run_id": 1, "proposal_id": 1}),
         ("events", {"at": 4.0, "kind": "agent.seeded", "agent_id": one}),
     ]
@@ -105,7 +110,7 @@ def test_what_is_said_once_now_is_told_as_it_was(tmp_path: Path) -> None:
                 told = {"benchmark": "b", "version": "1", "stage": "full", "reason": ""}
                 plain = {"metrics": "{}", "provenance": "{}", "created_at": 1.0}
                 database.insert("evaluations", {**run, **told, **plain})
-    kept = ["parents", "evaluations", "events"]
+    kept = ["parents", "evaluations", "events", "agent_files"]
     before = {name: database.rows(f"SELECT * FROM {name}") for name in kept}
     gates = database.rows("SELECT * FROM gates ORDER BY id")
     schema.migrate(database)

@@ -48,11 +48,9 @@ def test_a_sound_archive_passes_its_check(run_cli: Cli, read_json: ReadJson) -> 
 
 def test_a_changed_code_is_found_by_the_check(read_json: ReadJson, grown: Grown) -> None:
     with Archive.open(grown.path) as archive:
-        other = archive.database.value(
-            "SELECT source_hash FROM agent_files WHERE agent_id = ?", (grown["tune"],)
-        )
         archive.database.execute(
-            "UPDATE agent_files SET source_hash = ? WHERE agent_id = ?", (other, grown["crash"])
+            "UPDATE agents SET files = (SELECT files FROM agents WHERE id = ?) WHERE id = ?",
+            (grown["tune"], grown["crash"]),
         )
     found = read_json("db", "check", exit_code=1)["items"]
     assert any(p["kind"] == "code" and grown["crash"] in p["detail"] for p in found)

@@ -30,13 +30,13 @@ from cambrian.daemon import socket, supervisor
 from cambrian.daemon.service import Options
 from cambrian.errors import CambrianError, SandboxBroken
 from cambrian.evaluators.job import Evaluation, Unit
-from cambrian.evolution import loop, sealing
+from cambrian.evolution import breaking, sealing
 from cambrian.evolution.broker import MAX_ANSWER_TOKENS, Answer
 from cambrian.evolution.settings import Settings
 from cambrian.evolution.workers import Ask
 
 KILLED = -signal.SIGKILL
-loop.BACK_OFF_S = 0.02
+breaking.BACK_OFF_S = 0.02
 
 
 class InstantModel:

@@ -26,6 +26,7 @@ from cambrian.daemon.supervisor import prepare
 from cambrian.errors import SandboxBroken, UsageError
 from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution.budget import evaluations_per_variant
+from cambrian.evolution.deciding import Decider
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import LAG, Settings
 
@@ -163,7 +164,7 @@ class Flaky(InstantWorker):
 def test_what_breaks_on_our_side_is_tried_again_and_costs_the_agent_nothing(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.loop.BACK_OFF_S", 0.0)
+    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.0)
     run_with(tmp_path / "archive", Flaky)
     assert picture(tmp_path / "archive") == picture(undisturbed)
 
@@ -183,7 +184,7 @@ class Broken(InstantWorker):
 def test_a_variant_on_which_the_sandbox_keeps_breaking_is_parked_not_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.loop.BACK_OFF_S", 0.0)
+    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.0)
     run_with(tmp_path / "archive", Broken, proposals=2)
     with Archive.open(tmp_path / "archive", read_only=True) as archive:
         counts = archive.counts()
@@ -209,7 +210,7 @@ class Down(InstantWorker):
 def test_an_engine_that_is_down_pauses_the_run_and_parks_nobody(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.loop.BACK_OFF_S", 0.02)
+    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.02)
     run_with(tmp_path / "archive", Down)
     assert Down.used > 28
     assert picture(tmp_path / "archive") == picture(undisturbed)
@@ -230,7 +231,7 @@ class AlwaysDown(InstantWorker):
 def test_an_engine_that_stays_down_ends_the_run_which_goes_on_where_it_stopped(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.loop.BACK_OFF_S", 0.02)
+    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.02)
     with pytest.raises(SandboxBroken, match="the sandbox does not work: the engine"):
         run_with(tmp_path / "archive", AlwaysDown, patience=0.002)
     grow(tmp_path / "archive", settings())
@@ -255,7 +256,7 @@ class BrokenForAll(InstantWorker):
 def test_what_breaks_for_one_variant_after_the_other_is_no_variants_fault(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.loop.BACK_OFF_S", 0.0)
+    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.0)
     run_with(tmp_path / "archive", BrokenForAll)
     assert picture(tmp_path / "archive") == picture(undisturbed)
 
@@ -372,7 +373,7 @@ def test_a_kill_between_ready_and_decided_does_not_stop_the_run_for_ever(
     """The last proposals are ready, nothing is queued, and nobody decided: the start has to."""
     home = tmp_path / "archive"
     with monkeypatch.context() as patched:
-        patched.setattr(Loop, "_decide", lambda self: None)
+        patched.setattr(Decider, "decide", lambda self: None)
         with Archive.open_or_create(home) as archive, archive.lock():
             prepare(archive)
             row = archive.runs.start(3, settings().to_json(), PROPOSALS)

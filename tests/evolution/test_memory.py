@@ -55,7 +55,12 @@ def wrong(archive: Archive) -> list[str]:
 def test_every_memory_of_the_archive_is_compared(tmp_path: Path) -> None:
     with Archive.create(tmp_path / "a") as archive:
         known = [memory for memory, _ in pairs(archive, archive)]
-        derived = [archive.evaluations._made, archive._counts, archive._gates._rules]
+        derived = [
+            archive.evaluations._made,
+            archive._counts,
+            archive._gates._rules,
+            archive.agents._sources._numbers,
+        ]
         assert {*map(id, known), *map(id, derived)} == set(map(id, archive.database.memories))
 
 

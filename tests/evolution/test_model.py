@@ -249,7 +249,7 @@ def test_an_endpoint_that_counts_nothing_is_counted_by_an_estimate_marked_as_one
 def test_an_endpoint_that_never_answers_stops_the_run_so_that_it_can_go_on_later(
     connect: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.loop.REFUSALS", 3)
+    monkeypatch.setattr("cambrian.evolution.opening.REFUSALS", 3)
     with endpoint(lambda _: Reply.of({"error": {"message": "no"}}, 404)) as server:
         connect(server.url)
         with pytest.raises(Unreachable, match=r"3 questions in a row failed.*said 404"):

@@ -156,8 +156,8 @@ class Agents:
         if len(agent_id) != 64 or set(agent_id) - set("0123456789abcdef"):
             raise UsageError(f"expected 64 lower-case hex digits as an id, came {agent_id!r}")
         row = {"id": agent_id, "hypothesis": "", "created_at": self._database.now()}
+        row |= {"files": self._sources.add(agent_id, files)}
         self._database.insert("agents", {**row, "depth": self._depth(parents), **columns})
-        self._sources.add(agent_id, files)
         self._insert_parents(agent_id, parents)
 
     def set_parents(self, agent_id: str, parents: Sequence[str]) -> None:

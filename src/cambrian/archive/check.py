@@ -77,6 +77,9 @@ _RULES: dict[str, str] = {
     "admission without parents": """
         SELECT 'agent ' || id FROM agents a WHERE status = 'admitted'
         AND NOT EXISTS (SELECT 1 FROM parents p WHERE p.child_id = a.id)""",
+    "file without its text": """
+        SELECT 'agent ' || a.id || ' lacks ' || f.key FROM agents a, json_each(a.files) f
+        WHERE NOT EXISTS (SELECT 1 FROM sources s WHERE s.id = f.value)""",
     "parent that is no member": """
         SELECT 'agent ' || p.child_id || ' has parent ' || p.parent_id || ', which is ' || a.status
         FROM parents p JOIN agents a ON a.id = p.parent_id

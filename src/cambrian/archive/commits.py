@@ -12,14 +12,14 @@ from cambrian.archive.git import GitError
 
 NAME = "cambrian.db"
 
-LAYOUT = 2
+LAYOUT = 3
 """Of the file and of the refs it goes with; a repository of another layout is made anew."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS commits
-    (number INTEGER PRIMARY KEY, agent_id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL) STRICT;
+    (number INTEGER PRIMARY KEY, agent_id BLOB NOT NULL UNIQUE, hash BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS leaves
-    (number INTEGER PRIMARY KEY, agent_id TEXT NOT NULL UNIQUE) STRICT;
+    (number INTEGER PRIMARY KEY, agent_id BLOB NOT NULL UNIQUE) STRICT;
 CREATE TABLE IF NOT EXISTS sheaves (number INTEGER PRIMARY KEY, hash TEXT NOT NULL) STRICT;
 """
 
@@ -64,12 +64,16 @@ class Commits:
         leaves: Mapping[int, str],
         sheaves: Mapping[int, str],
     ) -> None:
-        """Add (number, agent, commit) rows and new sheaves, and replace the leaves: all or none."""
+        """Add (number, agent, commit) rows and new sheaves, and set the leaves: all or none."""
         with self._connection:
             self._connection.execute("BEGIN")
-            self._connection.executemany("INSERT INTO commits VALUES (?, ?, ?)", entries)
-            self._connection.execute("DELETE FROM leaves")
-            self._connection.executemany("INSERT INTO leaves VALUES (?, ?)", leaves.items())
+            rows = ((n, _bytes(agent_id), _bytes(commit)) for n, agent_id, commit in entries)
+            self._connection.executemany("INSERT INTO commits VALUES (?, ?, ?)", rows)
+            before = self.leaves()
+            gone = [(number,) for number in before.keys() - leaves.keys()]
+            new = [(n, _bytes(leaves[n])) for n in leaves.keys() - before.keys()]
+            self._connection.executemany("DELETE FROM leaves WHERE number = ?", gone)
+            self._connection.executemany("INSERT INTO leaves VALUES (?, ?)", new)
             self._connection.executemany("INSERT INTO sheaves VALUES (?, ?)", sheaves.items())
 
     def copy_to(self, repository: Path) -> None:
@@ -83,7 +87,8 @@ class Commits:
 
     def leaves(self) -> dict[int, str]:
         """Number and id of the leaves that have a ref, by number."""
-        return dict(self._connection.execute("SELECT number, agent_id FROM leaves ORDER BY number"))
+        rows = self._connection.execute("SELECT number, agent_id FROM leaves ORDER BY number")
+        return {number: agent_id.hex() for number, agent_id in rows}
 
     def sheaf(self) -> str | None:
         """The commit of the newest sheaf."""
@@ -95,9 +100,9 @@ class Commits:
     def get(self, agent_id: str) -> str | None:
         """The commit of an agent."""
         found = self._connection.execute(
-            "SELECT hash FROM commits WHERE agent_id = ?", (agent_id,)
+            "SELECT hash FROM commits WHERE agent_id = ?", (_bytes(agent_id),)
         ).fetchone()
-        return None if found is None else str(found[0])
+        return None if found is None else str(found[0].hex())
 
     def require(self, agent_id: str) -> str:
         """The commit of an agent that must be there.
@@ -115,13 +120,13 @@ class Commits:
         found = self._connection.execute(
             "SELECT number, agent_id, hash FROM commits ORDER BY number DESC LIMIT 1"
         ).fetchone()
-        return None if found is None else Entry(*found)
+        return None if found is None else _entry(found)
 
     def __iter__(self) -> Iterator[Entry]:
         rows = self._connection.execute(
             "SELECT number, agent_id, hash FROM commits ORDER BY number"
         )
-        return (Entry(*row) for row in rows)
+        return map(_entry, rows)
 
     def last_number(self) -> int:
         """The largest number; 0 if there is none."""
@@ -131,3 +136,13 @@ class Commits:
     def count(self) -> int:
         """How many agents are in the map."""
         return int(self._connection.execute("SELECT count(*) FROM commits").fetchone()[0])
+
+
+def _bytes(text: str) -> bytes:
+    """A hash takes half the room of its digits."""
+    return bytes.fromhex(text)
+
+
+def _entry(row: tuple[int, bytes, bytes]) -> Entry:
+    number, agent_id, commit = row
+    return Entry(number, agent_id.hex(), commit.hex())

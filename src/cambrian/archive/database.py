@@ -103,6 +103,20 @@ class Database:
                     raise found from error
                 raise
 
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """A transaction of its own, or part of the one that is open, and then no savepoint: for the
+        small verbs of which several make one. They look before they write, so that one that is
+        refused has written nothing; whoever catches anything else goes back to before the whole.
+
+        Raises: as `transaction` does.
+        """
+        if self._inside():
+            yield
+        else:
+            with self.transaction():
+                yield
+
     def _inside(self) -> bool:
         return self.connection.in_transaction
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cambrian.archive.agents import Agents
 from cambrian.archive.database import Database, Row, encode, storable
 from cambrian.archive.memory import Memory
 from cambrian.archive.nodes import Nodes
@@ -52,8 +53,9 @@ CREATE UNIQUE INDEX evaluations_once ON evaluations
 class Evaluations:
     """The verbs on evaluations."""
 
-    def __init__(self, database: Database, nodes: Nodes) -> None:
+    def __init__(self, database: Database, agents: Agents, nodes: Nodes) -> None:
         self._database = database
+        self._agents = agents
         self._nodes = nodes
         self._known: Memory[str, tuple[Evaluation, ...]] = Memory(database, KEPT)
         self._made: Memory[Any, Any] = Memory(database, KEPT)
@@ -79,8 +81,12 @@ class Evaluations:
         series = list(_series(record))
         answers = [{"name": n, **pack(n, array)} for n, array in record.predictions.items()]
         database = self._database
-        with database.transaction():
-            number = self._number(record.agent_id)
+        with database.step():
+            agent = self._agents.find(record.agent_id)
+            if agent is None:
+                raise NotFound(
+                    f"expected an evaluation of an agent in this archive, came {record.agent_id!r}"
+                )
             if record.verdict != "broken" and self.recorded(record, sealed=sealed):
                 return False
             row["created_at"] = database.now()
@@ -93,8 +99,8 @@ class Evaluations:
                 database.insert(
                     _table("predictions", sealed), {"evaluation_id": evaluation_id, **one}
                 )
-            if number is not None and not sealed:
-                self._nodes.evaluated(number, evaluation_id)
+            if agent.number is not None and not sealed:
+                self._nodes.evaluated(agent.number, evaluation_id)
             if sealed:
                 database.event(
                     "sealed.recorded",
@@ -120,13 +126,6 @@ class Evaluations:
             (record.agent_id, record.benchmark, record.version, record.stage, record.seed),
         )
         return found is not None
-
-    def _number(self, agent_id: str) -> int | None:
-        row = self._database.row("SELECT number FROM agents WHERE id = ?", (agent_id,))
-        if row is None:
-            raise NotFound(f"expected an evaluation of an agent in this archive, came {agent_id!r}")
-        number: int | None = row["number"]
-        return number
 
     def of(
         self,

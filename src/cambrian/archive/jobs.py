@@ -27,17 +27,25 @@ KEPT = 256
 """Jobs kept at most, while nobody else writes."""
 BACK_OFF_S, LONGEST_BACK_OFF_S = 2.0, 300.0
 
-# Nothing is returned where it is there already (the unique indexes tell).
-_QUEUE = """
-INSERT INTO jobs (kind, stage, proposal_id, agent_id, run_id, payload, priority, state, created_at)
-VALUES (:kind, :stage, :proposal_id, :agent_id, :run_id, :payload, :priority, 'queued', :created_at)
-ON CONFLICT DO NOTHING RETURNING *
+# A proposal's job is about the proposal's agent: it is not said again.
+COLUMNS = """
+id, kind, run_id, proposal_id,
+coalesce(agent_id, (SELECT p.agent_id FROM proposals p WHERE p.id = proposal_id)) AS agent_id,
+stage, payload, priority, state, lease_owner, lease_expires, heartbeat_at, attempts, last_error,
+created_at, finished_at, not_before
 """
 
-_SAME = """
-SELECT * FROM jobs
+# Nothing is returned where it is there already (the unique indexes tell).
+_QUEUE = f"""
+INSERT INTO jobs (kind, stage, proposal_id, agent_id, run_id, payload, priority, state, created_at)
+VALUES (:kind, :stage, :proposal_id, :agent_id, :run_id, :payload, :priority, 'queued', :created_at)
+ON CONFLICT DO NOTHING RETURNING {COLUMNS}
+"""
+
+_SAME = f"""
+SELECT {COLUMNS} FROM jobs
 WHERE kind = :kind AND ifnull(stage, '') = ifnull(:stage, '')
-  AND {owner}
+  AND {{owner}}
 """
 
 _TERMINAL_PROPOSAL = (
@@ -71,11 +79,12 @@ class Jobs:
         if proposal_id is None and agent_id is None:
             raise UsageError("expected a proposal_id or an agent_id for a job, came neither")
         key = {"kind": kind, "stage": stage, "proposal_id": proposal_id, "agent_id": agent_id}
-        with self._database.transaction():
+        with self._database.step():
             row = self._database.change(
                 _QUEUE,
                 {
                     **key,
+                    "agent_id": agent_id if proposal_id is None else None,
                     "run_id": run_id,
                     "payload": encode(payload),
                     "priority": priority,
@@ -118,12 +127,13 @@ class Jobs:
             row = self._database.change(
                 "UPDATE jobs SET state = 'leased', lease_owner = ?, lease_expires = ?, "
                 "not_before = NULL, heartbeat_at = ?, attempts = attempts + 1 WHERE id = ? "
-                "RETURNING *",
+                f"RETURNING {COLUMNS}",
                 (owner, at + ttl, at, job_id),
             )
             assert row is not None
             job = self._changed(row)
-            self._event("leased", job, owner=owner, attempt=job.attempts)
+            again = job.attempts if job.attempts > 1 else None
+            self._event("leased", job, owner=owner, attempt=again)
         return job
 
     def _head(self, kind: str, at: float) -> tuple[int, int] | None:
@@ -153,7 +163,7 @@ class Jobs:
 
         A job whose lease expired meanwhile is completed all the same: its results are in.
         """
-        with self._database.transaction():
+        with self._database.step():
             job = self.get(job_id)
             if job.state not in ("queued", "leased"):
                 return False
@@ -239,7 +249,7 @@ class Jobs:
     def cancel_queued(self, proposal_id: int) -> int:
         """Cancel what waits for a proposal that has ended; called by the verbs that end one."""
         rows = self._database.rows(
-            "SELECT * FROM jobs WHERE proposal_id = ? AND state = 'queued'", (proposal_id,)
+            f"SELECT {COLUMNS} FROM jobs WHERE proposal_id = ? AND state = 'queued'", (proposal_id,)
         )
         for row in rows:
             self._settle(Job.of(row), "cancelled", row["last_error"])
@@ -253,7 +263,7 @@ class Jobs:
         """
         if (known := self._known.known(job_id)) is not None:
             return known
-        row = self._database.row("SELECT * FROM jobs WHERE id = ?", (job_id,))
+        row = self._database.row(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (job_id,))
         if row is None:
             raise NotFound(f"expected the id of a job in this archive, came {job_id}")
         return self._changed(row)
@@ -263,7 +273,7 @@ class Jobs:
         by_agent = "proposal_id IS NULL AND agent_id = :agent"
         where = by_agent if proposal_id is None else "proposal_id = :proposal"
         rows = self._database.rows(
-            f"SELECT * FROM jobs WHERE {where} ORDER BY id",
+            f"SELECT {COLUMNS} FROM jobs WHERE {where} ORDER BY id",
             {"proposal": proposal_id, "agent": agent_id},
         )
         return [Job.of(row) for row in rows]
@@ -271,7 +281,8 @@ class Jobs:
     def in_state(self, state: JobState, limit: int = 100) -> list[Job]:
         """Up to `limit` jobs in a state, the next to be taken first."""
         rows = self._database.rows(
-            "SELECT * FROM jobs WHERE state = ? ORDER BY priority, id LIMIT ?", (state, limit)
+            f"SELECT {COLUMNS} FROM jobs WHERE state = ? ORDER BY priority, id LIMIT ?",
+            (state, limit),
         )
         return [Job.of(row) for row in rows]
 
@@ -285,7 +296,7 @@ class Jobs:
 
     def _leased(self, condition: str, *values: float) -> list[Job]:
         rows = self._database.rows(
-            f"SELECT * FROM jobs WHERE state = 'leased' {condition} ORDER BY id", values
+            f"SELECT {COLUMNS} FROM jobs WHERE state = 'leased' {condition} ORDER BY id", values
         )
         return [Job.of(row) for row in rows]
 
@@ -321,7 +332,7 @@ class Jobs:
     def _settle(self, job: Job, state: str, error: str | None) -> None:
         row = self._database.change(
             "UPDATE jobs SET state = ?, lease_owner = NULL, lease_expires = NULL, "
-            "last_error = ?, finished_at = ? WHERE id = ? RETURNING *",
+            f"last_error = ?, finished_at = ? WHERE id = ? RETURNING {COLUMNS}",
             (state, error, self._database.now(), job.id),
         )
         assert row is not None

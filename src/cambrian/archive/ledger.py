@@ -58,7 +58,7 @@ class Ledger:
         """Record one model call; tokens as the endpoint counted them (unless `estimated`), dollars
         as priced."""
         database = self._database
-        with database.transaction():
+        with database.step():
             database.insert(
                 "spend",
                 {
@@ -111,7 +111,7 @@ class Ledger:
 
     def unreserve(self, proposal_id: int, position: int) -> None:
         """The question was answered, or nothing was spent on it."""
-        with self._database.transaction():
+        with self._database.step():
             self._database.execute(
                 "DELETE FROM reservations WHERE proposal_id = ? AND position = ?",
                 (proposal_id, position),

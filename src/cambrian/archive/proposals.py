@@ -218,7 +218,7 @@ class Proposals:
         The first outcome stays, so that a worker that repeats itself after a kill changes
         nothing. Returns False if the proposal was ready or terminal before.
         """
-        with self._database.transaction():
+        with self._database.step():
             proposal = self.get(proposal_id)
             if proposal.state not in ("open", "proposed"):
                 return False

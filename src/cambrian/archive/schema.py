@@ -17,6 +17,7 @@ from cambrian.archive import (
     ledger,
     nodes,
     sealings,
+    sources,
     steering,
     tables,
     views,
@@ -89,6 +90,13 @@ def m008_said_once(database: Database) -> None:
     database.execute("DROP INDEX events_agent")
 
 
+def m009_files_with_agents(database: Database) -> None:
+    """An agent's files are in its row; no index that nothing asks."""
+    for statement in statements(sources.TABLES):
+        database.execute(statement)
+    database.execute("DROP INDEX proposals_agent")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_tables,
     m002_views,
@@ -98,6 +106,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m006_more_views,
     m007_views_that_scale,
     m008_said_once,
+    m009_files_with_agents,
 )
 
 

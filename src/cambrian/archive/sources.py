@@ -1,4 +1,8 @@
-"""Source files, content-addressed: each distinct text is kept once, compressed."""
+"""Source files, content-addressed: each distinct text is kept once, compressed.
+
+An agent's row has its files as a JSON object from path to the number of a text; `agent_files` is a
+view with the hashes, through which a row may also be inserted.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,37 @@ import zlib
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from cambrian.archive.database import Database
+from cambrian.archive.database import Database, encode
 from cambrian.archive.memory import Memory
 from cambrian.errors import CambrianError, InvalidAgent
 
-KEPT = 128
-"""Trees kept at most (128 KiB each at most), while nobody else writes."""
+KEPT, NUMBERS = 128, 4096
+"""Trees (128 KiB each at most) and numbers of texts kept at most, while nobody else writes."""
+
+TABLES = """
+CREATE TABLE texts (
+    id INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL UNIQUE CHECK (length(hash) = 64),
+    size INTEGER NOT NULL,
+    content BLOB NOT NULL
+) STRICT;
+INSERT INTO texts (hash, size, content) SELECT hash, size, content FROM sources;
+ALTER TABLE agents ADD COLUMN files TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(files));
+UPDATE agents SET files = (
+    SELECT json_group_object(f.path, t.id)
+    FROM (SELECT path, source_hash FROM agent_files WHERE agent_id = agents.id ORDER BY path) f
+    JOIN texts t ON t.hash = f.source_hash);
+DROP TABLE agent_files;
+DROP TABLE sources;
+ALTER TABLE texts RENAME TO sources;
+CREATE VIEW agent_files AS
+    SELECT a.id AS agent_id, f.key AS path, s.hash AS source_hash
+    FROM agents a, json_each(a.files) f JOIN sources s ON s.id = f.value;
+CREATE TRIGGER agent_files_insert INSTEAD OF INSERT ON agent_files BEGIN
+    UPDATE agents SET files = json_set(files, '$."' || NEW.path || '"',
+        (SELECT id FROM sources WHERE hash = NEW.source_hash)) WHERE id = NEW.agent_id;
+END;
+"""
 
 
 class Sources:
@@ -21,35 +50,39 @@ class Sources:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: Memory[str, dict[str, str]] = Memory(database, KEPT)
+        self._numbers: Memory[str, int] = Memory(database, NUMBERS)
 
-    def add(self, agent_id: str, files: Mapping[str, str]) -> None:
+    def add(self, agent_id: str, files: Mapping[str, str]) -> str:
         """Store an agent's files, byte for byte; call inside a transaction.
+
+        Returns:
+            What its row says of them.
 
         Raises:
             InvalidAgent: no file, a path that could leave the tree, or text that is not Unicode.
         """
         check_paths(files)
         ordered = dict(sorted(files.items()))
-        for path, text in ordered.items():
-            source_hash = self._put(path, text)
-            self._database.insert(
-                "agent_files", {"agent_id": agent_id, "path": path, "source_hash": source_hash}
-            )
+        numbers = {path: self._put(path, text) for path, text in ordered.items()}
         self._known.keep(agent_id, ordered)
+        return encode(numbers)
 
-    def _put(self, path: str, text: str) -> str:
+    def _put(self, path: str, text: str) -> int:
         try:
             content = text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise InvalidAgent(f"{path}: expected Unicode text, came {error}") from error
         source_hash = hashlib.sha256(content).hexdigest()
-        known = self._database.value("SELECT 1 FROM sources WHERE hash = ?", (source_hash,))
-        if known is None:
-            self._database.insert(
-                "sources",
-                {"hash": source_hash, "size": len(content), "content": zlib.compress(content)},
-            )
-        return source_hash
+        return self._numbers.get(source_hash, lambda: self._numbered(source_hash, content))
+
+    def _numbered(self, source_hash: str, content: bytes) -> int:
+        known = self._database.value("SELECT id FROM sources WHERE hash = ?", (source_hash,))
+        if known is not None:
+            return int(known)
+        return self._database.insert(
+            "sources",
+            {"hash": source_hash, "size": len(content), "content": zlib.compress(content)},
+        )
 
     def files(self, agent_id: str) -> dict[str, str]:
         """An agent's files by path, in path order; empty for an unknown agent.
@@ -61,8 +94,8 @@ class Sources:
 
     def _read(self, agent_id: str) -> dict[str, str]:
         rows = self._database.rows(
-            "SELECT f.path, s.hash, s.content FROM agent_files f "
-            "JOIN sources s ON s.hash = f.source_hash WHERE f.agent_id = ? ORDER BY f.path",
+            "SELECT f.key AS path, s.hash, s.content FROM agents a, json_each(a.files) f "
+            "LEFT JOIN sources s ON s.id = f.value WHERE a.id = ? ORDER BY f.key",
             (agent_id,),
         )
         return {row["path"]: read(row["hash"], row["content"]).decode("utf-8") for row in rows}
@@ -74,24 +107,28 @@ class Sources:
             CambrianError: a stored text is damaged.
         """
         rows = self._database.rows(
-            "SELECT a.id, f.path, s.hash, s.content FROM agents a "
-            "JOIN agent_files f ON f.agent_id = a.id JOIN sources s ON s.hash = f.source_hash "
-            "WHERE a.number BETWEEN ? AND ? ORDER BY a.number, f.path",
+            "SELECT a.id, f.key AS path, s.hash, s.content FROM agents a, json_each(a.files) f "
+            "LEFT JOIN sources s ON s.id = f.value "
+            "WHERE a.number BETWEEN ? AND ? ORDER BY a.number, f.key",
             (first, last),
         )
         found: dict[str, dict[str, str]] = {}
+        texts: dict[str, str] = {}  # most of a child's are its parent's
         for row in rows:
-            text = read(row["hash"], row["content"]).decode("utf-8")
-            found.setdefault(row["id"], {})[row["path"]] = text
+            if row["hash"] not in texts:
+                texts[row["hash"]] = read(row["hash"], row["content"]).decode("utf-8")
+            found.setdefault(row["id"], {})[row["path"]] = texts[row["hash"]]
         return found
 
 
-def read(source_hash: str, content: bytes) -> bytes:
+def read(source_hash: str | None, content: bytes | None) -> bytes:
     """The bytes of a stored text.
 
     Raises:
-        CambrianError: it does not decompress, or is not what its hash says.
+        CambrianError: it is not there, does not decompress, or is not what its hash says.
     """
+    if source_hash is None or content is None:
+        raise CambrianError("the text of a file is missing: `cambrian db check` says whose")
     try:
         plain = zlib.decompress(content)
     except zlib.error as error:

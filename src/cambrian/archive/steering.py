@@ -267,7 +267,7 @@ class Steering:
 
     def count(self, run_id: int, **amounts: float) -> None:
         """Add to a run's meters; no event, what was used has one."""
-        with self._database.transaction():
+        with self._database.step():
             for name, amount in amounts.items():
                 if amount:
                     self._database.execute(

@@ -94,7 +94,7 @@ class Archive:
         self.jobs = Jobs(database)
         self._gates = Gates(database)
         self.proposals = Proposals(database, self.agents, self.jobs, self.nodes, self._gates)
-        self.evaluations = Evaluations(database, self.nodes)
+        self.evaluations = Evaluations(database, self.agents, self.nodes)
         self.sealings = Sealings(database)
         self.ledger = Ledger(database)
         self.steering = Steering(database)

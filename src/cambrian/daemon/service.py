@@ -36,9 +36,10 @@ from cambrian.daemon.notify import Notifier
 from cambrian.daemon.snapshot import snapshot
 from cambrian.errors import CambrianError, StorageTrouble
 from cambrian.evolution.broker import Model
-from cambrian.evolution.loop import Listener, Loop, Stop
+from cambrian.evolution.loop import Loop
 from cambrian.evolution.pausing import waits
 from cambrian.evolution.settings import MAY_CHANGE, Settings, changes, differences
+from cambrian.evolution.stretch import Listener, Stop
 from cambrian.evolution.workers import Hire
 
 BEAT_S = 1.0

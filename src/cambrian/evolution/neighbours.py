@@ -57,22 +57,26 @@ class Neighbours:
     """
 
     def __init__(self, points: Floats) -> None:
-        self._new: list[Floats] = []
+        self._new: Floats = np.empty((0, 0))
+        self._count = 0
         self._groves: list[_Grove] = [_plant(points)] if len(points) else []
 
     def __len__(self) -> int:
-        return len(self._new) + sum(len(grove.points) for grove in self._groves)
+        return self._count + sum(len(grove.points) for grove in self._groves)
 
     def add(self, point: Floats) -> None:
         """One more, (d,)."""
-        self._new.append(np.asarray(point, dtype=np.float64))
-        if len(self._new) < NEWCOMERS:
+        if not self._count:
+            self._new = np.empty((NEWCOMERS, len(point)))
+        self._new[self._count] = point
+        self._count += 1
+        if self._count < NEWCOMERS:
             return
-        points = np.array(self._new)
+        points = self._new
         while self._groves and len(self._groves[-1].points) <= len(points):
             points = np.concatenate([self._groves.pop().points, points])
         self._groves.append(_plant(points))
-        self._new = []
+        self._count = 0
 
     def nearest(self, point: Floats, noise: Floats, count: int) -> Floats:
         """The `count` smallest distances to a point, ascending; fewer where there are fewer.
@@ -80,7 +84,9 @@ class Neighbours:
         Args:
             point: (d,). noise: the unit of each entry, (d,), positive.
         """
-        best = _distances(np.array(self._new), point, noise) if self._new else np.empty(0)
+        best = np.empty(0)
+        if self._count:
+            best = _distances(self._new[: self._count], point, noise)
         best = np.sort(best)[:count]
         for grove in self._groves:
             best = _search(grove, point, noise, count, best)

@@ -21,9 +21,9 @@ from cambrian.agents.improvers.probe import probe_answer, probe_evidence, probe_
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive, Proposal
 from cambrian.errors import InvalidAgent, SandboxBroken
-from cambrian.evolution import experience
 from cambrian.evolution.broker import Broker, Model, OpenAIModel, Purse
 from cambrian.evolution.evidence import evidence
+from cambrian.evolution.experience import Experience
 from cambrian.evolution.pipeline import improver_hash
 from cambrian.evolution.rewriting import NoVariant, Variant, by_model, by_recombination
 from cambrian.evolution.selection import Selection
@@ -61,6 +61,7 @@ class Proposer:
         self._purse = purse
         self._model = model
         self._selection = Selection(archive, settings.selection)
+        self._experience = Experience(archive)
         # An agent's code never changes, and good parents are drawn again and again.
         self._trees = lru_cache(TREES)(lambda one: SourceTree(archive.agents.files(one)))
         self._idle: list[Worker] = []
@@ -141,7 +142,7 @@ class Proposer:
         learned = (
             None
             if self.settings.random_control
-            else experience.weights(self.archive, proposal.seen_through)
+            else self._experience.weights(proposal.seen_through)
         )
         steps = self._steps(proposal.idx)
         return await by_recombination(trees, seed, steps=steps, weights=learned)

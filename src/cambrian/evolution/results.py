@@ -61,6 +61,8 @@ class Results:
         Raises:
             KeyError: one of them was not run.
         """
+        if len(benchmarks) == 1:
+            return [self.score(benchmarks[0], s) for s in seeds]
         return [float(np.mean([self.score(b, s) for b in benchmarks])) for s in seeds]
 
     def estimate(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> Estimate:

@@ -66,7 +66,7 @@ async def by_recombination(
 ) -> Variant:
     """`steps` random recombinations in a row, in a resource-limited subprocess each.
 
-    `weights` say how likely each mechanism is to be picked (`experience.weights`).
+    `weights` say how likely each mechanism is to be picked (`experience.Experience`).
 
     Raises:
         NoVariant: the code has no structure that could be recombined.

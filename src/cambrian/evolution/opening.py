@@ -1,0 +1,198 @@
+"""Opening proposals in order, as far ahead as the lag allows, and making their variants."""
+
+from __future__ import annotations
+
+import sys
+
+import anyio
+
+from cambrian.archive import Proposal
+from cambrian.errors import Refused, SandboxBroken, Unreachable
+from cambrian.evolution import breaking
+from cambrian.evolution.breaking import Machine
+from cambrian.evolution.deciding import Decider
+from cambrian.evolution.pausing import waits
+from cambrian.evolution.proposing import Outcome, Proposer
+from cambrian.evolution.rewriting import NoVariant
+from cambrian.evolution.settings import LAG
+from cambrian.evolution.stretch import Stretch
+from cambrian.failpoints import reach
+
+PREPARATIONS = 5
+REFUSALS = 10
+"""So many questions in a row that the model's endpoint did not answer stop a run (resumable)."""
+
+
+class Opener:
+    """Opens proposals and has their variants made.
+
+    Attributes:
+        ended_by: the limit that ended the run, in words.
+        done: whether no proposal will be opened any more.
+    """
+
+    def __init__(
+        self, stretch: Stretch, proposer: Proposer, decider: Decider, machine: Machine
+    ) -> None:
+        self._stretch = stretch
+        self._proposals = stretch.archive.proposals
+        self._proposer = proposer
+        self._decider = decider
+        self._machine = machine
+        self._recorded: dict[int, anyio.Event] = {}
+        self._left_open = sys.maxsize
+        self.ended_by = ""
+        self.done = False
+
+    async def open_all(self) -> None:
+        """Open proposals until the run's end."""
+        stretch = self._stretch
+        while not self._seeds_scored():
+            if stretch.stop:
+                return
+            await stretch.changed()
+        async with anyio.create_task_group() as tasks, self._proposer:
+            index = self._first_unrecorded()
+            self._mark_recorded(index - 1)
+            while not stretch.stop:
+                if self._is_ahead(index):
+                    await stretch.changed()
+                    continue
+                if self._over(index):
+                    break
+                if stretch.pauses or self._must_wait(index):
+                    await stretch.changed()
+                    continue
+                proposal = self._open(index)
+                reach("proposal.opened")
+                if proposal.state == "open":
+                    tasks.start_soon(self._propose, proposal)
+                else:  # recorded before a kill, out of order
+                    self._mark_recorded(index)
+                index += 1
+                await anyio.sleep(0)
+            if stretch.stop == "now":
+                tasks.cancel_scope.cancel()
+        self.done = True
+        stretch.notify()
+
+    def _seeds_scored(self) -> bool:
+        return all(seed.score is not None for seed in self._stretch.archive.agents.seeds())
+
+    def _first_unrecorded(self) -> int:
+        for proposal in self._proposals.undecided():
+            if proposal.state == "open":
+                return proposal.idx
+        return self._stretch.archive.counts()["proposals"]
+
+    def _over(self, index: int) -> bool:
+        """Whether the run's end is reached, so that proposal `index` is not opened any more."""
+        if self._proposals.at(index) is not None:
+            return False  # opened before a kill: it is carried through
+        under_way = self._proposals.count_undecided()
+        self.ended_by = self._stretch.budget.used_up(self._stretch.wall_s, under_way)
+        return bool(self.ended_by)
+
+    def _is_ahead(self, index: int) -> bool:
+        """Whether something must be decided before proposal `index` is opened: the lag."""
+        return index - LAG > self._proposals.decided_through()
+
+    def _must_wait(self, index: int) -> bool:
+        """Whether proposal `index` would perhaps be over a limit (which it may not be, if what is
+        under way turns out to be duplicates)."""
+        if self._proposals.at(index) is not None:
+            return False
+        return self._stretch.budget.must_wait(self._proposals.count_undecided())
+
+    def _open(self, index: int) -> Proposal:
+        known = self._proposals.at(index)
+        if known is not None:
+            return known
+        settings = self._stretch.settings
+        seen = max(-1, index - LAG) if settings.order == "fixed" else index - 1
+        parents = self._proposer.parents(index, seen)
+        return self._proposals.open(self._stretch.run_id, index, seen, parents, settings.rewriter)
+
+    # -- one variant -------------------------------------------------------------------
+
+    async def _propose(self, proposal: Proposal) -> None:
+        """Make proposal k's variant, and record it after proposal k − 1's."""
+        stretch = self._stretch
+        variant: Outcome | None = None
+        with anyio.CancelScope() as making:
+            stretch.making[proposal.id] = {making}
+            variant = await self._prepared(proposal)
+            if variant is None or not await self._has_its_turn(proposal.idx):
+                self._left_open = min(self._left_open, proposal.idx)
+                return  # told to stop; the proposal stays open
+            try:
+                await self._proposer.record(proposal, variant)
+            except Refused:
+                if not making.cancel_called:  # given up while this was on its way
+                    raise
+        stretch.making.pop(proposal.id, None)
+        self._mark_recorded(proposal.idx)
+        self._decider.decide()
+        if self._proposer.refused >= REFUSALS:
+            stretch.give_up(Unreachable(f"{REFUSALS} questions in a row failed; {variant}"))
+        stretch.notify()
+
+    async def _has_its_turn(self, index: int) -> bool:
+        """Wait for proposal `index` − 1, where the order is fixed; False if that was left open."""
+        if self._stretch.settings.order != "fixed":
+            return True
+        before = self._recorded_event(index - 1)
+        while not before.is_set() and self._left_open >= index:
+            with anyio.move_on_after(1.0):
+                await before.wait()
+        return before.is_set()
+
+    def _recorded_event(self, index: int) -> anyio.Event:
+        return self._recorded.setdefault(index, anyio.Event())
+
+    def _mark_recorded(self, index: int) -> None:
+        self._recorded_event(index).set()
+        self._recorded.pop(index - 2 * LAG, None)
+
+    async def _prepared(self, proposal: Proposal) -> Outcome | None:
+        """The variant; tried again where our machine broke, and parked if it goes on breaking.
+
+        None if the run was told to stop while it could not be made.
+        """
+        stretch, breaks = self._stretch, 0
+        for attempt, wait_s in enumerate(waits()):
+            await self._unpaused()
+            if stretch.stop and attempt:
+                return None
+            try:
+                outcome = await self._proposer.prepare(proposal)
+            except SandboxBroken as broke:
+                if not await self._machine.works(str(broke)):
+                    continue
+                breaks += 1
+                stretch.tell(f"the sandbox broke (attempt {breaks}): {broke}")
+                if breaks == PREPARATIONS:
+                    return NoVariant(str(broke), end="parked")
+                await anyio.sleep(breaking.BACK_OFF_S * breaks)
+                continue
+            if not (isinstance(outcome, NoVariant) and outcome.down):
+                stretch.pauses.lift("endpoint")
+                return outcome
+            if stretch.out_of_patience("endpoint"):
+                stretch.give_up(Unreachable(str(outcome)))
+            if stretch.stop:
+                return None
+            stretch.pause("endpoint", str(outcome))
+            await self._wait(wait_s)
+        raise AssertionError("waits() has no end")
+
+    async def _unpaused(self) -> None:
+        """Wait until nothing but the endpoint (which only asking again can tell) is down."""
+        while not self._stretch.stop and set(self._stretch.pauses.texts()) - {"endpoint"}:
+            await self._stretch.changed()
+
+    async def _wait(self, seconds: float) -> None:
+        """Sleep, but not past a stop or the end of the pause."""
+        with anyio.move_on_after(seconds):
+            while not self._stretch.stop and "endpoint" in self._stretch.pauses:
+                await self._stretch.changed()

@@ -1,0 +1,163 @@
+"""The workers: each leases one job after the other and carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import anyio.abc
+
+from cambrian.archive import Job
+from cambrian.errors import SandboxBroken
+from cambrian.evaluators.job import Evaluation
+from cambrian.evolution.breaking import Machine
+from cambrian.evolution.deciding import Decider
+from cambrian.evolution.proposing import Proposer
+from cambrian.evolution.records import to_record
+from cambrian.evolution.stretch import Stretch
+from cambrian.evolution.workers import Hire, Worker
+from cambrian.failpoints import reach
+
+LEASE_S = 60.0
+BEAT_S = 5.0
+
+
+class Crew:
+    """As many workers as there should be.
+
+    Attributes:
+        size: how many evaluation processes it keeps.
+    """
+
+    def __init__(
+        self,
+        stretch: Stretch,
+        proposer: Proposer,
+        decider: Decider,
+        machine: Machine,
+        hire: Hire,
+        logs: Path,
+        size: int,
+    ) -> None:
+        self._stretch = stretch
+        self._archive = stretch.archive
+        self._proposer = proposer
+        self._decider = decider
+        self._machine = machine
+        self._hire = hire
+        self._logs = logs
+        self.size = size
+        self._at_work: set[int] = set()
+        self._leased: dict[int, str] = {}
+        self._held: set[anyio.CancelScope] = set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody holds a job."""
+        return not self._leased
+
+    async def work(self, done: Callable[[], bool]) -> None:
+        """Keep as many workers as there should be, until nothing is left to do."""
+        async with anyio.create_task_group() as group:
+            while not done():
+                for number in range(self.size):
+                    if number not in self._at_work:
+                        self._at_work.add(number)
+                        group.start_soon(self._work, number, done)
+                await self._stretch.changed()
+
+    async def beat(self) -> None:
+        """Keep the leases alive, and count the time."""
+        while True:
+            await anyio.sleep(BEAT_S)
+            with self._archive.transaction():
+                for job_id, owner in self._leased.items():
+                    self._archive.jobs.heartbeat(job_id, owner, LEASE_S)
+                # Ours are fresh, so whoever holds an old lease is gone (or the clock was set on).
+                self._archive.jobs.expire()
+            self._stretch.count_wall()
+
+    def drop(self) -> None:
+        """Drop what is being carried out; nothing recorded is lost."""
+        for scope in self._held:
+            scope.cancel()
+
+    async def _work(self, number: int, done: Callable[[], bool]) -> None:
+        owner = f"worker-{number}"
+        try:
+            async with self._hire(self._logs / f"{owner}.log") as worker:
+                while number < self.size and not done():
+                    job = None
+                    if not self._stretch.pauses:
+                        job = self._archive.jobs.lease(owner, ["evaluate"], ttl=LEASE_S)
+                    if job is None:
+                        await self._stretch.changed()
+                        continue
+                    reach("job.leased")
+                    await self._hold(worker, job, owner)
+        finally:
+            self._at_work.discard(number)
+            self._stretch.notify()
+
+    async def _hold(self, worker: Worker, job: Job, owner: str) -> None:
+        """Carry a leased job out; dropped without loss if told to stop now."""
+        self._leased[job.id] = owner
+        making = self._stretch.making
+        try:
+            with anyio.CancelScope() as scope:
+                making.setdefault(job.proposal_id, set()).add(scope)
+                self._held.add(scope)
+                await self._carry_out(worker, job)
+            if self._archive.jobs.get(job.id).state == "leased":
+                await worker.close(now=True)
+                self._archive.jobs.release(job.id, "dropped by request", counts=False)
+        except SandboxBroken as broke:
+            await self._machine.broke(worker, job, str(broke))
+        finally:
+            self._held.discard(scope)
+            del self._leased[job.id]
+            making.pop(job.proposal_id, None)
+            self._stretch.notify()
+
+    async def _carry_out(self, worker: Worker, job: Job) -> None:
+        agent_id = str(job.agent_id)
+        if job.stage == "improver":
+            files = self._archive.agents.files(agent_id)
+            await self._proposer.check_improver(worker, files)
+        else:
+            device = self._stretch.settings.device
+            for one, todo in self._stretch.pipeline.work(job):
+                its = self._archive.agents.files(one)
+                async for evaluation in worker.evaluate(one, its, todo, device):
+                    reach("evaluation.judged")
+                    self._record(one, evaluation)
+                    reach("evaluation.recorded")
+        reach("job.carried_out")
+        self._completed(job)
+        self._machine.worked()
+
+    def _record(self, agent_id: str, evaluation: Evaluation) -> None:
+        """Store a result, and what it used, once."""
+        with self._archive.transaction():
+            record = to_record(agent_id, evaluation)
+            if self._archive.evaluations.record(record):
+                used = {"evaluations": 1.0, "cpu_s": evaluation.cpu_s or 0.0}
+                self._archive.steering.count(self._stretch.run_id, **used)
+
+    def _completed(self, job: Job) -> None:
+        pipeline = self._stretch.pipeline
+        with self._archive.transaction():
+            self._archive.jobs.complete(job.id)
+            reach("job.inside")
+            if job.proposal_id is not None:
+                pipeline.advance(self._archive.proposals.get(job.proposal_id))
+            elif job.kind == "evaluate":
+                self._advance_seed(str(job.agent_id))
+        reach("job.completed")
+        self._decider.decide()
+
+    def _advance_seed(self, agent_id: str) -> None:
+        if not self._stretch.pipeline.queue_seed(agent_id, self._stretch.run_id):
+            agent = self._archive.agents.get(agent_id)
+            self._stretch.tell(f"seed {agent.title}: {agent.score:.3f}")
