@@ -1,6 +1,6 @@
 """What keeping an archive costs: each command in a process of its own, for its time and memory.
 
-    python benchmarks/_keeping.py COMMAND FOLDER COUNT      prints {"s": ..., "MB": ...}
+    python benchmarks/_keeping.py COMMAND FOLDER      prints one JSON object
 
 FOLDER has the archive in `home`; what a command makes is beside it.
 """
@@ -93,7 +93,7 @@ IMPORTS = ("archive import", "archive merge, all known")
 
 
 def kept(folder: Path, imports: bool) -> dict[str, dict[str, float]]:
-    """Seconds and peak memory (MB) of each command but `db lineage`, in order."""
+    """Seconds, CPU seconds and peak memory (MB) of each command but `db lineage`, in order."""
     names = [name for name in COMMANDS if name != "db lineage" and (imports or name not in IMPORTS)]
     found = {name: command(name, folder) for name in names}
     for left in ("backup", "restored", "imported"):
@@ -107,7 +107,8 @@ def command(name: str, folder: Path) -> dict[str, float]:
     asked = [sys.executable, __file__, name, str(folder)]
     done = subprocess.run(asked, stdout=subprocess.PIPE, check=True)
     found: dict[str, float] = json.loads(done.stdout)
-    print(f"{name}: {found['s']:.1f} s, {found['MB']:.0f} MB", file=sys.stderr, flush=True)
+    said = f"{name}: {found['s']:.1f} s, of it CPU {found['CPU s']:.1f} s, {found['MB']:.0f} MB"
+    print(said, file=sys.stderr, flush=True)
     return found
 
 
@@ -131,8 +132,7 @@ if __name__ == "__main__":
     began = time.perf_counter()
     COMMANDS[sys.argv[1]](Path(sys.argv[2]))
     took = time.perf_counter() - began
-    peaks = [
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    ]
-    print(json.dumps({"s": took, "MB": max(peaks) / 1024}))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    spent = sum(each.ru_utime + each.ru_stime for each in used)
+    peak = max(each.ru_maxrss for each in used) / 1024
+    print(json.dumps({"s": took, "CPU s": spent, "MB": peak}))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 COUNTS = (1_000, 3_000)
-MINUTES = 10
+MINUTES = 20
 
 _HEAD = """
 import json, logging, random, statistics, sys, time, pathlib

@@ -302,7 +302,7 @@ def main() -> int:
         given.json.write_text(json.dumps(found, indent=2) + "\n")
     show("ms, unless it says otherwise", by_size)
     show("questions of docs/archive.md, ms", answered)
-    for unit in ("s", "MB"):
+    for unit in ("s", "CPU s", "MB"):
         cells = {size: {n: f[unit] for n, f in by.items()} for size, by in keeping.items()}
         show(f"keeping, {unit}", cells)
     for peer in beside:
