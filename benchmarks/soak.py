@@ -18,7 +18,7 @@ is tried here) and a real model client. Around it, all the time and at random (s
 After each fault it waits until a variant is judged again. Every few seconds memory, descriptors and
 threads are sampled. It ends with a drain, a full check of the archive, and a table: figure, target,
 met or missed; exit code 1 if one was missed. The file system is a tmpfs where that may be mounted
-(as root); else the database's size is limited instead.
+(as root); else the database's size is limited instead. To end it early: SIGTERM.
 """
 
 from __future__ import annotations
@@ -514,6 +514,8 @@ def main() -> None:
     if given.child:
         child(*given.child)
         return
+    for kind in (signal.SIGTERM, signal.SIGINT):  # leave no engine and nothing mounted behind
+        signal.signal(kind, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as scratch:
         folder = (given.folder or Path(scratch)).absolute()
         figures, facts = soak(
