@@ -22,6 +22,9 @@ from cambrian.archive.database import Database
 
 SEEDS = 4
 CHUNK = 20_000
+SOURCES = 100
+"""The number of an agent's text is above by this: those below are the seeds'."""
+RULE = "is above the threshold"
 LOADING_KIB = 6 << 20
 """Pages in memory while an archive is made, at most: a million agents fit."""
 
@@ -78,6 +81,7 @@ def make(home: Path, count: int) -> None:
                 archive.agents.set_score(identity(number), 0.2, 0.1, 0.3)
             run = archive.runs.start(0, {"benchmarks": ["split-mnist"]}, count)
             archive.runs.end(run.id, "finished")
+            archive.database.execute("INSERT INTO gate_rules (text) VALUES (?)", (RULE,))
             for first in range(SEEDS + 1, count + 1, CHUNK):
                 numbers = range(first, min(first + CHUNK, count + 1))
                 _insert(archive, numbers, parents, depth, scores, member, run.id)
@@ -120,19 +124,17 @@ def _insert(
             f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})", rows
         )
 
-    texts = {number: code(number) for number in numbers}
-    hashes = {
-        number: {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()}
-        for number, files in texts.items()
-    }
+    database = archive.database
+    improver = database.value("SELECT id FROM sources WHERE hash = ?", (_digest(IMPROVER),))
+    rule = database.value("SELECT id FROM gate_rules WHERE text = ?", (RULE,))
+    learners = {n: code(n)["learner.py"] for n in numbers}
     many(
         "sources",
         (
-            (hashes[n][path], len(text), zlib.compress(text.encode()))
-            for n in numbers
-            for path, text in (texts[n].items() if n == numbers[0] else [_own(texts[n])])
+            (SOURCES + n, _digest(text), len(text), zlib.compress(text.encode()))
+            for n, text in learners.items()
         ),
-        "hash, size, content",
+        "id, hash, size, content",
     )
     many(
         "proposals",
@@ -156,16 +158,12 @@ def _insert(
                 *(_kind(n) if member[n] else None, f"Tune {n}", "because", int(depth[n])),
                 *(run, n - SEEDS, n - SEEDS - 1, float(scores[n]), float(scores[n]) - 0.05),
                 *(float(scores[n]) + 0.05, 1.7e9, 1.7e9 + n),
+                json.dumps({"improver.py": improver, "learner.py": SOURCES + n}),
             )
             for n in numbers
         ),
         "id, number, status, kind, title, hypothesis, depth, run_id, proposal_id, proposal_index, "
-        "score, lower, upper, created_at, decided_at",
-    )
-    many(
-        "agent_files",
-        ((identity(n), path, hashes[n][path]) for n in numbers for path in sorted(hashes[n])),
-        "agent_id, path, source_hash",
+        "score, lower, upper, created_at, decided_at, files",
     )
     many(
         "parents",
@@ -173,13 +171,13 @@ def _insert(
         "child_id, position, parent_id",
     )
     many(
-        "gates",
+        "gate_rows",
         (
-            (n - SEEDS, identity(n), place, gate, "is above the threshold", 0.0, 0.1, "pass", "")
+            (n - SEEDS, place, gate, rule, 0.0, 0.1, "pass", "")
             for n in numbers
             for place, gate in enumerate(("screen", "improvement"))
         ),
-        "proposal_id, agent_id, position, gate, rule, threshold, value, verdict, detail",
+        "proposal_id, position, gate, rule, threshold, value, verdict, detail",
     )
     many(
         "events",
@@ -213,5 +211,5 @@ def _kind(number: int) -> str:
     return "improvement" if number % 3 else "stepping_stone"
 
 
-def _own(files: dict[str, str]) -> tuple[str, str]:
-    return "learner.py", files["learner.py"]
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
