@@ -1,7 +1,8 @@
 """A daemon with workers that take a while, as a process of its own.
 
 python -m tests.cli.slow_daemon ARCHIVE [speed=0.02] [drain=300] [metrics=0] [approve=all]
-    [workers=2] [think=0 (the model does, seconds)] [hang=1 (the event loop does)] [grace=20]
+    [workers=2] [think=1 (the model does, until a file `idea` is there)]
+    [hang=1 (the event loop does)] [grace=20]
     [full=1 (no room until a file `room` is there)] [busy=30000 (how long to wait for a lock, ms)]
 
 While there is a file `readonly`, the archive may not be written.
@@ -32,15 +33,16 @@ PAGES = 150
 
 
 class Thinking(nursery.InstantModel):
-    """Takes its time to answer."""
+    """Answers when the file is there."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self, idea: Path | None) -> None:
+        self.idea = idea
 
     def answer(
         self, messages: Sequence[dict[str, str]], max_tokens: int = MAX_ANSWER_TOKENS
     ) -> Answer:
-        time.sleep(self.seconds)
+        while self.idea is not None and not self.idea.exists():
+            time.sleep(0.05)
         return super().answer(messages, max_tokens)
 
 
@@ -70,7 +72,7 @@ def main(home: Path, given: dict[str, str]) -> None:
         reload=reload,
         notifier=Notifier.of(os.environ),
         hire=functools.partial(nursery.InstantImprover, before=before),
-        model=Thinking(float(given.get("think", "0"))),
+        model=Thinking(home / "idea" if "think" in given else None),
     )
     supervisor.run(home, settings, lambda _: None, options=options)
 
