@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import mmap
+import os
 import random
 import sys
 import traceback
@@ -92,19 +93,28 @@ def _sendable(text: str) -> str:
 
 
 class Published:
-    """A file that has been revealed: its arrays, as copies of the job's own.
+    """A file that has been revealed: its arrays, mapped as the job's own.
 
-    They are mapped and copied page by page as they are written to, so that what a learner does to
-    the inputs that it was asked about changes no others.
+    What a learner does to the inputs that it was asked about changes no later question: a page that
+    is written to becomes a copy, and a mapping with such a page is not asked about again. To copy
+    the inputs, or to map them anew, for each question costs more than most learners' predictions.
     """
 
     def __init__(self, path: Path, layout: dict[str, tuple[str, list[int], int]]) -> None:
         self._file = path.open("rb")
         self._layout = layout
-        self.arrays = self.anew()
+        self.arrays = self._mapped()
 
-    def anew(self) -> dict[str, Tensor]:
-        """The arrays as they were published, whatever was done to them since."""
+    def inputs(self) -> Tensor:
+        """x as it was published, whatever was done to it since."""
+        if _written(self.arrays["x"]):
+            self.arrays = self._mapped()
+        return self.arrays["x"]
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _mapped(self) -> dict[str, Tensor]:
         memory = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
         return {
             name: torch.from_numpy(
@@ -113,8 +123,22 @@ class Published:
             for name, (dtype, shape, offset) in self._layout.items()
         }
 
-    def close(self) -> None:
-        self._file.close()
+
+PRESENT, FROM_FILE = np.uint64(3 << 62), np.uint64(1 << 61)
+
+
+def _written(mapped: Tensor) -> bool:
+    """Whether a page under a tensor that a file was mapped for is the process's own by now (bit 61
+    of /proc/self/pagemap says that it is still the file's); where nobody says, it may be."""
+    first = mapped.data_ptr() // mmap.PAGESIZE
+    count = (mapped.data_ptr() + mapped.nbytes - 1) // mmap.PAGESIZE - first + 1
+    try:
+        with Path("/proc/self/pagemap").open("rb", buffering=0) as table:
+            pages = np.frombuffer(os.pread(table.fileno(), 8 * count, 8 * first), np.uint64)
+    except OSError:
+        return True
+    own = (pages & PRESENT != 0) & (pages & FROM_FILE == 0)
+    return len(pages) < count or bool(own.any())
 
 
 class LearnerJob:
@@ -282,7 +306,7 @@ class LearnerJob:
 
     def _asked(self, file: str) -> Tensor:
         """The inputs of a published file, for one question."""
-        return self._to(self.files[file].anew()["x"])
+        return self._to(self.files[file].inputs())
 
     def _inputs(self, frame: Frame) -> Tensor:
         """What came with the frame, or a copy of what lies in the file that it names."""
