@@ -40,3 +40,9 @@ def test_what_was_measured_says_with_what() -> None:
         assert ("failed" in row) != ("raw" in row)
         if "raw" in row:
             assert len(row["raw"]) == len(row["score"]) >= 3 and row["torch"]
+
+
+def test_the_stated_tolerance_is_not_below_what_was_measured() -> None:
+    call = [sys.executable, str(ROOT / "scripts" / "tolerance"), "--check"]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

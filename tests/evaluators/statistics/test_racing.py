@@ -110,3 +110,13 @@ def test_a_race_that_cannot_keep_its_promise_is_refused() -> None:
         Race((5, 5), (0.01, 0.01), 0.05)
     with pytest.raises(ValueError, match="at least 5 seeds"):
         claim([0.1] * 4, RACE)
+
+
+def test_of_a_hundred_variants_that_are_no_better_as_many_are_claimed_as_the_page_says() -> None:
+    """The bound is per variant: docs/statistics.md, "One variant, and a whole search"."""
+    fixed = fixed_rates(rows("normal")[:, :5], 0.90).improvement
+    raced = race_rates(rows("normal"), RACE).improvement
+    assert 100 * fixed == pytest.approx(5.0, abs=100 * three_sigma(0.05))
+    assert 100 * raced == pytest.approx(1.7, abs=100 * three_sigma(0.017))
+    assert 1 - (1 - fixed) ** 100 > 0.98
+    assert 0.7 < 1 - (1 - raced) ** 100 < 0.9
