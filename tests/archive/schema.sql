@@ -161,24 +161,7 @@ CREATE UNIQUE INDEX jobs_of_agent ON jobs (agent_id, kind, ifnull(stage, ''))
     WHERE proposal_id IS NULL;
 CREATE INDEX jobs_queued ON jobs (kind, priority, id) WHERE state = 'queued';
 CREATE INDEX jobs_leased ON jobs (lease_expires) WHERE state = 'leased';
-CREATE TABLE events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    at REAL NOT NULL,
-    kind TEXT NOT NULL,
-    run_id INTEGER,
-    agent_id TEXT,
-    proposal_id INTEGER,
-    job_id INTEGER,
-    data TEXT NOT NULL CHECK (json_valid(data))
-) STRICT;
 CREATE TABLE sqlite_sequence(name,seq);
-CREATE INDEX events_proposal ON events (proposal_id, seq) WHERE proposal_id IS NOT NULL;
-CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events BEGIN
-    SELECT RAISE(ABORT, 'events are append-only: expected an insert, came an update');
-END;
-CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events BEGIN
-    SELECT RAISE(ABORT, 'events are append-only: expected an insert, came a delete');
-END;
 CREATE TABLE spend (
     id INTEGER PRIMARY KEY,
     run_id INTEGER REFERENCES runs (id),
@@ -466,4 +449,21 @@ CREATE VIEW agent_files AS
 CREATE TRIGGER agent_files_insert INSTEAD OF INSERT ON agent_files BEGIN
     UPDATE agents SET files = json_set(files, '$."' || NEW.path || '"',
         (SELECT id FROM sources WHERE hash = NEW.source_hash)) WHERE id = NEW.agent_id;
+END;
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    run_id INTEGER,
+    agent_id TEXT,
+    proposal_id INTEGER,
+    job_id INTEGER,
+    data TEXT NOT NULL CHECK (json_valid(data))
+) STRICT;
+CREATE INDEX events_proposal ON events (proposal_id, seq) WHERE proposal_id IS NOT NULL;
+CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events BEGIN
+    SELECT RAISE(ABORT, 'events are append-only: expected an insert, came an update');
+END;
+CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events BEGIN
+    SELECT RAISE(ABORT, 'events are append-only: expected an insert, came a delete');
 END;

@@ -44,6 +44,8 @@ class Commits:
         location = f"{(repository / NAME).absolute().as_uri()}?mode={mode}"
         self._connection = sqlite3.connect(location, uri=True, isolation_level=None)
         if not read_only:
+            # Lost or torn by a power cut, it is not what the refs say, and all is made anew.
+            self._connection.execute("PRAGMA synchronous = OFF")
             fresh = not self._connection.execute("SELECT 1 FROM sqlite_master").fetchone()
             self._connection.executescript(_TABLES)
             if fresh:

@@ -25,3 +25,29 @@ LEFT JOIN proposals p ON p.id = coalesce(e.proposal_id, j.proposal_id)
 LEFT JOIN evaluations v
     ON e.kind = 'evaluation.recorded' AND v.id = json_extract(e.data, '$.evaluation');
 """
+
+# No row is ever deleted, so that the largest number is enough to go on from: a sequence beside the
+# table would be one more page to write with each event.
+TABLE = """
+CREATE TABLE events_before AS SELECT * FROM events;
+DROP TABLE events;
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    run_id INTEGER,
+    agent_id TEXT,
+    proposal_id INTEGER,
+    job_id INTEGER,
+    data TEXT NOT NULL CHECK (json_valid(data))
+) STRICT;
+INSERT INTO events SELECT * FROM events_before;
+DROP TABLE events_before;
+CREATE INDEX events_proposal ON events (proposal_id, seq) WHERE proposal_id IS NOT NULL;
+CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events BEGIN
+    SELECT RAISE(ABORT, 'events are append-only: expected an insert, came an update');
+END;
+CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events BEGIN
+    SELECT RAISE(ABORT, 'events are append-only: expected an insert, came a delete');
+END;
+"""

@@ -97,6 +97,12 @@ def m009_files_with_agents(database: Database) -> None:
     database.execute("DROP INDEX proposals_agent")
 
 
+def m010_events_by_their_number(database: Database) -> None:
+    """Events without a sequence beside them."""
+    for statement in statements(events.TABLE):
+        database.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_tables,
     m002_views,
@@ -107,6 +113,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m007_views_that_scale,
     m008_said_once,
     m009_files_with_agents,
+    m010_events_by_their_number,
 )
 
 
