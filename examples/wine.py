@@ -16,6 +16,7 @@ from cambrian.sandbox.channel import Stream
 
 FILE = Path(__file__).with_name("wine.csv")
 LABEL = "vineyard"
+COLUMNS, CLASSES = 13, 3
 EPOCHS = 20
 
 
@@ -54,14 +55,17 @@ class Wine(TaskStream):
 
     def stream(self, stage: str) -> Stream:
         rows = len(table().train.y) * self._epochs(stage)
-        return Stream("classification", (13,), 3, boundaries=True, observations=rows, batch_size=8)
+        return Stream(
+            "classification", (COLUMNS,), CLASSES, boundaries=True, observations=rows, batch_size=8
+        )
 
     def tasks(self, stage: str, rng: np.random.Generator) -> list[Task]:
-        """One task per vineyard. Names and columns are mixed anew for every seed, so that no
+        """One task per class. Names and columns are mixed anew for every seed, so that no
         learner can know this table by heart."""
         rows, held = table().train, table().held_out(stage)
-        columns, naming = rng.permutation(13), rng.permutation(3)
-        groups = [[0, 1, 2]] if self.together else [[label] for label in rng.permutation(3)]
+        columns, naming = rng.permutation(COLUMNS), rng.permutation(CLASSES)
+        one_by_one = [[label] for label in rng.permutation(CLASSES)]
+        groups = [range(CLASSES)] if self.together else one_by_one
         tasks = []
         for group in groups:
             learn = rng.permutation(np.flatnonzero(np.isin(rows.y, group)))
