@@ -55,7 +55,7 @@ def main(home: Path, given: dict[str, str]) -> None:
     database.BUSY_TIMEOUT_MS = int(given.get("busy", "30000"))
     limit(home, "full" in given)
     if "hang" in given:
-        threading.Timer(1.0, hang, (home,)).start()
+        threading.Thread(target=hang, args=(home,), daemon=True).start()
 
     def reload() -> tuple[Settings, list[str]]:
         return dataclasses.replace(settings, workers=5), []
@@ -96,7 +96,9 @@ def limit(home: Path, full: bool) -> None:
 
 
 def hang(home: Path) -> None:
-    """Take the database's lock, on which the event loop then waits."""
+    """Take the database's lock, on which the event loop then waits, once a file `hang` is there."""
+    while not (home / "hang").exists():
+        time.sleep(0.05)
     for held in Held.opened:
         held.database.lock.acquire()
     time.sleep(600)
