@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from cambrian.archive.check import check
 from cambrian.archive.lineage import Lineage
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden, Identity
+    from tests.archive.conftest import Garden, Grow, Identity
 
 WRITER = Path(__file__).with_name("writer.py")
 
@@ -46,6 +47,36 @@ def test_a_healthy_archive_has_no_problems(healthy: Archive, code_id: Identity) 
     healthy.close()
     with Archive.open(healthy.path, read_only=True) as reader:
         assert check(reader, identity=code_id) == []
+
+
+def test_a_run_that_goes_on_meanwhile_is_no_problem(
+    healthy: Archive, grow: Grow, code_id: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It decides while code is read, and adds to the lineage while that is compared."""
+    seed = healthy.agents.seeds()[0].id
+    append, titles = Lineage._append, iter(range(1000))
+
+    def go_on() -> None:
+        with Archive.open(healthy.path) as running:
+            garden = grow(running)
+            garden._run = running.runs.current()
+            garden.grow(f"later {next(titles)}", seed)
+            Lineage(running).update()
+
+    def identity(files: Mapping[str, str]) -> str:
+        go_on()
+        return code_id(files)
+
+    def slow(self: Lineage, path: Path, *arguments: Any, **keywords: Any) -> int:
+        written = append(self, path, *arguments, **keywords)
+        if path != self.path:  # the one that is compared with
+            go_on()
+        return written
+
+    monkeypatch.setattr(Lineage, "_append", slow)
+    with Archive.open(healthy.path, read_only=True) as reader:
+        assert check(reader, identity=identity) == []
+    assert check(healthy, identity=code_id) == []
 
 
 BLOB = zlib.compress(b"other text").hex()

@@ -27,7 +27,6 @@ import json
 import math
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
@@ -78,7 +77,7 @@ def export(archive: Archive, target: Path) -> int:
     agents = 0
     with trouble.storage(target.parent):
         try:
-            with _snapshot(archive.database), gzip.open(partial, "wb", 6) as file:
+            with archive.database.snapshot(), gzip.open(partial, "wb", 6) as file:
                 digest, count = hashlib.sha256(), 0
                 for line in _lines(archive):
                     agents += line["t"] == "seed" or line.get("agent") is not None
@@ -92,16 +91,6 @@ def export(archive: Archive, target: Path) -> int:
         finally:
             partial.unlink(missing_ok=True)
     return agents
-
-
-@contextmanager
-def _snapshot(database: Database) -> Iterator[None]:
-    """Everything read inside is of one moment."""
-    database.connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        database.connection.execute("ROLLBACK")
 
 
 def measured(database: Database) -> list[list[str]]:

@@ -148,10 +148,11 @@ def _everything(archive: Archive, identity: Identity | None) -> Iterator[Problem
         yield problem
     if sound:
         # Rows of a damaged file would only repeat the same news.
-        yield from _rules(archive)
-        yield from _nodes(archive)
-        yield from _leases(archive)
-        yield from _code(archive, identity)
+        with archive.database.snapshot():
+            yield from _rules(archive)
+            yield from _nodes(archive)
+            yield from _leases(archive)
+            yield from _code(archive, identity)
         yield from (Problem("lineage", text) for text in Lineage(archive).verify())
 
 

@@ -135,9 +135,10 @@ class Commits:
         newest = self.newest()
         return 0 if newest is None else newest.number
 
-    def count(self) -> int:
-        """How many agents are in the map."""
-        return int(self._connection.execute("SELECT count(*) FROM commits").fetchone()[0])
+    def count(self, through: int = 1 << 62) -> int:
+        """How many agents are in the map, up to a number."""
+        sql = "SELECT count(*) FROM commits WHERE number <= ?"
+        return int(self._connection.execute(sql, (through,)).fetchone()[0])
 
 
 def _bytes(text: str) -> bytes:

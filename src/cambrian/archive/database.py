@@ -121,6 +121,15 @@ class Database:
             with self.transaction():
                 yield
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything read inside is of one moment; a writer goes on meanwhile."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.connection.execute("ROLLBACK")
+
     def _inside(self) -> bool:
         return self.connection.in_transaction
 

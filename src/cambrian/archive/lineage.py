@@ -177,7 +177,7 @@ class Lineage:
                     held = commits.last_number()
                 self._append(expected, through=held, fresh=True)
                 behind = bool(self._archive.agents.after(held, 1))
-                return list(_differences(expected, self.path, champion=not behind))
+                return list(_differences(expected, self.path, held, champion=not behind))
             except (GitError, sqlite3.Error) as error:
                 return [f"{self.path.name}: {error}"]
 
@@ -325,7 +325,9 @@ def leaf_ref(agent_id: str) -> str:
     return LEAVES + agent_id[:12]
 
 
-def _differences(expected: Path, found: Path, *, champion: bool) -> Iterator[str]:
+def _differences(expected: Path, found: Path, held: int, *, champion: bool) -> Iterator[str]:
+    """Up to the number `held`: a run may add to what is found while it is looked at."""
+    there, here = Git(expected).refs(), Git(found).refs()
     with closing(Commits(expected)) as right, closing(Commits(found, read_only=True)) as ours:
         for entry in right:
             commit = ours.get(entry.agent_id)
@@ -334,10 +336,11 @@ def _differences(expected: Path, found: Path, *, champion: bool) -> Iterator[str
                     f"#{entry.number} {entry.agent_id[:12]}: expected commit {entry.commit}, "
                     f"found {commit}"
                 )
-        if ours.count() > right.count():
-            yield f"expected {right.count()} commits, found {ours.count()}"
-    there, here = Git(expected).refs(), Git(found).refs()
-    for ref in sorted({*there, *here} - (set() if champion else {CHAMPION})):
+        if ours.count(held) > right.count(held):
+            yield f"expected {right.count(held)} commits, found {ours.count(held)}"
+        # Refs are moved before the map is: those that were read may be of a later moment.
+        grown = ours.last_number() > held
+    for ref in () if grown else sorted({*there, *here} - (set() if champion else {CHAMPION})):
         if there.get(ref) != here.get(ref):
             yield f"{ref}: expected {there.get(ref)}, found {here.get(ref)}"
     Git(found).run("fsck", "--full", "--no-dangling", "--no-progress")
