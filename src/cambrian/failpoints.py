@@ -36,7 +36,7 @@ POINTS: dict[str, str] = {
     "improver.recorded": "the check, the job still leased",
     "job.carried_out": "every result of a job that still counts as leased",
     "job.inside": "nothing: half way through completing a job",
-    "job.completed": "the job's end and the next stage's job",
+    "job.completed": "the job's end, the next stage's job or the decision, and the next lease",
     "job.released": "that an attempt broke",
     "approval.asked": "that a person is asked; no answer",
     "approval.answered": "the answer; no decision",

@@ -373,7 +373,8 @@ def test_a_kill_between_ready_and_decided_does_not_stop_the_run_for_ever(
     """The last proposals are ready, nothing is queued, and nobody decided: the start has to."""
     home = tmp_path / "archive"
     with monkeypatch.context() as patched:
-        patched.setattr(Decider, "decide", lambda self: None)
+        patched.setattr(Decider, "first", lambda self: None)
+        patched.setattr(Decider, "decide", lambda self, first=None: None)
         with Archive.open_or_create(home) as archive, archive.lock():
             prepare(archive)
             row = archive.runs.start(3, settings().to_json(), PROPOSALS)

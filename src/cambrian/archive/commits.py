@@ -92,6 +92,20 @@ class Commits:
         rows = self._connection.execute("SELECT number, agent_id FROM leaves ORDER BY number")
         return {number: agent_id.hex() for number, agent_id in rows}
 
+    def leaf_commits(self) -> dict[str, str]:
+        """The commit of each of them, by agent.
+
+        Raises:
+            GitError: one is missing; the repository is to be rebuilt.
+        """
+        rows = self._connection.execute(
+            "SELECT leaf.agent_id, hash FROM leaves AS leaf LEFT JOIN commits USING (number)"
+        )
+        found = {agent_id.hex(): commit for agent_id, commit in rows}
+        if None in found.values():
+            raise GitError("expected a commit for every leaf")
+        return {agent_id: commit.hex() for agent_id, commit in found.items()}
+
     def sheaf(self) -> str | None:
         """The commit of the newest sheaf."""
         found = self._connection.execute(

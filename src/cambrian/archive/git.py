@@ -7,8 +7,6 @@ Cambrian must not change what is written. So every command gets an environment o
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, cast
@@ -23,6 +21,9 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_REPLACE_OBJECTS": "1",
+    # What `refs` writes; newer versions may have other defaults.
+    "GIT_DEFAULT_REF_FORMAT": "files",
+    "GIT_DEFAULT_HASH": "sha1",
     "HOME": os.devnull,
     "LC_ALL": "C",
 }
@@ -102,15 +103,6 @@ class Git:
         pairs = [line.split() for line in marks.read_text().splitlines()]
         marks.unlink()
         return {int(mark.removeprefix(":")): commit for mark, commit in pairs}
-
-    def update_refs(self, lines: Sequence[str]) -> None:
-        """Apply `git update-ref --stdin` lines in one transaction, and pack all refs."""
-        with tempfile.TemporaryFile(dir=self.path) as stream:
-            stream.write("".join(f"{line}\n" for line in lines).encode())
-            stream.seek(0)
-            # Hundreds of files that are packed into one, and that one synchronised, right after.
-            self.run("-c", "core.fsync=none", "update-ref", "--stdin", stdin=stream)
-        self.run("pack-refs", "--all", "--prune")
 
     def tidy(self) -> None:
         """Put small packs together once there are many.

@@ -36,9 +36,10 @@ from typing import BinaryIO, cast
 
 from cambrian.archive import trouble
 from cambrian.archive.commits import Commits, Entry
-from cambrian.archive.fastimport import IMPORT_REF, commit_date, write_commit, write_sheaf
+from cambrian.archive.fastimport import commit_date, write_commit, write_sheaf
 from cambrian.archive.git import Git, GitError
 from cambrian.archive.records import Agent
+from cambrian.archive.refs import write as write_refs
 from cambrian.archive.store import LINEAGE, Archive
 from cambrian.failpoints import reach
 
@@ -138,12 +139,8 @@ class Lineage:
 
     def restore_refs(self) -> int:
         """Make every ref from the map. Returns how many commits it has."""
-        git = Git(self.path)
         with closing(Commits(self.path, read_only=True)) as commits:
-            champion, named = self._archive.champion(), _refs(commits)
-            best = commits.get(champion.id) if champion else None
-            named |= {CHAMPION: best} if best else {}
-            git.update_refs([f"update {ref} {commit}" for ref, commit in named.items()])
+            self._point(self.path, commits)
             return commits.count()
 
     def commit(self, agent_id: str) -> str | None:
@@ -212,11 +209,8 @@ class Lineage:
             while batch := self._following(commits.last_number(), through, size):
                 self._write(git, commits, batch, refs=not fresh)
                 written += len(batch)
-            if fresh:
-                named = _refs(commits)
-                git.update_refs([f"update {ref} {commit}" for ref, commit in named.items()])
             if fresh or not written:
-                self._point(git, commits)
+                self._point(path, commits)
             self._left_at = None if fresh else commits.newest()
         if written:
             git.tidy()
@@ -242,44 +236,31 @@ class Lineage:
         reach("lineage.written")
         made = {agent.id: marks[number] for agent, number in zip(batch, numbers, strict=True)}
         sheaves = {mark - _MARKS: commit for mark, commit in marks.items() if mark > _MARKS}
-        after = growth.leaves
-        # Of this batch too: a process that died after the refs and before the map left some.
-        gone = {*before.values(), *made, *growth.parents} - set(after.values())
-        lines = [f"delete {leaf_ref(agent_id)}" for agent_id in sorted(gone)]
-        lines += [
-            f"update {leaf_ref(agent_id)} {made[agent_id]}"
-            for agent_id in after.values()
-            if agent_id in made
-        ]
-        if sheaves:
-            lines.append(f"update {OLDER} {sheaves[max(sheaves)]}")
-        newest = made[batch[-1].id]
+        after, newest = growth.leaves, made[batch[-1].id]
         if refs:
-            lines += [f"update {MAIN} {newest}", f"delete {IMPORT_REF}"]
+            known = commits.leaf_commits() | made
+            leaves = {agent_id: known[agent_id] for agent_id in after.values()}
+            sheaf = sheaves[max(sheaves)] if sheaves else commits.sheaf()
             champion = self._archive.champion()
-            best = champion and (made.get(champion.id) or commits.get(champion.id))
-            git.update_refs([*lines, *([f"update {CHAMPION} {best}"] if best else [])])
+            best = (made.get(champion.id) or commits.get(champion.id)) if champion else None
+            write_refs(git.path, _refs(leaves, newest, sheaf, best))
         reach("lineage.pointed")
         entries = [(n, agent.id, made[agent.id]) for n, agent in zip(numbers, batch, strict=True)]
         commits.add(entries, after, sheaves)
 
-    def _point(self, git: Git, commits: Commits) -> None:
-        champion = self._archive.champion()
-        commit = commits.get(champion.id) if champion else None
-        refs = git.refs()
-        lines = [f"update {CHAMPION} {commit}"] if commit and refs.get(CHAMPION) != commit else []
-        if IMPORT_REF in refs:
-            # A git that outlived its killed parent wrote it; nothing needs it.
-            lines.append(f"delete {IMPORT_REF}")
-        if lines:
-            git.update_refs(lines)
+    def _point(self, path: Path, commits: Commits) -> None:
+        """Make every ref from the map; a git that outlived its killed parent may have left one."""
+        champion, newest = self._archive.champion(), commits.newest()
+        best = commits.get(champion.id) if champion else None
+        named = _refs(commits.leaf_commits(), newest and newest.commit, commits.sheaf(), best)
+        write_refs(path, named)
 
 
 class _Growth:
     """The leaves while a batch is written, and what its commits are called until they have a hash.
 
     Attributes:
-        leaves: number and id of those that keep a ref. parents: ids that got a child.
+        leaves: number and id of those that keep a ref.
     """
 
     def __init__(self, commits: Commits, leaves: Mapping[int, str]) -> None:
@@ -288,7 +269,6 @@ class _Growth:
         self._marks: dict[str, str] = {}
         self._numbers = {agent_id: number for number, agent_id in leaves.items()}
         self.leaves = dict(leaves)
-        self.parents: set[str] = set()
 
     def name(self, agent_id: str) -> str:
         """The mark or the commit of an agent that is there."""
@@ -298,7 +278,6 @@ class _Growth:
         """An agent was written: it is a leaf, its parents are none any more."""
         number = cast(int, agent.number)
         self._marks[agent.id] = f":{number}"
-        self.parents.update(agent.parents)
         for parent in agent.parents:
             self.leaves.pop(self._numbers.pop(parent, -1), None)
         self.leaves[number] = agent.id
@@ -312,12 +291,13 @@ class _Growth:
             self._sheaf = f":{mark}"
 
 
-def _refs(commits: Commits) -> dict[str, str]:
-    """Every ref but the champion's, and its commit, from the map."""
-    newest, sheaf = commits.newest(), commits.sheaf()
-    named = {leaf_ref(one): commits.require(one) for one in commits.leaves().values()}
-    named |= {MAIN: newest.commit} if newest else {}
-    return named | ({OLDER: sheaf} if sheaf else {})
+def _refs(
+    leaves: Mapping[str, str], newest: str | None, sheaf: str | None, champion: str | None
+) -> dict[str, str]:
+    """Every ref and its commit; `leaves` by agent."""
+    named = {leaf_ref(agent_id): commit for agent_id, commit in leaves.items()}
+    others = {MAIN: newest, OLDER: sheaf, CHAMPION: champion}
+    return named | {ref: commit for ref, commit in others.items() if commit is not None}
 
 
 def leaf_ref(agent_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from cambrian.archive import Proposal
@@ -10,9 +11,9 @@ from cambrian.errors import CambrianError
 from cambrian.evolution.stretch import Stretch
 from cambrian.failpoints import reach
 
-LINEAGE_EVERY, LINEAGE_SHARE = 32, 0.02
-"""The lineage is brought up to date after so many decisions, or a share of all where that is more:
-looking through its refs costs more the more there are."""
+LINEAGE_EVERY, LINEAGE_S = 64, 60.0
+"""The lineage is brought up to date after so many decisions, and where they come slowly with the
+first one after so many seconds: what it costs is mostly starting git."""
 
 
 class Decider:
@@ -23,32 +24,52 @@ class Decider:
         self._archive = stretch.archive
         self._lineage = Lineage(stretch.archive)
         self._since_lineage = 0
+        self._projected = time.monotonic()
 
-    def decide(self) -> None:
-        """Commit what is ready: in proposal order, or as it comes where order is free."""
-        fixed = self._stretch.settings.order == "fixed"
-        for proposal in self._ready(fixed):
-            if not self._stretch.pipeline.decide(proposal):
-                if fixed:
-                    break
+    def first(self) -> Proposal | None:
+        """Decide the one proposal that has its turn, inside the caller's transaction; to be handed
+        to `decide` once that is committed. None if nothing was decided."""
+        for proposal in self._ready()[:1]:
+            if self._stretch.pipeline.decide(proposal):
+                return proposal
+        return None
+
+    def decide(self, first: Proposal | None = None) -> None:
+        """Commit what is ready: in proposal order, or as it comes where order is free.
+
+        Args:
+            first: what was decided already, and nobody has been told of.
+        """
+        if first is not None:
+            self._decided(first)
+        for proposal in self._ready():
+            if self._stretch.pipeline.decide(proposal):
+                self._decided(proposal)
                 continue
-            reach("proposal.decided")
-            self._announce(self._archive.proposals.get(proposal.id))
-            self._since_lineage += 1
-        if self._since_lineage >= LINEAGE_EVERY and self._since_lineage >= self._share():
+            reach("approval.asked")
+            if self._fixed:
+                break
+        late = time.monotonic() - self._projected >= LINEAGE_S
+        if self._since_lineage >= (1 if late else LINEAGE_EVERY):
             self.project()
 
-    def _ready(self, fixed: bool) -> Sequence[Proposal]:
+    @property
+    def _fixed(self) -> bool:
+        return self._stretch.settings.order == "fixed"
+
+    def _ready(self) -> Sequence[Proposal]:
         ready = []
         for proposal in self._archive.proposals.undecided():
             if proposal.state == "ready":
                 ready.append(proposal)
-            elif fixed:
+            elif self._fixed:
                 break
         return ready
 
-    def _share(self) -> int:
-        return int(LINEAGE_SHARE * self._archive.counts()["members"])
+    def _decided(self, proposal: Proposal) -> None:
+        reach("proposal.decided")
+        self._announce(self._archive.proposals.get(proposal.id))
+        self._since_lineage += 1
 
     def _announce(self, proposal: Proposal) -> None:
         name = (proposal.agent_id or "")[:10]
@@ -60,7 +81,7 @@ class Decider:
 
     def project(self) -> None:
         """Bring the git lineage up to date with the database."""
-        self._since_lineage = 0
+        self._since_lineage, self._projected = 0, time.monotonic()
         try:
             self._lineage.update()
         except (CambrianError, OSError) as error:

@@ -23,7 +23,6 @@ from cambrian.evolution.approval import Policy
 from cambrian.evolution.behaviours import Behaviours
 from cambrian.evolution.records import missing, results_of, units
 from cambrian.evolution.results import RACE_SEEDS, SEARCH_SEEDS, Results
-from cambrian.failpoints import reach
 
 STAGES_OF_SEEDS = ("screen", "full")
 STAGES_OF_VARIANTS = ("smoke", "screen", "full")
@@ -234,7 +233,6 @@ class Pipeline:
             if why:
                 asked = [asdict(gate) for gate in gates]
                 self.archive.steering.ask_approval(proposal.id, why, kind, asked)
-                reach("approval.asked")
                 return False
         if kind is not None and approval is not None:
             gates.append(_heard(approval))

@@ -87,28 +87,37 @@ class Crew:
         owner = f"worker-{number}"
         try:
             async with self._hire(self._logs / f"{owner}.log") as worker:
+                job: Job | None = None
                 while number < self.size and not done():
-                    job = None
-                    if not self._stretch.pauses:
-                        job = self._archive.jobs.lease(owner, ["evaluate"], ttl=LEASE_S)
+                    job = job or self._next(owner)
                     if job is None:
                         await self._stretch.changed()
                         continue
                     reach("job.leased")
-                    await self._hold(worker, job, owner)
+                    job = await self._hold(worker, job, owner)
+                if job is not None:
+                    self._archive.jobs.release(job.id, "not begun", counts=False)
         finally:
             self._at_work.discard(number)
             self._stretch.notify()
 
-    async def _hold(self, worker: Worker, job: Job, owner: str) -> None:
-        """Carry a leased job out; dropped without loss if told to stop now."""
+    def _next(self, owner: str) -> Job | None:
+        """Lease the next job, unless nothing new is to begin."""
+        if self._stretch.pauses or self._stretch.stop:
+            return None
+        return self._archive.jobs.lease(owner, ["evaluate"], ttl=LEASE_S)
+
+    async def _hold(self, worker: Worker, job: Job, owner: str) -> Job | None:
+        """Carry a leased job out; dropped without loss if told to stop now. Returns the next one if
+        that is leased already."""
+        following: Job | None = None
         self._leased[job.id] = owner
         making = self._stretch.making
         try:
             with anyio.CancelScope() as scope:
                 making.setdefault(job.proposal_id, set()).add(scope)
                 self._held.add(scope)
-                await self._carry_out(worker, job)
+                following = await self._carry_out(worker, job, owner)
             if self._archive.jobs.get(job.id).state == "leased":
                 await worker.close(now=True)
                 self._archive.jobs.release(job.id, "dropped by request", counts=False)
@@ -119,8 +128,9 @@ class Crew:
             del self._leased[job.id]
             making.pop(job.proposal_id, None)
             self._stretch.notify()
+        return following
 
-    async def _carry_out(self, worker: Worker, job: Job) -> None:
+    async def _carry_out(self, worker: Worker, job: Job, owner: str) -> Job | None:
         agent_id = str(job.agent_id)
         if job.stage == "improver":
             files = self._archive.agents.files(agent_id)
@@ -134,8 +144,9 @@ class Crew:
                     self._record(one, evaluation)
                     reach("evaluation.recorded")
         reach("job.carried_out")
-        self._completed(job)
+        following = self._completed(job, owner)
         self._machine.worked()
+        return following
 
     def _record(self, agent_id: str, evaluation: Evaluation) -> None:
         """Store a result, and what it used, once."""
@@ -145,7 +156,9 @@ class Crew:
                 used = {"evaluations": 1.0, "cpu_s": evaluation.cpu_s or 0.0}
                 self._archive.steering.count(self._stretch.run_id, **used)
 
-    def _completed(self, job: Job) -> None:
+    def _completed(self, job: Job, owner: str) -> Job | None:
+        """End a job and commit, at once, what follows from it: the next stage or the decision, and
+        the lease of what its worker does next, which is returned."""
         pipeline = self._stretch.pipeline
         with self._archive.transaction():
             self._archive.jobs.complete(job.id)
@@ -154,8 +167,11 @@ class Crew:
                 pipeline.advance(self._archive.proposals.get(job.proposal_id))
             elif job.kind == "evaluate":
                 self._advance_seed(str(job.agent_id))
+            decided = self._decider.first()
+            following = self._next(owner)
         reach("job.completed")
-        self._decider.decide()
+        self._decider.decide(decided)
+        return following
 
     def _advance_seed(self, agent_id: str) -> None:
         if not self._stretch.pipeline.queue_seed(agent_id, self._stretch.run_id):
