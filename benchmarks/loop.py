@@ -7,7 +7,7 @@ measured with an instant one) and an instant evaluator: everything else is real,
 evidence put together, the answer recorded, the edit applied and checked, six evaluations in three
 stages, gates, the decision, events, the git lineage. Time, CPU (this process and its children) and
 disk are taken over the last tenth before each size, and over `LEAST` variants at least: the lineage
-is written once in 32. What the instant evaluator takes to make up its verdicts is taken off. Exit
+is written once in 64. What the instant evaluator takes to make up its verdicts is taken off. Exit
 code 1 if a target is missed.
 
 The peers' figures beside it were measured elsewhere, on a machine like this one, with one

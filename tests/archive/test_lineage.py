@@ -207,6 +207,23 @@ def test_a_ref_left_by_a_killed_import_is_cleared_away(
     assert lineage.verify() == []
 
 
+def test_refs_that_were_left_locked_or_loose_hold_nothing_up(
+    garden: Garden, tree: dict[str, str]
+) -> None:
+    """As a git leaves them that was killed, or a version that let git write them."""
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    later = garden.grow("later", tree["leaf"], score=0.1)
+    (lineage.path / "packed-refs.lock").touch()
+    assert lineage.update() == 6  # made anew
+    (lineage.path / "refs/heads/main").write_text(f"{lineage.commit(later)}\n")
+    last = garden.grow("last", later, score=0.1)
+    assert lineage.update() == 1
+    assert _loose_refs(garden.archive) == []
+    assert git(garden.archive, "rev-parse", "main").strip() == lineage.commit(last)
+    assert lineage.verify() == []
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_repository_is_seen_and_repaired(
     garden: Garden, tree: dict[str, str], damage: Callable[[Path], None]

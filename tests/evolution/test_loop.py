@@ -22,6 +22,7 @@ from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive
 from cambrian.archive.check import check
+from cambrian.archive.lineage import Lineage
 from cambrian.daemon.supervisor import prepare
 from cambrian.errors import SandboxBroken, UsageError
 from cambrian.evaluators.job import Evaluation, Unit
@@ -70,6 +71,21 @@ def test_a_run_ends_with_every_proposal_decided(undisturbed: Path) -> None:
 def test_the_archive_is_consistent_and_the_lineage_equal_to_it(undisturbed: Path) -> None:
     with Archive.open(undisturbed) as archive:
         assert check(archive, identity=lambda files: SourceTree(files).identity) == []
+
+
+@pytest.mark.parametrize(("seconds", "least"), [(0.0, PROPOSALS // 2), (60.0, 2)])
+def test_the_lineage_is_written_in_batches_and_keeps_up_with_a_slow_run(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, least: int
+) -> None:
+    monkeypatch.setattr("cambrian.evolution.deciding.LINEAGE_S", seconds)
+    updates, update = [], Lineage.update
+    monkeypatch.setattr(Lineage, "update", lambda self: updates.append(update(self)))
+    grow(tmp_path / "archive", settings())
+    assert picture(tmp_path / "archive") == picture(undisturbed)
+    assert least <= len(updates) < least + PROPOSALS
+    with Archive.open(tmp_path / "archive") as archive:
+        assert archive.champion() is not None
+        assert sum(filter(None, updates)) == archive.counts()["members"]
 
 
 @pytest.mark.parametrize("workers", [1, 4])
