@@ -108,6 +108,33 @@ def test_what_is_done_to_the_inputs_of_a_question_changes_no_other(anywhere: Any
         channel.finish()
 
 
+SPOILING_LATER = """
+import torch
+class Learner:
+    def __init__(self, spec, *, seed, device="cpu"): self.kept = None
+    def observe(self, x, y, task=None):
+        if self.kept is not None and float(y[0]): self.kept.numpy()[int(y[0])] = 100.0
+    def predict(self, x, task=None):
+        self.kept = x
+        return torch.full((len(x), 2), float(x.sum()))
+"""
+
+
+def test_inputs_that_are_spoilt_between_two_questions_are_put_right(anywhere: Any) -> None:
+    """Whatever the number of questions before, in which they were left alone."""
+    session = _job(anywhere, SPOILING_LATER)
+    rows = 4096  # sixteen pages
+    with session.job() as channel:
+        channel.start(SMALL, seed=0)
+        channel.publish("b", {"x": np.ones((rows, 2), np.float32)})
+        x = np.zeros((3, 2), np.float32)
+        written = [0] * 20 + [7, 0, 8, 9, 4000, 0, 0, 4001]
+        lessons = [(x, np.full(3, row, np.int64)) for row in written]
+        found = [float(s[0, 0]) for s in channel.lessons(lessons, "b")]
+        assert found == [2.0 * rows] * len(written)
+        channel.finish()
+
+
 ORDERED = """
 import torch
 class Learner:

@@ -11,6 +11,7 @@ import itertools
 import mmap
 import os
 import random
+import resource
 import sys
 import traceback
 from collections.abc import Callable
@@ -103,12 +104,16 @@ class Published:
     def __init__(self, path: Path, layout: dict[str, tuple[str, list[int], int]]) -> None:
         self._file = path.open("rb")
         self._layout = layout
+        self._untouched: int | None = None
         self.arrays = self._mapped()
 
     def inputs(self) -> Tensor:
         """x as it was published, whatever was done to it since."""
-        if _written(self.arrays["x"]):
-            self.arrays = self._mapped()
+        faults = _page_faults()  # before the look: a write meanwhile shows in one of the two
+        if faults != self._untouched:
+            self._untouched = faults
+            if _written(self.arrays["x"]):
+                self.arrays, self._untouched = self._mapped(), None
         return self.arrays["x"]
 
     def close(self) -> None:
@@ -122,6 +127,14 @@ class Published:
             )
             for name, (dtype, shape, offset) in self._layout.items()
         }
+
+
+def _page_faults() -> int:
+    """How many this process has taken. The first write to a page of a private mapping is one, so
+    that where the number is the same, no page was written to that had not been before: most steps
+    of a learner take none, and the page table need not be read (0.2 ms for 2 MB)."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_minflt + used.ru_majflt
 
 
 PRESENT, FROM_FILE = np.uint64(3 << 62), np.uint64(1 << 61)
