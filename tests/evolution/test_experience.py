@@ -92,3 +92,24 @@ def test_what_is_moved_on_is_what_is_read_anew(archive: Archive) -> None:
         through = max(number - chance.randrange(5), -1)
         assert moved.gains(through) == Experience(archive).gains(through)
         assert moved.weights(through) == Experience(archive).weights(through)
+
+
+def test_a_parked_one_that_is_tried_again_counts_as_if_it_had_never_been(archive: Archive) -> None:
+    """Reopened and decided between two looks, or looked at meanwhile, or parked once more."""
+    moved, names = Experience(archive), ["ewc", "gpm", "label_map"]
+    parked = []
+    for number, name in enumerate(names):
+        parked.append(propose(archive, name, number))
+        archive.proposals.close(parked[-1], "parked", "the engine was down")
+    assert moved.gains(2) == {}
+    archive.proposals.reopen(parked[0])
+    decide(archive, parked[0], 0.2)
+    archive.proposals.reopen(parked[1])
+    assert moved.gains(2) == {"ewc": [0.2]}
+    archive.proposals.close(parked[1], "parked", "down again")
+    assert moved.gains(2) == {"ewc": [0.2]}
+    archive.proposals.reopen(parked[1])
+    decide(archive, parked[1], None)
+    graft(archive, "ewc", 0.1, 3)
+    expected = Experience(archive).gains(3)
+    assert moved.gains(3) == expected == {"ewc": [0.2, 0.1], "gpm": [-0.1]}

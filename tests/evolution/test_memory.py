@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,25 @@ def test_nothing_is_kept_of_a_transaction_that_was_rolled_back(tmp_path: Path) -
                 archive.agents.set_score(seed, 0.5, 0.4, 0.6)
                 raise KeyError
             assert archive.agents.get(seed).score is None
+        assert wrong(archive) == []
+
+
+def test_rows_that_somebody_changed_by_hand_are_noticed(tmp_path: Path) -> None:
+    """With `sqlite3`, which knows nothing of our lock; by the next transaction at the latest."""
+    with Archive.create(tmp_path / "a") as archive, archive.lock():
+        prepare(archive)
+        seed = archive.agents.seeds()[0].id
+        with archive.transaction():
+            archive.agents.get(seed)
+        with closing(sqlite3.connect(tmp_path / "a" / "archive.db")) as other, other:
+            other.execute("UPDATE agents SET title = 'by hand' WHERE id = ?", (seed,))
+        with archive.transaction():
+            assert archive.agents.get(seed).title == "by hand"
+        kept = len(archive.agents._known.items())
+        with archive.transaction():  # our own writing is no reason to forget
+            archive.agents.set_score(seed, 0.5, 0.4, 0.6)
+        with archive.transaction():
+            assert len(archive.agents._known.items()) >= kept > 0
         assert wrong(archive) == []
 
 

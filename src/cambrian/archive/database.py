@@ -71,6 +71,7 @@ class Database:
         self.now = clock
         self.read_only = read_only
         self.sole_writer = False
+        self._version = 0
         self.memories: list[Memory[Any, Any]] = []
         self.writes = 0
         self.lock = threading.RLock()
@@ -94,6 +95,8 @@ class Database:
             # One name for all, so that it is prepared once: SQLite ends the innermost of a name.
             begin, end, undo = _SAVEPOINT if nested else _TRANSACTION
             self._begin(begin)
+            if self.sole_writer and not nested:
+                self._watch()
             try:
                 yield
                 self._control(end)
@@ -141,6 +144,14 @@ class Database:
                 f"expected to be the archive's only writer, but another process has been writing "
                 f"for {BUSY_TIMEOUT_MS // 1000} s; stop it and try again"
             ) from error
+
+    def _watch(self) -> None:
+        """Forget what was kept if another connection has written after all: someone who changes
+        rows with a program of their own does not know of our lock. It takes a microsecond."""
+        (version,) = self.connection.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._version = version
+            self.forget()
 
     def _control(self, statement: str) -> None:
         try:

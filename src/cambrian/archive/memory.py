@@ -3,8 +3,9 @@
 Who holds the archive's lock is its only writer, so what it has read stays true until it writes
 itself. While it holds the lock (and only then) the verbs keep the records that they hand out here,
 and each verb that changes a row changes or drops the record of it in the same breath. When a
-transaction is rolled back, and when the connection is replaced, everything is dropped. So a memory
-says at any time what a query would; `tests/archive/test_memory.py` compares the two.
+transaction is rolled back, when the connection is replaced, and when a transaction begins after
+someone wrote who does not know of the lock, everything is dropped. So a memory says at any time
+what a query would; `tests/evolution/test_memory.py` compares the two.
 """
 
 from __future__ import annotations

@@ -20,11 +20,15 @@ FAILED = -0.1
 """The gain of a graft whose learner did not get through the screen's first run."""
 
 _TRIED = """
-SELECT p.idx, p.operation, g.value FROM proposals p
+SELECT p.idx, p.state, p.operation, g.value FROM proposals p
 LEFT JOIN gate_rows g ON g.proposal_id = p.id AND g.gate = 'screen'
 WHERE p.idx > :after AND p.idx <= :through AND p.operation IS NOT NULL
-  AND p.state IN ('admitted', 'rejected', 'failed_smoke')
+  AND p.state IN ('admitted', 'rejected', 'failed_smoke', 'parked')
 ORDER BY p.idx
+"""
+
+_REOPENED = """
+SELECT idx FROM proposals WHERE idx IN (SELECT value FROM json_each(:parked)) AND state <> 'parked'
 """
 
 
@@ -32,13 +36,14 @@ class Experience:
     """What came of grafts, as decided through a proposal.
 
     Read once, then moved on from decision to decision: each proposal is looked at once, or once
-    more where it was undecided when it was looked at (free order).
+    more where it was undecided when it was looked at (free order), or parked and tried again since.
     """
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._through = -1
         self._undecided: set[int] = set()
+        self._parked: set[int] = set()
         self._gains: dict[str, list[tuple[int, float]]] = {}
         self._weights: dict[str, float] = {}
 
@@ -59,19 +64,32 @@ class Experience:
         if through < self._through:
             self._through = -1
             self._undecided.clear()
+            self._parked.clear()
             self._gains.clear()
             self._weights.clear()
         before, self._through = self._through, through
         waiting = {one.idx for one in self._archive.proposals.undecided() if one.idx <= through}
-        for index in sorted(self._undecided - waiting):
+        for index in sorted((self._undecided | self._reopened()) - waiting):
             self._look(index - 1, index)
         self._undecided = waiting
         if through > before:
             self._look(before, through)
 
+    def _reopened(self) -> set[int]:
+        """Those that were parked and are not any more: undecided again, or decided since."""
+        if not self._parked:
+            return set()
+        parked = {"parked": json.dumps(sorted(self._parked))}
+        found = {row["idx"] for row in self._archive.database.rows(_REOPENED, parked)}
+        self._parked -= found
+        return found
+
     def _look(self, after: int, through: int) -> None:
         for row in self._archive.database.rows(_TRIED, {"after": after, "through": through}):
-            self._learn(row)
+            if row["state"] == "parked":
+                self._parked.add(row["idx"])
+            else:
+                self._learn(row)
 
     def _learn(self, row: Row) -> None:
         operation = json.loads(row["operation"])
