@@ -199,9 +199,8 @@ class OneProcess:
 
     def lessons(self, steps: Iterable[tuple[Any, Any]], probe: str) -> Iterator[Any]:
         for x, y in steps:
-            self._ask("PRESENT", {"aligned": True}, x)
-            self._ask("REVEAL", None, y)
-            yield self.predict_file(probe)
+            self._ask("PRESENT", None, x)
+            yield self._ask("LESSON", {"file": probe}, y)[0]
 
     def predict_file(self, name: str) -> Any:
         return self._ask("PREDICT_FILE", {"file": name})[0]

@@ -169,6 +169,37 @@ def test_a_lesson_is_revealed_when_the_probe_before_it_is_answered(anywhere: Any
             list(channel.lessons([bad], "b"))
 
 
+GATHERING = """
+import torch
+class Learner:
+    def __init__(self, spec, *, seed, device="cpu"): self.kept = []
+    def observe(self, x, y, task=None):
+        assert torch.equal(x[:, 0] + 1, y.float()), "labels of other inputs"
+        assert x.data_ptr() % 64 == 0, "not in torch's own memory"
+        self.kept.append(x)
+    def predict(self, x, task=None):
+        total = sum(float(kept.sum()) for kept in self.kept)
+        return torch.full((len(x), 2), total if len(self.kept) < 8 else float("nan"))
+"""
+
+
+def test_the_inputs_of_lessons_are_the_learners_own_however_they_came(anywhere: Any) -> None:
+    """Small ones come in the frame and big ones by a file; both are given in turns, and kept."""
+    session = _job(anywhere, GATHERING)
+    sizes = [3, 20_000, 5, 9000, 40_000, 7, 20_000]
+    lessons = [
+        (np.full((rows, 2), number, np.float32), np.full(rows, number + 1, np.int64))
+        for number, rows in enumerate(sizes)
+    ]
+    totals = np.cumsum([2.0 * number * rows for number, rows in enumerate(sizes)])
+    with session.job() as channel:
+        channel.start(SMALL, seed=0)
+        channel.publish("b", {"x": np.zeros((4, 2), np.float32)})
+        assert [float(s[0, 0]) for s in channel.lessons(lessons, "b")] == totals.tolist()
+        with pytest.raises(LearnerFailed, match="NaN"):
+            list(channel.lessons(lessons[:2], "b"))
+
+
 KEEPING = """
 import torch
 class Learner:

@@ -36,6 +36,8 @@ FLOAT = np.dtype("<f4")
 ALIGNMENT = 64
 MAX_FLOPS = 1 << 62
 MAX_QUESTIONS = 32
+LESSON_LEAST = 1 << 16
+"""Bytes from which on a lesson's inputs go by the file: the learner waits for them to come."""
 SPIN_S = 0.0001
 """How long to look for an answer before sleeping: a fast learner's comes sooner than a wake-up."""
 EARLY_S = 0.0003
@@ -184,19 +186,19 @@ class Channel:
         Yields:
             scores (rows of `probe`, outputs) after each batch.
         """
-        asked = False
+        asked, rows = False, self._rows[probe]
         for x, y in steps:
-            batch = encode(Kind.PRESENT, self._next(), {"aligned": True}, x)
-            batch += encode(Kind.REVEAL, self._next(), None, y)
-            batch += encode(Kind.PREDICT_FILE, self._next(), {"file": probe}, None)
-            # The answer to come is the last request's; the frames made since have their numbers.
-            scores = self._scores(self._rows[probe], self._sequence - 3) if asked else None
-            self._push(batch)
+            number, by_file = self._sequence, self._goes_by_file(x, LESSON_LEAST)
+            frames = [] if by_file else encode(Kind.PRESENT, self._next(), None, x)
+            answer = self._answer(rows, number) if asked else None
+            # The file is written only now: what it held has been learned.
+            meta = {"file": probe} | (self._put(x) if by_file else {})
+            self._push(frames + encode(Kind.LESSON, self._next(), meta, y))
             asked = True
-            if scores is not None:
-                yield scores
+            if answer is not None:
+                yield self._checked(answer)
         if asked:
-            yield self._scores(self._rows[probe])
+            yield self._scores(rows)
 
     def predict(self, x: Array, task: int | None = None) -> Array:
         """Scores (B, outputs) for inputs x (B, *input_shape) that are sent now."""
@@ -262,16 +264,21 @@ class Channel:
 
     def _asking(self, x: Array, meta: dict[str, Any] | None = None) -> list[memoryview]:
         """The frame that asks for scores of x, which goes in it or, if it is big, by the file."""
-        if self._bulk is None or not self._goes_by_file(x):
+        if not self._goes_by_file(x):
             return encode(Kind.PREDICT, self._next(), meta, x)
+        return encode(Kind.PREDICT, self._next(), (meta or {}) | self._put(x), None)
+
+    def _goes_by_file(self, x: Array, least: int = bulk.LEAST) -> bool:
+        return self._bulk is not None and x.nbytes >= least and x.dtype == FLOAT
+
+    def _put(self, x: Array) -> dict[str, Any]:
+        """Write inputs to the file; where they are."""
+        if self._bulk is None:
+            raise SandboxBroken("expected a folder that the sandbox shares memory with")
         try:
-            where = self._bulk.put(x)
+            return self._bulk.put(x)
         except OSError as error:
             raise SandboxBroken(f"expected to write inputs; got: {error}") from None
-        return encode(Kind.PREDICT, self._next(), (meta or {}) | where, None)
-
-    def _goes_by_file(self, x: Array) -> bool:
-        return self._bulk is not None and x.nbytes >= bulk.LEAST and x.dtype == FLOAT
 
     def reveal(self, y: Array) -> None:
         """Labels of the inputs sent last. A failure shows at the next request."""
@@ -405,15 +412,22 @@ class Channel:
         return frame
 
     def _scores(self, rows: int, sequence: int | None = None, nap_s: float = 0.0) -> Array:
+        return self._checked(self._answer(rows, sequence, nap_s))
+
+    def _answer(self, rows: int, sequence: int | None = None, nap_s: float = 0.0) -> Array:
+        """An answer of the right shape and type; its values are yet to be checked."""
         shape = (rows, self._outputs)
         frame = self._receive(Expect(ANSWERS, shape, FLOAT), sequence, nap_s)
         if frame.array is None:
             raise LearnerFailed("protocol", f"expected scores of shape {shape}, got none")
-        if not np.isfinite(frame.array).all():
+        return frame.array
+
+    def _checked(self, scores: Array) -> Array:
+        if not np.isfinite(scores).all():
             raise LearnerFailed("nonfinite", "the predictions hold NaN or infinity")
         if self.listener is not None:
-            self.listener.answer(frame.array)
-        return frame.array
+            self.listener.answer(scores)
+        return scores
 
     def _deadline(self) -> float:
         return min(self.ends, time.monotonic() + self.limits.request_s)

@@ -45,7 +45,7 @@ class Kind(IntEnum):
     START = 1  # meta: spec, seed, device      create the learner            -> DONE
     PUBLISH = 2  # meta: file, arrays          a file has been revealed      -> DONE
     SPAN = 3  # meta: file, range, probes      observe many batches          -> ANSWER*, DONE
-    PRESENT = 4  # tensor: x; meta: aligned    inputs, no answer wanted      -> nothing
+    PRESENT = 4  # tensor: x                   inputs, no answer wanted      -> nothing
     REVEAL = 5  # tensor: y                    observe(last x, y)            -> nothing
     PREDICT = 6  # tensor: x; meta: task, copy                               -> ANSWER
     PREDICT_FILE = 7  # meta: file                                           -> ANSWER
@@ -59,6 +59,7 @@ class Kind(IntEnum):
     ADAPT = 15  # tensor: y; meta: steps       copy = adapt(last x, y)       -> nothing
     DROP = 16  #                               let go of the copy            -> nothing
     EPISODE = 17  #                            new_episode()                 -> nothing
+    LESSON = 18  # tensor: y; meta: file       observe(last x, y), PREDICT_FILE -> ANSWER
     SAVE = 20  # meta: limit                   hold the learner as bytes     -> HELD
     LOAD = 21  # tensor: bytes                 be the learner of these       -> DONE
     DIAGNOSE = 22  # meta: file, task          hold a layer's activations    -> HELD

@@ -176,6 +176,7 @@ class LearnerJob:
             Kind.SPAN: self._span,
             Kind.PRESENT: self._present,
             Kind.REVEAL: self._reveal,
+            Kind.LESSON: self._lesson,
             Kind.PREDICT: self._predict,
             Kind.PREDICT_FILE: self._predict_file,
             Kind.BOUNDARY: self._boundary,
@@ -249,14 +250,24 @@ class LearnerJob:
         door.send(Kind.DONE, frame.sequence)
 
     def _present(self, door: FrameSocket, frame: Frame) -> None:
-        x = self._tensor(frame)
-        # In torch's own memory, like rows of a published file: kernels may add up in another order
-        # where data begins elsewhere.
-        self._presented = x.clone() if frame.meta.get("aligned") else x
+        self._presented = self._tensor(frame)
 
     def _reveal(self, door: FrameSocket, frame: Frame) -> None:
         labels, task = self._tensor(frame), frame.meta.get("task")
         self.meter.call("observe", self.learner.observe, self._presented, labels, task)
+
+    def _lesson(self, door: FrameSocket, frame: Frame) -> None:
+        # Inputs in torch's own memory, like rows of a published file: kernels may add up in another
+        # order where data begins elsewhere.
+        if "bulk" in frame.meta:
+            values = self._in_bulk(frame)
+            own = torch.empty(values.shape, dtype=torch.float32)
+            np.copyto(own.numpy(), values)
+            self._presented = self._to(own)
+        elif self._presented is not None:
+            self._presented = self._presented.clone()
+        self._reveal(door, frame)
+        self._predict_file(door, frame)
 
     def _predict(self, door: FrameSocket, frame: Frame) -> None:
         self._presented = self._inputs(frame)
@@ -323,15 +334,17 @@ class LearnerJob:
 
     def _inputs(self, frame: Frame) -> Tensor:
         """What came with the frame, or a copy of what lies in the file that it names."""
-        name = frame.meta.get("bulk")
-        if name is None:
+        if "bulk" not in frame.meta:
             return self._tensor(frame)
+        return self._to(torch.from_numpy(self._in_bulk(frame).copy()))
+
+    def _in_bulk(self, frame: Frame) -> Array:
+        """The inputs in the file that the frame names, until the next ones are written there."""
+        name, shape = str(frame.meta["bulk"]), tuple(frame.meta["shape"])
         if self._bulk is None or self._bulk[0] != name:
-            with (self.session / "data" / str(name)).open("rb") as file:
+            with (self.session / "data" / name).open("rb") as file:
                 self._bulk = name, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        shape = tuple(frame.meta["shape"])
-        values = np.frombuffer(self._bulk[1], "<f4", int(np.prod(shape))).reshape(shape)
-        return self._to(torch.from_numpy(values.copy()))
+        return np.frombuffer(self._bulk[1], "<f4", int(np.prod(shape))).reshape(shape)
 
     def _tensor(self, frame: Frame) -> Tensor:
         if frame.array is None:
