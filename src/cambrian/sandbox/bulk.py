@@ -1,7 +1,8 @@
 """Big inputs by a mapped file: one copy in and one out, where a socket needs several of each.
 
 The sandbox sees the file read-only. It holds the inputs that were sent last and nothing else, and
-is written to only when the answer to them is in, so that nobody reads what is being written.
+is written to only when the answer to them is in, so that nobody reads what is being written. One
+that has become too small stays until the next but one is made.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ class Bulk:
         self._made = 0
         self._map: mmap.mmap | None = None
 
-    def put(self, x: Array) -> dict[str, Any]:
-        """Write x, float32, and describe where it is, for the request's frame.
+    def place(self, x: Array) -> tuple[Array, dict[str, Any]]:
+        """Where x, float32, is to be written once it may be seen, and the description of that.
+        Nothing is written yet: what lies there stays as it is.
 
         Raises:
             OSError: the file cannot be made.
@@ -37,11 +39,12 @@ class Bulk:
             raise ValueError(f"no frame carries {x.nbytes} bytes")
         if self._map is None or x.nbytes > len(self._map):
             self._map = self._make(1 << (x.nbytes - 1).bit_length())
-        np.copyto(np.frombuffer(self._map, x.dtype, x.size).reshape(x.shape), x)
-        return {"bulk": f"bulk-{self._made}", "shape": list(x.shape)}
+        place = np.frombuffer(self._map, x.dtype, x.size).reshape(x.shape)
+        return place, {"bulk": f"bulk-{self._made}", "shape": list(x.shape)}
 
     def _make(self, size: int) -> mmap.mmap:
-        (self._folder / f"bulk-{self._made}").unlink(missing_ok=True)
+        # The last one may not have been opened yet, by who was asked about it; the one before has.
+        (self._folder / f"bulk-{self._made - 1}").unlink(missing_ok=True)
         self._made += 1
         path = self._folder / f"bulk-{self._made}"
         with path.open("xb+") as file:

@@ -40,6 +40,8 @@ LESSON_LEAST = 1 << 16
 """Bytes from which on a lesson's inputs go by the file: the learner waits for them to come."""
 SPIN_S = 0.0001
 """How long to look for an answer before sleeping: a fast learner's comes sooner than a wake-up."""
+SOON_S = 0.001
+"""A lesson that took longer than this is not looked for before it is slept for."""
 EARLY_S = 0.0003
 """How long before a step's usual end a nap ends, so that the waking up is over by then."""
 LONG_S = 0.005
@@ -186,15 +188,25 @@ class Channel:
         Yields:
             scores (rows of `probe`, outputs) after each batch.
         """
-        asked, rows = False, self._rows[probe]
+        asked, rows, took = 0.0, self._rows[probe], 0.0
         for x, y in steps:
-            number, by_file = self._sequence, self._goes_by_file(x, LESSON_LEAST)
-            frames = [] if by_file else encode(Kind.PRESENT, self._next(), None, x)
-            answer = self._answer(rows, number) if asked else None
-            # The file is written only now: what it held has been learned.
-            meta = {"file": probe} | (self._put(x) if by_file else {})
-            self._push(frames + encode(Kind.LESSON, self._next(), meta, y))
-            asked = True
+            number, place, frames = self._sequence, None, list[memoryview]()
+            meta: dict[str, Any] = {"file": probe}
+            if self._goes_by_file(x, LESSON_LEAST):
+                place, where = self._room(x)
+                meta |= where
+            else:
+                frames = encode(Kind.PRESENT, self._next(), None, x)
+            frames += encode(Kind.LESSON, self._next(), meta, y)
+            answer = None
+            if asked:
+                # Looking for an answer that is not due takes time from who works on it.
+                answer = self._answer(rows, number, spin_s=SPIN_S if took < SOON_S else 0.0)
+                took = time.monotonic() - asked
+            if place is not None:  # written only now: what was there has been learned
+                np.copyto(place, x)
+            self._push(frames)
+            asked = time.monotonic()
             if answer is not None:
                 yield self._checked(answer)
         if asked:
@@ -266,17 +278,19 @@ class Channel:
         """The frame that asks for scores of x, which goes in it or, if it is big, by the file."""
         if not self._goes_by_file(x):
             return encode(Kind.PREDICT, self._next(), meta, x)
-        return encode(Kind.PREDICT, self._next(), (meta or {}) | self._put(x), None)
+        place, where = self._room(x)
+        np.copyto(place, x)
+        return encode(Kind.PREDICT, self._next(), (meta or {}) | where, None)
 
     def _goes_by_file(self, x: Array, least: int = bulk.LEAST) -> bool:
         return self._bulk is not None and x.nbytes >= least and x.dtype == FLOAT
 
-    def _put(self, x: Array) -> dict[str, Any]:
-        """Write inputs to the file; where they are."""
+    def _room(self, x: Array) -> tuple[Array, dict[str, Any]]:
+        """Where in the file inputs are to be written, and the description of that."""
         if self._bulk is None:
             raise SandboxBroken("expected a folder that the sandbox shares memory with")
         try:
-            return self._bulk.put(x)
+            return self._bulk.place(x)
         except OSError as error:
             raise SandboxBroken(f"expected to write inputs; got: {error}") from None
 
@@ -394,8 +408,13 @@ class Channel:
         except DeadlinePassed:
             raise LearnerFailed("timeout", "the learner did not take its input in time") from None
 
-    def _receive(self, expect: Expect, sequence: int | None = None, nap_s: float = 0.0) -> Frame:
-        spin_s = SPIN_S
+    def _receive(
+        self,
+        expect: Expect,
+        sequence: int | None = None,
+        nap_s: float = 0.0,
+        spin_s: float = SPIN_S,
+    ) -> Frame:
         if nap_s:
             time.sleep(nap_s)
             spin_s += 2 * EARLY_S
@@ -414,10 +433,12 @@ class Channel:
     def _scores(self, rows: int, sequence: int | None = None, nap_s: float = 0.0) -> Array:
         return self._checked(self._answer(rows, sequence, nap_s))
 
-    def _answer(self, rows: int, sequence: int | None = None, nap_s: float = 0.0) -> Array:
+    def _answer(
+        self, rows: int, sequence: int | None = None, nap_s: float = 0.0, spin_s: float = SPIN_S
+    ) -> Array:
         """An answer of the right shape and type; its values are yet to be checked."""
         shape = (rows, self._outputs)
-        frame = self._receive(Expect(ANSWERS, shape, FLOAT), sequence, nap_s)
+        frame = self._receive(Expect(ANSWERS, shape, FLOAT), sequence, nap_s, spin_s)
         if frame.array is None:
             raise LearnerFailed("protocol", f"expected scores of shape {shape}, got none")
         return frame.array
