@@ -43,7 +43,9 @@ from cambrian.archive.refs import write as write_refs
 from cambrian.archive.store import LINEAGE, Archive
 from cambrian.failpoints import reach
 
-BATCH = 500
+BATCH, REBUILT = 500, 25_000
+"""Agents in a batch; where all are written, fewer and larger ones: a pack is synchronised for each,
+and every object is looked for in all packs."""
 CHAMPION = "refs/heads/champion"
 MAIN = "refs/heads/main"
 LEAVES = "refs/agents/"
@@ -205,7 +207,7 @@ class Lineage:
         dies before has nothing to go on from anyway."""
         git, written = Git(path), 0
         with closing(Commits(path)) as commits:
-            size = 10 * BATCH if fresh else BATCH  # a pack is synchronised for each
+            size = REBUILT if fresh else BATCH
             while batch := self._following(commits.last_number(), through, size):
                 self._write(git, commits, batch, refs=not fresh)
                 written += len(batch)
