@@ -19,7 +19,6 @@ import pytest
 from tests.evolution import nursery
 
 from cambrian.archive import Archive, Proposal
-from cambrian.cli.config import find
 from cambrian.daemon import health, killswitch, socket
 from cambrian.errors import CambrianError, Refused, StorageTrouble, Unreachable
 from cambrian.evolution.budget import Budget
@@ -426,87 +425,6 @@ def test_a_full_disk_pauses_the_run_which_goes_on_when_there_is_room(tmp_path: P
         (home / "room").touch()
         running.until(lambda s: not s["paused"] and s["counts"]["judged"] >= 2)
     assert nursery.sound(home) == []
-
-
-def test_settings_come_from_flag_environment_file_and_default_in_this_order(
-    command: Command, tmp_path: Path
-) -> None:
-    file = tmp_path / "cambrian.toml"
-    file.write_text(
-        '[run]\nworkers = 3\ncpu-hours = 4\nbenchmarks = ["split-mnist", "label-drift"]\n'
-        '[prices]\n"some/model" = [2, 7.5]\n'
-    )
-    env = {"CAMBRIAN_CONFIG": str(file), "CAMBRIAN_RUN_SEED": "9", "CAMBRIAN_RUN_WORKERS": "5"}
-    done = command("config", "show", "--json", env=env)
-    found = json.loads(done.stdout)
-    shown = {one["name"]: (one["value"], one["origin"]) for one in found["settings"]}
-    assert shown["workers"] == (5, "environment: CAMBRIAN_RUN_WORKERS")
-    assert shown["seed"] == (9, "environment: CAMBRIAN_RUN_SEED")
-    assert shown["cpu_hours"] == (4.0, f"file: {file}")
-    assert shown["benchmarks"] == ("split-mnist,label-drift", f"file: {file}")
-    assert shown["order"] == ("fixed", "default")
-    assert found["prices"] == {"some/model": "2.0,7.5"}
-    table = command("config", "show", "--origin", env=env).stdout
-    assert f"file: {file}" in table
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("[run]\nworker = 3\n", "did you mean 'workers'"),
-        ("[runs]\n", "runs"),
-        ("[run]\nworkers = {a = 1}\n", "run.workers"),
-        ("[prices]\nm = [1]\n", "prices.m"),
-        ("[prices]\nm = 'free'\n", "prices.m"),
-        ("run = 3\n", "run"),
-        ("[run\n", "is no TOML"),
-        ("[run]\ncontrol = true\n", "which is no setting"),
-    ],
-)
-def test_what_nobody_knows_in_the_file_is_an_error(
-    command: Command, tmp_path: Path, text: str, said: str
-) -> None:
-    (tmp_path / "cambrian.toml").write_text(text)
-    done = command("status", env={"CAMBRIAN_CONFIG": str(tmp_path / "cambrian.toml")})
-    assert done.returncode == 2
-    assert said in done.stderr and "cambrian.toml" in done.stderr
-
-
-def test_the_file_here_is_found_before_the_users(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    assert find() is None
-    (tmp_path / "cambrian").mkdir()
-    (tmp_path / "cambrian" / "cambrian.toml").touch()
-    assert find() == tmp_path / "cambrian" / "cambrian.toml"
-    (tmp_path / "cambrian.toml").touch()
-    assert find() == Path("cambrian.toml")
-
-
-def test_cost_adds_up_by_model_day_phase_and_agent(run_cli: Cli, grown: Grown) -> None:
-    with Archive.open(grown.path) as archive:
-        for model, estimated in (("a", False), ("a", True), ("b", False)):
-            archive.ledger.add_spend(
-                phase="propose",
-                model=model,
-                prompt_tokens=100,
-                completion_tokens=10,
-                dollars=0.5,
-                run_id=1,
-                proposal_id=1,
-                estimated=estimated,
-            )
-    by_model = json.loads(run_cli("cost", "--by", "model", "--json").stdout)
-    assert [(i["name"], i["calls"], i["estimated"]) for i in by_model["items"]] == [
-        ("a", 2, 1),
-        ("b", 1, 0),
-    ]
-    for by in ("day", "phase", "agent"):
-        [row] = json.loads(run_cli("cost", "--by", by, "--json").stdout)["items"]
-        assert (row["calls"], row["dollars"]) == (3, 1.5)
-    assert "1 calls" in run_cli("cost", "--by", "model").stdout
 
 
 def test_detaching_says_what_went_wrong_at_once(command: Command, tmp_path: Path) -> None:

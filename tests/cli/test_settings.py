@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cambrian.cli.config import file_options
+from cambrian.cli.config import file_options, find
 from cambrian.cli.main import cli
 from cambrian.cli.run_options import PREFIX, Given
 
@@ -114,3 +114,60 @@ def test_a_price_is_two_amounts(command: Command, tmp_path: Path, price: str) ->
     done = command("config", "show", env={"CAMBRIAN_CONFIG": str(file)})
     assert done.returncode == 2
     assert "a price is [PROMPT, COMPLETION]" in done.stderr
+
+
+def test_settings_come_from_flag_environment_file_and_default_in_this_order(
+    command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "cambrian.toml"
+    file.write_text(
+        '[run]\nworkers = 3\ncpu-hours = 4\nbenchmarks = ["split-mnist", "label-drift"]\n'
+        '[prices]\n"some/model" = [2, 7.5]\n'
+    )
+    env = {"CAMBRIAN_CONFIG": str(file), "CAMBRIAN_RUN_SEED": "9", "CAMBRIAN_RUN_WORKERS": "5"}
+    done = command("config", "show", "--json", env=env)
+    found = json.loads(done.stdout)
+    shown = {one["name"]: (one["value"], one["origin"]) for one in found["settings"]}
+    assert shown["workers"] == (5, "environment: CAMBRIAN_RUN_WORKERS")
+    assert shown["seed"] == (9, "environment: CAMBRIAN_RUN_SEED")
+    assert shown["cpu_hours"] == (4.0, f"file: {file}")
+    assert shown["benchmarks"] == ("split-mnist,label-drift", f"file: {file}")
+    assert shown["order"] == ("fixed", "default")
+    assert found["prices"] == {"some/model": "2.0,7.5"}
+    table = command("config", "show", "--origin", env=env).stdout
+    assert f"file: {file}" in table
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[run]\nworker = 3\n", "did you mean 'workers'"),
+        ("[runs]\n", "runs"),
+        ("[run]\nworkers = {a = 1}\n", "run.workers"),
+        ("[prices]\nm = [1]\n", "prices.m"),
+        ("[prices]\nm = 'free'\n", "prices.m"),
+        ("run = 3\n", "run"),
+        ("[run\n", "is no TOML"),
+        ("[run]\ncontrol = true\n", "which is no setting"),
+    ],
+)
+def test_what_nobody_knows_in_the_file_is_an_error(
+    command: Command, tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "cambrian.toml").write_text(text)
+    done = command("status", env={"CAMBRIAN_CONFIG": str(tmp_path / "cambrian.toml")})
+    assert done.returncode == 2
+    assert said in done.stderr and "cambrian.toml" in done.stderr
+
+
+def test_the_file_here_is_found_before_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert find() is None
+    (tmp_path / "cambrian").mkdir()
+    (tmp_path / "cambrian" / "cambrian.toml").touch()
+    assert find() == tmp_path / "cambrian" / "cambrian.toml"
+    (tmp_path / "cambrian.toml").touch()
+    assert find() == Path("cambrian.toml")
