@@ -110,9 +110,11 @@ def test_an_ambiguous_prefix_lists_candidates(
 
 def test_a_held_archive_is_refused_by_who_would_write(command: Command, grown: Grown) -> None:
     with Archive.open(grown.path) as archive, archive.lock():
-        result = command("db", "lineage")
-    assert result.returncode == 5
-    assert str(os.getpid()) in _said(result)
+        results = [command("db", "lineage"), command("run", "--sandbox", "none")]
+    for result in results:
+        assert result.returncode == 5
+        assert str(os.getpid()) in _said(result)
+        assert "plan:" not in result.stderr
 
 
 def test_an_engine_that_does_not_answer_is_not_reachable(command: Command) -> None:

@@ -27,12 +27,7 @@ def hold(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         if not _take(descriptor, tries=5):
-            pid = _pid(descriptor)
-            held_by = "another process" if pid is None else f"process {pid}"
-            raise Refused(
-                f"expected {path} to be free, but it is held by {held_by}; "
-                f"stop that one, or use another archive"
-            )
+            raise _refusal(path, _pid(descriptor))
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -51,6 +46,24 @@ def holder(path: Path) -> int | None:
         return None if _take(descriptor, shared=True) else _pid(descriptor) or 0
     finally:
         os.close(descriptor)
+
+
+def require_free(path: Path) -> None:
+    """Say before anything is begun what `hold` would say.
+
+    Raises:
+        Refused: another process has it.
+    """
+    if (pid := holder(path)) is not None:
+        raise _refusal(path, pid)
+
+
+def _refusal(path: Path, pid: int | None) -> Refused:
+    held_by = f"process {pid}" if pid else "another process"
+    return Refused(
+        f"expected {path} to be free, but it is held by {held_by}; "
+        f"stop that one, or use another archive"
+    )
 
 
 def _take(descriptor: int, *, shared: bool = False, tries: int = 1) -> bool:

@@ -125,11 +125,14 @@ def evolve(
     **options: Any,
 ) -> Ending:
     """Say what is planned, and carry the run on to its end (`options`: of the service)."""
+    from cambrian.archive import lock
+    from cambrian.archive.store import LOCK
     from cambrian.cli.plan import plan
     from cambrian.cli.progress import Teller
     from cambrian.daemon import supervisor
     from cambrian.daemon.service import Options
 
+    lock.require_free(shared.archive / LOCK)
     for row in plan(shared.archive, settings, control=control, seal=seal):
         note(row)
     with Teller(shared.archive, verbose=bool(shared.verbose)) as tell:
