@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +18,7 @@ from cambrian.archive import Archive
 from cambrian.archive import lineage as lineage_module
 from cambrian.archive.commits import Commits
 from cambrian.archive.lineage import Lineage
-from cambrian.errors import CambrianError
+from cambrian.errors import CambrianError, StorageLocked
 
 if TYPE_CHECKING:
     from tests.archive.conftest import Garden, Identity
@@ -214,14 +216,90 @@ def test_refs_that_were_left_locked_or_loose_hold_nothing_up(
     lineage = Lineage(garden.archive)
     lineage.update()
     later = garden.grow("later", tree["leaf"], score=0.1)
-    (lineage.path / "packed-refs.lock").touch()
-    assert lineage.update() == 6  # made anew
+    lock = lineage.path / "packed-refs.lock"
+    lock.touch()
+    os.utime(lock, (1e9, 1e9))
+    assert lineage.update() == 1
+    assert not lock.exists()
     (lineage.path / "refs/heads/main").write_text(f"{lineage.commit(later)}\n")
     last = garden.grow("last", later, score=0.1)
     assert lineage.update() == 1
     assert _loose_refs(garden.archive) == []
     assert git(garden.archive, "rev-parse", "main").strip() == lineage.commit(last)
     assert lineage.verify() == []
+
+
+def test_a_lock_that_a_living_git_holds_is_waited_for(
+    garden: Garden, tree: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where it never ends, the lineage stays behind: that is no reason to make it anew."""
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    garden.grow("later", tree["leaf"], score=0.1)
+    lock = lineage.path / "packed-refs.lock"
+    lock.touch()
+    release = threading.Timer(0.3, lock.unlink)
+    release.start()
+    assert lineage.update() == 1
+    release.join()
+    garden.grow("last", tree["leaf"], score=0.1)
+    monkeypatch.setattr("cambrian.archive.refs.LOCKED_S", 0.2)
+    taken = threading.Event()
+
+    def take_it_again_and_again() -> None:
+        while not taken.wait(0.02):
+            lock.touch()
+
+    lock.touch()
+    holder = threading.Thread(target=take_it_again_and_again)
+    holder.start()
+    try:
+        with pytest.raises(StorageLocked, match=r"packed-refs\.lock"):
+            lineage.update()
+    finally:
+        taken.set()
+        holder.join()
+    lock.unlink()
+    assert lineage.update() == 1
+    assert lineage.verify() == []
+
+
+def test_refs_that_people_made_stay_as_they_are(garden: Garden, tree: dict[str, str]) -> None:
+    """A branch, a tag with a message, notes: packed and loose, also while git runs beside."""
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    who = ["-c", "user.name=me", "-c", "user.email=me@localhost"]
+    git(garden.archive, "branch", "look", "main")
+    git(garden.archive, *who, "tag", "-a", "paper", "-m", "figure 3", "main")
+    git(garden.archive, *who, "notes", "add", "-m", "odd", "main")
+    theirs = {"refs/heads/look", "refs/tags/paper", "refs/notes/commits"}
+    before = dict(line.split()[::-1] for line in git(garden.archive, "show-ref").splitlines())
+    assert theirs <= before.keys()
+    garden.grow("later", tree["leaf"], score=0.1)
+    lineage.update()  # they are loose
+    git(garden.archive, "pack-refs", "--all")
+    last = garden.grow("last", tree["leaf"], score=0.1)
+    lineage.update()  # they are packed
+    after = dict(line.split()[::-1] for line in git(garden.archive, "show-ref").splitlines())
+    assert {ref: after[ref] for ref in theirs} == {ref: before[ref] for ref in theirs}
+    assert git(garden.archive, "rev-parse", "paper^{commit}") == f"{before['refs/heads/main']}\n"
+    assert after["refs/heads/main"] == lineage.commit(last)
+    assert lineage.verify() == []
+    git(garden.archive, "fsck", "--strict")
+
+
+def test_a_clone_of_a_lineage_that_is_behind_has_something_in_it(
+    garden: Garden, tree: dict[str, str], tmp_path: Path
+) -> None:
+    """The champion is not committed yet: its branch is where `main` is until then."""
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    git(garden.archive, "update-ref", "-d", "refs/heads/champion")
+    garden.grow("best", tree["leaf"], score=0.99)
+    lineage.restore_refs()
+    assert git(garden.archive, "rev-parse", "champion") == git(garden.archive, "rev-parse", "main")
+    git(garden.archive, "clone", "--quiet", str(lineage.path), str(tmp_path / "clone"))
+    assert (tmp_path / "clone" / "learner.py").is_file()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

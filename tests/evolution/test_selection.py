@@ -264,6 +264,36 @@ SHAPES = st.lists(
 )
 
 
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_one_that_was_parked_and_is_admitted_later_is_drawn_as_if_it_had_never_been(
+    grove: Grove, name: str
+) -> None:
+    """By who watched all of it as by who looks afterwards; and it may be the best."""
+    grove.seed(0.2)
+    archive, proposals = grove.archive, grove.archive.proposals
+    growing = Selection(archive, name)
+    grove.child(0, score=0.5)
+    parked = proposals.open(grove.run.id, 1, 0, [grove.ids[0]], "recombine")
+    agent_id, files = grove._code()
+    proposals.record_variant(parked.id, agent_id, files, title="t", hypothesis="h", stage="smoke")
+    proposals.close(parked.id, "parked", "the engine was down")
+    grove.ids.append(agent_id)
+    grove.child(1, score=0.4)
+    for _ in range(2):
+        assert _draw(growing, 2, 0) == _draw(Selection(archive, name), 2, 0)
+    proposals.reopen(parked.id)
+    grove._evaluate(agent_id, 0.9, 4)
+    proposals.decide(parked.id, "improvement", "ok", [GATE], score=0.9, lower=0.8, upper=1.0)
+    for through in (2, 3, 3):
+        if through == 3 and len(proposals.select()) == 3:
+            grove.child(2, score=0.3)
+        assert _draw(growing, through, 0) == _draw(Selection(archive, name), through, 0)
+        found = sorted(growing._forest.number.values.tolist())
+        assert found == [member.number for member in archive.members(through)]
+    if name == "greedy":
+        assert agent_id in _draw(growing, 3, 0)
+
+
 @settings(max_examples=25, deadline=None)
 @given(shape=SHAPES, lag=st.integers(1, 4))
 def test_what_a_proposal_draws_depends_on_no_process_and_on_nothing_decided_later(

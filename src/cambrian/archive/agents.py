@@ -7,7 +7,7 @@ rejected, and only then gets its number) and, for a seed, its score.
 # ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from cambrian.archive.database import Database, Row
@@ -236,9 +236,14 @@ class Agents:
         self.get(agent_id)
         return self._sources.files(agent_id)
 
-    def files_between(self, first: int, last: int) -> dict[str, dict[str, str]]:
-        """The source trees of all decided agents with numbers from `first` to `last`, by id."""
+    def files_between(self, first: int, last: int) -> dict[str, dict[str, int]]:
+        """The files of all decided agents with numbers from `first` to `last`, by id: by path, the
+        number of the text (see `texts`)."""
         return self._sources.between(first, last)
+
+    def texts(self, numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """Texts by their numbers; see `Sources.texts`."""
+        return self._sources.texts(numbers)
 
     def parents(self, agent_id: str) -> list[Agent]:
         """Its parents, the primary one first; none for a seed."""

@@ -95,9 +95,9 @@ class Database:
             # One name for all, so that it is prepared once: SQLite ends the innermost of a name.
             begin, end, undo = _SAVEPOINT if nested else _TRANSACTION
             self._begin(begin)
-            if self.sole_writer and not nested:
-                self._watch()
             try:
+                if self.sole_writer and not nested:
+                    self._watch()
                 yield
                 self._control(end)
             except BaseException as error:
@@ -258,6 +258,7 @@ class Database:
         """Go on with another one's connection, and close ours: after trouble with the storage."""
         with self.lock:
             old, self.connection, self.utils = self.connection, fresh.connection, fresh.utils
+            self._version = 0
             self.forget()
             with suppress(sqlite3.Error):
                 old.close()

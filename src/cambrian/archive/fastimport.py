@@ -16,12 +16,19 @@ IMPORT_REF = "refs/cambrian/import"
 IDENTITY = "Cambrian <cambrian@localhost>"
 
 
+def write_text(stream: BinaryIO, mark: int, content: bytes) -> None:
+    """Append a file's text: once, however many agents have it."""
+    stream.write(b"blob\nmark :%d\n" % mark)
+    _write_data(stream, content)
+
+
 def write_commit(
-    stream: BinaryIO, agent: Agent, files: Mapping[str, str], parents: Sequence[str]
+    stream: BinaryIO, agent: Agent, files: Mapping[str, int], parents: Sequence[str]
 ) -> None:
     """Append an agent's commit, marked with its number.
 
     Args:
+        files: the mark of the text by path, in order.
         parents: a mark (`:12`) or a commit hash for each parent, the primary one first.
     """
     when = f"{IDENTITY} {commit_date(agent)} +0000"
@@ -34,9 +41,8 @@ def write_commit(
         stream.write(f"{word} {parent}\n".encode())
     # With a `from`, the tree starts as the parent's; the agent's is exactly its files.
     stream.write(b"deleteall\n")
-    for path, text in sorted(files.items()):
-        stream.write(f"M 100644 inline {path}\n".encode())
-        _write_data(stream, text.encode())
+    for path, mark in files.items():
+        stream.write(f"M 100644 :{mark} {path}\n".encode())
 
 
 def write_sheaf(

@@ -34,28 +34,26 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from cambrian.archive import refs as all_refs
 from cambrian.archive import trouble
 from cambrian.archive.commits import Commits, Entry
-from cambrian.archive.fastimport import commit_date, write_commit, write_sheaf
+from cambrian.archive.fastimport import commit_date, write_commit, write_sheaf, write_text
 from cambrian.archive.git import Git, GitError
 from cambrian.archive.records import Agent
-from cambrian.archive.refs import write as write_refs
+from cambrian.archive.refs import CHAMPION, LEAVES, MAIN, owned
 from cambrian.archive.store import LINEAGE, Archive
 from cambrian.failpoints import reach
 
 BATCH, REBUILT = 500, 25_000
 """Agents in a batch; where all are written, fewer and larger ones: a pack is synchronised for each,
 and every object is looked for in all packs."""
-CHAMPION = "refs/heads/champion"
-MAIN = "refs/heads/main"
-LEAVES = "refs/agents/"
 SHEAF = 500
 """Leaves in a sheaf; up to twice as many have a ref."""
 OLDER = LEAVES + "older"
 COPIES = 5
 """So often a repository is copied again that was repacked meanwhile."""
-_MARKS = 1 << 40
-"""Marks of sheaves are above, those of agents (their numbers) below."""
+_SHEAVES, _TEXTS = 1 << 40, 1 << 41
+"""Marks of sheaves and of texts are above these, those of agents (their numbers) below."""
 
 
 class Lineage:
@@ -193,7 +191,7 @@ class Lineage:
                 return True
             git = Git(self.path)
             if newest is None:
-                return not git.refs()
+                return not any(map(owned, git.refs()))
             agent = self._archive.agents.find(newest.agent_id)
             # A power cut may cost the database its last transactions; the map then names an
             # agent that the database does not have, or gave another number.
@@ -208,9 +206,8 @@ class Lineage:
         git, written = Git(path), 0
         with closing(Commits(path)) as commits:
             size = REBUILT if fresh else BATCH
-            while batch := self._following(commits.last_number(), through, size):
-                self._write(git, commits, batch, refs=not fresh)
-                written += len(batch)
+            while added := self._write(git, commits, through, size, refs=not fresh):
+                written += added
             if fresh or not written:
                 self._point(path, commits)
             self._left_at = None if fresh else commits.newest()
@@ -222,40 +219,70 @@ class Lineage:
         batch = self._archive.agents.after(number, size)
         return [agent for agent in batch if cast(int, agent.number) <= through]
 
-    def _write(self, git: Git, commits: Commits, batch: Sequence[Agent], *, refs: bool) -> None:
-        before = commits.leaves()
-        growth = _Growth(commits, before)
-        numbers = [cast(int, agent.number) for agent in batch]
-        sources = self._archive.agents.files_between(numbers[0], numbers[-1])
+    def _write(self, git: Git, commits: Commits, through: float, size: int, *, refs: bool) -> int:
+        """Write the next batch. Returns how many commits that were."""
+        growth, batch = _Growth(commits, commits.leaves()), _Batch(self._archive)
+        number = commits.last_number()
         with tempfile.TemporaryFile(dir=git.path) as stream:
-            for agent in batch:
-                files = sources[agent.id]
-                parents = [growth.name(parent) for parent in agent.parents]
-                write_commit(cast(BinaryIO, stream), agent, files, parents)
-                growth.joined(agent, cast(BinaryIO, stream))
+            while len(batch.numbers) < size and (some := self._following(number, through, BATCH)):
+                batch.add(some, growth, cast(BinaryIO, stream))
+                number = batch.numbers[-1]
+            if not batch.numbers:
+                return 0
             stream.seek(0)
             marks = git.fast_import(stream)
         reach("lineage.written")
-        made = {agent.id: marks[number] for agent, number in zip(batch, numbers, strict=True)}
-        sheaves = {mark - _MARKS: commit for mark, commit in marks.items() if mark > _MARKS}
-        after, newest = growth.leaves, made[batch[-1].id]
+        made = {agent_id: marks[n] for agent_id, n in zip(batch.ids, batch.numbers, strict=True)}
+        sheaves = {n - _SHEAVES: c for n, c in marks.items() if _SHEAVES < n < _TEXTS}
+        after, newest = growth.leaves, made[batch.ids[-1]]
         if refs:
             known = commits.leaf_commits() | made
             leaves = {agent_id: known[agent_id] for agent_id in after.values()}
             sheaf = sheaves[max(sheaves)] if sheaves else commits.sheaf()
             champion = self._archive.champion()
             best = (made.get(champion.id) or commits.get(champion.id)) if champion else None
-            write_refs(git.path, _refs(leaves, newest, sheaf, best))
+            all_refs.write(git.path, _refs(leaves, newest, sheaf, best))
         reach("lineage.pointed")
-        entries = [(n, agent.id, made[agent.id]) for n, agent in zip(numbers, batch, strict=True)]
+        entries = zip(batch.numbers, batch.ids, made.values(), strict=True)
         commits.add(entries, after, sheaves)
+        return len(made)
 
     def _point(self, path: Path, commits: Commits) -> None:
         """Make every ref from the map; a git that outlived its killed parent may have left one."""
         champion, newest = self._archive.champion(), commits.newest()
         best = commits.get(champion.id) if champion else None
         named = _refs(commits.leaf_commits(), newest and newest.commit, commits.sheaf(), best)
-        write_refs(path, named)
+        all_refs.write(path, named)
+
+
+class _Batch:
+    """Agents that are written into one stream, a few at a time, and each text once.
+
+    Attributes:
+        numbers, ids: theirs, in order.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._agents = archive.agents
+        self._texts: set[int] = set()
+        self.numbers: list[int] = []
+        self.ids: list[str] = []
+
+    def add(self, agents: Sequence[Agent], growth: _Growth, stream: BinaryIO) -> None:
+        """Write some more."""
+        numbers = [cast(int, agent.number) for agent in agents]
+        files = self._agents.files_between(numbers[0], numbers[-1])
+        new = {text for agent in agents for text in files[agent.id].values()} - self._texts
+        for number, content in self._agents.texts(sorted(new)):
+            write_text(stream, _TEXTS + number, content)
+        self._texts |= new
+        for agent in agents:
+            parents = [growth.name(parent) for parent in agent.parents]
+            marks = {path: _TEXTS + text for path, text in files[agent.id].items()}
+            write_commit(stream, agent, marks, parents)
+            growth.joined(agent, stream)
+        self.numbers += numbers
+        self.ids += [agent.id for agent in agents]
 
 
 class _Growth:
@@ -288,7 +315,7 @@ class _Growth:
             tied = [self.leaves.pop(oldest) for oldest in list(self.leaves)[:SHEAF]]
             for agent_id in tied:
                 del self._numbers[agent_id]
-            mark, date = _MARKS + number, commit_date(agent)
+            mark, date = _SHEAVES + number, commit_date(agent)
             write_sheaf(stream, mark, [self.name(one) for one in tied], self._sheaf, date)
             self._sheaf = f":{mark}"
 
@@ -298,7 +325,8 @@ def _refs(
 ) -> dict[str, str]:
     """Every ref and its commit; `leaves` by agent."""
     named = {leaf_ref(agent_id): commit for agent_id, commit in leaves.items()}
-    others = {MAIN: newest, OLDER: sheaf, CHAMPION: champion}
+    # Where the champion is not there yet, a clone has something to check out all the same.
+    others = {MAIN: newest, OLDER: sheaf, CHAMPION: champion or newest}
     return named | {ref: commit for ref, commit in others.items() if commit is not None}
 
 
@@ -322,7 +350,8 @@ def _differences(expected: Path, found: Path, held: int, *, champion: bool) -> I
             yield f"expected {right.count(held)} commits, found {ours.count(held)}"
         # Refs are moved before the map is: those that were read may be of a later moment.
         grown = ours.last_number() > held
-    for ref in () if grown else sorted({*there, *here} - (set() if champion else {CHAMPION})):
+    compared = {*there, *filter(owned, here)} - (set() if champion else {CHAMPION})
+    for ref in () if grown else sorted(compared):
         if there.get(ref) != here.get(ref):
             yield f"{ref}: expected {there.get(ref)}, found {here.get(ref)}"
     Git(found).run("fsck", "--full", "--no-dangling", "--no-progress")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
-from cambrian.archive.database import Database, encode
+from cambrian.archive.database import Database, decode, encode
 from cambrian.archive.memory import Memory
 from cambrian.errors import CambrianError, InvalidAgent
 
@@ -100,25 +100,25 @@ class Sources:
         )
         return {row["path"]: read(row["hash"], row["content"]).decode("utf-8") for row in rows}
 
-    def between(self, first: int, last: int) -> dict[str, dict[str, str]]:
-        """Files by path, by agent, of the agents with numbers in a range: one query for a batch.
-
-        Raises:
-            CambrianError: a stored text is damaged.
-        """
+    def between(self, first: int, last: int) -> dict[str, dict[str, int]]:
+        """The number of each file's text, by path in order, by agent, of the agents with numbers in
+        a range: one query for a batch."""
         rows = self._database.rows(
-            "SELECT a.id, f.key AS path, s.hash, s.content FROM agents a, json_each(a.files) f "
-            "LEFT JOIN sources s ON s.id = f.value "
-            "WHERE a.number BETWEEN ? AND ? ORDER BY a.number, f.key",
+            "SELECT id, files FROM agents WHERE number BETWEEN ? AND ? ORDER BY number",
             (first, last),
         )
-        found: dict[str, dict[str, str]] = {}
-        texts: dict[str, str] = {}  # most of a child's are its parent's
-        for row in rows:
-            if row["hash"] not in texts:
-                texts[row["hash"]] = read(row["hash"], row["content"]).decode("utf-8")
-            found.setdefault(row["id"], {})[row["path"]] = texts[row["hash"]]
-        return found
+        return {row["id"]: dict(sorted(decode(row["files"]).items())) for row in rows}
+
+    def texts(self, numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """Number and bytes of each text, one at a time.
+
+        Raises:
+            CambrianError: one is missing or damaged.
+        """
+        for number in numbers:
+            row = self._database.row("SELECT hash, content FROM sources WHERE id = ?", (number,))
+            found = row or {"hash": None, "content": None}
+            yield number, read(found["hash"], found["content"])
 
 
 def read(source_hash: str | None, content: bytes | None) -> bytes:

@@ -38,6 +38,8 @@ SELECT * FROM nodes WHERE proposal_index > :after AND proposal_index <= :through
 ORDER BY proposal_index
 """
 _SINCE = "SELECT * FROM nodes WHERE number > :number ORDER BY number"
+# Parked when everything through it was decided, tried again since: it stands among those before.
+_LATE = "SELECT 1 FROM nodes WHERE number > :number AND proposal_index <= :through LIMIT 1"
 
 _PARENTS = """
 SELECT a.number FROM agents c
@@ -93,7 +95,12 @@ class Forest:
     def see(self, through: int | None) -> None:
         """Be as decided through this proposal; None: everything that was decided by now."""
         fixed, limit = through is not None, _EVERYTHING if through is None else through
-        if self._through is None or fixed != self._fixed or limit < self._through:
+        if (
+            self._through is None
+            or fixed != self._fixed
+            or limit < self._through
+            or (fixed and self._overtaken(self._through))
+        ):
             self._fixed = fixed
             self._load(limit)
         elif not fixed:
@@ -102,6 +109,11 @@ class Forest:
             keys = {"after": self._through, "through": limit}
             self._move_on(self._archive.database.rows(_NEXT, keys))
         self._through = limit
+
+    def _overtaken(self, through: int) -> bool:
+        """Whether one of those that were seen already was decided since."""
+        keys = {"number": self._newest, "through": through}
+        return self._archive.database.value(_LATE, keys) is not None
 
     def _load(self, through: int) -> None:
         rows = np.fromiter(
