@@ -191,7 +191,7 @@ def main() -> int:
     kills = 20 if given.quick else given.kills
     chance = random.Random(given.seed)
     if given.sandbox == "none":
-        settings = nursery.settings(given.proposals or 2 * kills)
+        settings = nursery.settings(given.proposals or 3 * kills)
         work = functools.partial(instant, settings=settings, delay_s=WORK_S)
         alone = functools.partial(instant, settings=settings, delay_s=0.0)
         longest_s = 2 * PER_KILL_S
