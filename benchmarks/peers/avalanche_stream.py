@@ -1,10 +1,11 @@
 """The stream of `benchmarks/evaluators.py` in Avalanche: one line in, one run, one line out.
 
-    avalanche_stream.py TASKS.npz
+    avalanche_stream.py ONCE.npz STEPPED.npz TEST_BATCH
 
-Each line of standard input is "EPOCHS EACH_STEP"; the answer is wall seconds from the first batch
-to the last evaluation, processor seconds, and the mean accuracy on all tasks at the end. One
-thread, no loggers, its own fast path for tensors, and no metric but accuracy.
+Each line of standard input is "EPOCHS EACH_STEP" (of the second file where that is 1); the answer
+is wall seconds from the first batch to the last evaluation, processor seconds, and the mean
+accuracy on all tasks at the end. One thread, no loggers, its own fast path for tensors, and no
+metric but accuracy; tests go through the network TEST_BATCH images at a time (its default is 1).
 """
 
 # ruff: isort: skip_file
@@ -42,7 +43,7 @@ def stream(path: str):
     return benchmark_from_datasets(train=parts["train"], test=parts["test"])
 
 
-def run(scenario, epochs: int, each_step: bool) -> tuple[float, float, float]:
+def run(scenario, epochs: int, each_step: bool, test_batch: int) -> tuple[float, float, float]:
     learner = Learner(None, seed=1)
     evaluation = EvaluationPlugin(accuracy_metrics(stream=True), loggers=[], strict_checks=False)
     strategy = Naive(
@@ -50,7 +51,7 @@ def run(scenario, epochs: int, each_step: bool) -> tuple[float, float, float]:
         optimizer=torch.optim.SGD(learner.network.parameters(), lr=RATE),
         train_mb_size=BATCH,
         train_epochs=epochs,
-        eval_mb_size=1024,
+        eval_mb_size=test_batch,
         plugins=[ReplayPlugin(mem_size=CAPACITY, batch_size=BATCH, batch_size_mem=BATCH)],
         evaluator=evaluation,
         eval_every=1 if each_step else -1,
@@ -67,10 +68,10 @@ def run(scenario, epochs: int, each_step: bool) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    scenario = stream(sys.argv[1])
+    scenarios, test_batch = [stream(path) for path in sys.argv[1:3]], int(sys.argv[3])
     for line in sys.stdin:
         epochs, each_step = map(int, line.split())
-        print(*run(scenario, epochs, bool(each_step)), flush=True)
+        print(*run(scenarios[each_step], epochs, bool(each_step), test_batch), flush=True)
 
 
 main()
