@@ -39,7 +39,8 @@ ORDER BY proposal_index
 """
 _SINCE = "SELECT * FROM nodes WHERE number > :number ORDER BY number"
 # Parked when everything through it was decided, tried again since: it stands among those before.
-_LATE = "SELECT 1 FROM nodes WHERE number > :number AND proposal_index <= :through LIMIT 1"
+# By number (the plus sees to it): those are few, while nearly all have a smaller index.
+_LATE = "SELECT 1 FROM nodes WHERE number > :number AND +proposal_index <= :through LIMIT 1"
 
 _PARENTS = """
 SELECT a.number FROM agents c
