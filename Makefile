@@ -13,6 +13,7 @@ PY := $(VENV)/bin/python
 PYTHON ?=
 RUN_ARGS ?=
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 TORCH_INDEX ?=
 
 export PYTHON TORCH_INDEX
@@ -55,9 +56,9 @@ lint: $(VENV)/.installed-dev ## ruff (lint and format), mypy --strict, import-li
 types: $(VENV)/.installed-dev ## mypy --strict alone
 	$(PY) -m mypy
 
-bench: $(VENV)/.installed-dev ## every benchmark of benchmarks/; fails if one misses its target
+bench: $(VENV)/.installed-dev ## every benchmark (hours; BENCH_ARGS=--quick: 20 minutes); fails if one misses its target
 	@PYTHON=$(PY) scripts/sandbox-ready
-	@PYTHON=$(PY) scripts/bench
+	@PYTHON=$(PY) scripts/bench $(BENCH_ARGS)
 
 image: $(VENV)/.installed ## a Docker engine and the sandbox image (1 to 3 minutes, then seconds)
 	@PYTHON=$(PY) scripts/sandbox-ready
