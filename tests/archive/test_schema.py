@@ -11,6 +11,7 @@ import pytest
 from cambrian.archive import Archive, Database, schema
 from cambrian.archive.agents import _CHAMPION, _MEMBERS
 from cambrian.archive.database import connect
+from cambrian.archive.store import CONTROL
 from cambrian.errors import Refused
 
 if TYPE_CHECKING:
@@ -61,12 +62,16 @@ def test_an_older_archive_is_migrated_for_writing_and_refused_for_reading(
         database.execute("CREATE TABLE notes (text TEXT) STRICT")
 
     archive.close()
+    Archive.create(archive.path / CONTROL).close()
     monkeypatch.setattr(schema.migrate, "__defaults__", ((*schema.MIGRATIONS, m003_notes),))
     monkeypatch.setattr(schema.pending, "__defaults__", ((*schema.MIGRATIONS, m003_notes),))
-    with pytest.raises(Refused, match="older Cambrian"):
-        Archive.open(archive.path, read_only=True)
+    for path in (archive.path, archive.path / CONTROL):
+        with pytest.raises(Refused, match="older Cambrian"):
+            Archive.open(path, read_only=True)
     with Archive.open(archive.path) as migrated:
         assert migrated.database.value("SELECT count(*) FROM notes") == 0
+    with Archive.open(archive.path / CONTROL, read_only=True) as control:
+        assert control.database.value("SELECT count(*) FROM notes") == 0
 
 
 def test_what_is_said_once_now_is_told_as_it_was(tmp_path: Path) -> None:

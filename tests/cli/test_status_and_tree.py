@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from cambrian.archive import Archive
+from cambrian.archive import Archive, store
 from cambrian.cli.drawing import draw
 from cambrian.cli.shared import CONTROL
-from cambrian.daemon import supervisor
 
 from .conftest import Cli, Grown, learner
 
@@ -171,7 +170,7 @@ def test_a_control_with_another_budget_is_not_passed_off_as_the_same(
 
 
 def test_the_control_is_where_the_supervisor_puts_it() -> None:
-    assert supervisor.CONTROL == CONTROL
+    assert store.CONTROL == CONTROL
 
 
 def test_the_tree_shows_members_under_their_parents(run_cli: Cli, grown: Grown) -> None:

@@ -11,6 +11,7 @@ from tests.evolution.fakes import InstantWorker, judged
 from tests.evolution.instant_run import BENCHMARKS, grow
 
 from cambrian.archive import Archive
+from cambrian.archive.store import CONTROL
 from cambrian.daemon import killswitch, supervisor
 from cambrian.daemon.service import Options
 from cambrian.errors import Refused, SandboxBroken
@@ -134,7 +135,7 @@ def test_the_kill_switch_stops_sealing_without_loss(tmp_path: Path) -> None:
 def test_the_control_is_sealed_by_its_champion_alone(tmp_path: Path) -> None:
     home, options = tmp_path / "archive", Options(hire=InstantWorker)
     supervisor.run(home, SETTINGS, lambda _: None, seal=True, control=True, options=options)
-    with Archive.open(home / supervisor.CONTROL, read_only=True) as control:
+    with Archive.open(home / CONTROL, read_only=True) as control:
         champion = control.champion()
         assert champion is not None
         assert control.evaluations.sealed_agents() == [champion.id]

@@ -24,12 +24,11 @@ import cambrian
 from cambrian.archive import lock, schema, trouble
 from cambrian.archive.database import connect, copy_database
 from cambrian.archive.lineage import Lineage
-from cambrian.archive.store import DATABASE, LINEAGE, LOCK, Archive
+from cambrian.archive.store import CONTROL, DATABASE, LINEAGE, LOCK, Archive
 from cambrian.errors import CambrianError, NotFound, Refused, UsageError
 
 MANIFEST = "backup.json"
 FORMAT = 1
-CONTROL = "control"
 
 
 @dataclass(frozen=True)

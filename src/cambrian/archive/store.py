@@ -30,6 +30,8 @@ from cambrian.errors import CambrianError, NotFound, Refused, StorageTrouble, Us
 
 DATABASE = "archive.db"
 LOCK = "archive.lock"
+CONTROL = "control"
+"""The archive of a run's control, inside its own."""
 LINEAGE = "lineage.git"
 
 _COUNTED = {
@@ -139,7 +141,7 @@ class Archive:
         clock: Clock = time.time,
         durability: Durability = "normal",
     ) -> Self:
-        """Open an archive; for writing, its schema is brought up to date first.
+        """Open an archive; for writing, its schema (and its control's) is brought up to date first.
 
         Raises:
             NotFound: no archive there.
@@ -148,7 +150,15 @@ class Archive:
         """
         home = Path(path)
         _expect_archive(home)
-        return cls._open(home, clock, read_only=read_only, durability=durability)
+        found = cls._open(home, clock, read_only=read_only, durability=durability)
+        control = home / CONTROL
+        if not read_only and (control / DATABASE).is_file() and waiting(control):
+            try:
+                cls.open(control, clock=clock).close()
+            except BaseException:
+                found.close()
+                raise
+        return found
 
     @classmethod
     def open_or_create(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cambrian.agents.seeds import seed_names
 from cambrian.archive import Archive
+from cambrian.archive.store import DATABASE
 from cambrian.cli.text import duration, quantity
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import STAGES, benchmark, sealed_names
@@ -151,7 +152,7 @@ def _proposals_left(path: Path, settings: Settings) -> float | None:
 def _state(path: Path) -> str:
     with _existing(path) as archive:
         if archive is None:
-            return "new"
+            return "to be brought up to date" if (path / DATABASE).is_file() else "new"
         current = archive.runs.current()
         goes_on = f", run {current.id} goes on" if current else ""
         return f"{archive.counts()['members']} agents in the tree{goes_on}"

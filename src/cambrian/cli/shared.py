@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cambrian.archive import Archive
 
 CONTROL = "control"
-"""The control's archive, inside the archive's directory (`cambrian.daemon.supervisor.CONTROL`)."""
+"""The control's archive, inside the archive's directory (`cambrian.archive.store.CONTROL`)."""
 
 INTERRUPTED = 128 + 2
 """The exit code after Ctrl-C, as a shell reports SIGINT."""

@@ -18,6 +18,7 @@ import anyio
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Archive, EvaluationRecord, Run
 from cambrian.archive.lineage import Lineage
+from cambrian.archive.store import CONTROL
 from cambrian.daemon import killswitch
 from cambrian.daemon.service import Options, Service
 from cambrian.errors import CambrianError, Refused, UsageError
@@ -32,7 +33,6 @@ from cambrian.evolution.workers import Worker
 from cambrian.failpoints import reach
 from cambrian.sandbox.backends import choose
 
-CONTROL = "control"
 ENDLESS = 2**31 - 1
 
 Tell = Callable[[str], None]

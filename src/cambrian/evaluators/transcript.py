@@ -109,7 +109,10 @@ class Playback(Channel):
     def _receive(self, *_: Any) -> Any:
         pass
 
-    def _scores(self, rows: int, sequence: int | None = None, nap_s: float = 0.0) -> Array:
+    def _checked(self, scores: Array) -> Array:
+        return scores
+
+    def _answer(self, rows: int, *_: Any, **__: Any) -> Array:
         if "values" in self._kept:
             return self._take("values", rows * self._outputs).reshape(rows, self._outputs)
         labels = self._take("labels", rows)

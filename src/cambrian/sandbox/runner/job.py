@@ -11,11 +11,11 @@ import itertools
 import mmap
 import os
 import random
-import resource
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage  # ours: a learner may patch the module's
 from types import ModuleType
 from typing import Any
 
@@ -133,7 +133,7 @@ def _page_faults() -> int:
     """How many this process has taken. The first write to a page of a private mapping is one, so
     that where the number is the same, no page was written to that had not been before: most steps
     of a learner take none, and the page table need not be read (0.2 ms for 2 MB)."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
+    used = getrusage(RUSAGE_SELF)
     return used.ru_minflt + used.ru_majflt
 
 
