@@ -288,6 +288,18 @@ def test_refs_that_people_made_stay_as_they_are(garden: Garden, tree: dict[str, 
     git(garden.archive, "fsck", "--strict")
 
 
+def test_a_repository_whose_refs_were_converted_is_made_anew(
+    garden: Garden, tree: dict[str, str]
+) -> None:
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    (lineage.path / "reftable").mkdir()
+    garden.grow("later", tree["leaf"], score=0.1)
+    assert lineage.update() == 6
+    assert not (lineage.path / "reftable").exists()
+    assert lineage.verify() == []
+
+
 def test_a_clone_of_a_lineage_that_is_behind_has_something_in_it(
     garden: Garden, tree: dict[str, str], tmp_path: Path
 ) -> None:

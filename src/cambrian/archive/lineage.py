@@ -180,7 +180,8 @@ class Lineage:
 
     def _usable(self) -> bool:
         """Whether the repository can be appended to: readable, and not ahead of the database."""
-        if not Commits.exists(self.path):
+        # Somebody converted it (`git refs migrate`): git would not look at what `refs` writes.
+        if not Commits.exists(self.path) or (self.path / "reftable").exists():
             return False
         try:
             with closing(Commits(self.path)) as commits:
