@@ -245,14 +245,8 @@ class Database:
         **data: Any,
     ) -> None:
         """Append an event; called inside the transaction of the transition that it tells of."""
-        # As `insert` does; twenty of them go with every variant, and their text is always ASCII.
         row = (self.now(), kind, run_id, agent_id, proposal_id, job_id, encode(data))
-        with self.lock:
-            self.writes += 1
-            try:
-                self.connection.execute(_EVENT, row)
-            except (sqlite3.Error, OSError) as error:
-                _fail(error)
+        self.execute(_EVENT, row)
 
     def take_over(self, fresh: Database) -> None:
         """Go on with another one's connection, and close ours: after trouble with the storage."""
