@@ -56,7 +56,7 @@ lint: $(VENV)/.installed-dev ## ruff (lint and format), mypy --strict, import-li
 types: $(VENV)/.installed-dev ## mypy --strict alone
 	$(PY) -m mypy
 
-bench: $(VENV)/.installed-dev ## every benchmark (hours; BENCH_ARGS=--quick: 20 minutes); fails if one misses its target
+bench: $(VENV)/.installed-dev ## every benchmark (hours; BENCH_ARGS=--quick: shorter runs); fails if one misses its target
 	@PYTHON=$(PY) scripts/sandbox-ready
 	@PYTHON=$(PY) scripts/bench $(BENCH_ARGS)
 

@@ -10,9 +10,9 @@ everything. So there are `refs/heads/champion` (also HEAD: what a clone checks o
 members without a child; an agent's ref goes when it gets its first child. Once there are
 2 · `SHEAF` leaves, the older half is tied into a *sheaf*: one commit with an empty tree whose
 parents are those leaves and the sheaf before it, at `refs/agents/older`. So there are never more
-than 2 · `SHEAF` + 4 refs, which are packed into one file after each batch, and below that number
-the graph is the tree and nothing else. All this is a function of the order of members alone, not of
-the batches in which they came.
+than 2 · `SHEAF` + 3 refs of ours, all in one file (see `refs`), and below that number the graph is
+the tree and nothing else. All this is a function of the order of members alone, not of the batches
+in which they came.
 
 **State.** `cambrian.db` inside the repository maps each agent to its commit, and lists the leaves
 that have a ref and the sheaves. It lives there and
