@@ -1,9 +1,10 @@
 """Hostile learners, each against every sandbox of this machine.
 
-The programs are data (`hostile/`): `EXPECT` in a header says which verdicts are right (`EXPECT
-gvisor` where a backend has its own), a line with `BREACH` in what they print is always a failure,
-and so is a better score than the honest learner's. `INSIDE gvisor` marks those whose breach is one
-of gVisor's own kernel, which answers for itself; there the host's canaries alone decide.
+The programs are data (`cambrian.sandbox.attack`): `EXPECT` in a header says which verdicts are
+right (`EXPECT gvisor` where a backend has its own), a line with `BREACH` in what they print is
+always a failure, and so is a better score than the honest learner's. `INSIDE gvisor` marks those
+whose breach is one of gVisor's own kernel, which answers for itself; there the host's canaries
+alone decide.
 
 The backends with full isolation get all of them. Those with less get `QUICK`; the rest of theirs is
 `make test-hostile`.
@@ -19,9 +20,11 @@ from typing import Any
 
 import pytest
 
+from cambrian.sandbox import attack
+
 from .conftest import MAKERS, Lender, Traces
 
-FOLDER = Path(__file__).with_name("hostile")
+FOLDER = attack.PROGRAMS
 PROGRAMS = sorted(FOLDER.glob("*.py"), key=lambda path: int(path.stem.split("_")[0]))
 MEMORY = 64 << 20
 LONGEST_S = 30.0
