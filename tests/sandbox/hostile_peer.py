@@ -97,6 +97,8 @@ sides = st.sampled_from((1, 2, 4, 128, 512, 0, -1, 129, 2**62)).map(str)
 shapes = st.lists(st.lists(sides, min_size=1, max_size=3).map(",".join), max_size=6).map(
     lambda found: "[" + ",".join(f"[{side}]" for side in found) + "]"
 )
+likely = st.sampled_from(("[4,1]", "[2,2]", "[1,4]", "[4,2]"))
+likely_shapes = st.lists(likely, max_size=3).map(lambda found: "[" + ",".join(found) + "]")
 small = st.sampled_from(("0", "4", "8", "16", "32", "64", "7", "67108864", "67108865"))
 
 
@@ -117,9 +119,9 @@ words = st.sampled_from(('"user"', '"system"', '"how?"', '""'))
 costs = _with(flops=tame | numbers, state_bytes=tame | numbers)
 held = _with(bytes=small)
 inside = _with(
-    bytes=small, layers=st.just("[[4,1]]") | shapes, weight_magnitude=tame | numbers,
+    bytes=small, layers=likely_shapes | shapes, weight_magnitude=tame | numbers,
     weight_norm=tame | numbers,
-)  # fmt: skip
+) | _with(bytes=small, layers=likely_shapes, weight_magnitude=tame, weight_norm=tame)  # fmt: skip
 asked = st.lists(
     _with(role=words | leaves, content=words | leaves), min_size=1, max_size=3
 ).map(lambda found: "[" + ",".join(found) + "]")  # fmt: skip
