@@ -139,6 +139,11 @@ class Session:
         protected = self.backend.isolation != "none"
         return Halts(self._peer or 0, protected=protected)
 
+    def _held(self) -> bool:
+        """Whether this machine kept the sandbox from running, now or a while ago in this job."""
+        self._halts.look()
+        return bool(self._halts.seen)
+
     def provenance(self) -> dict[str, str]:
         """What names this sandbox in a result: backend, image digest, torch version, ..."""
         return {**self.backend.provenance(), "torch": self._torch}
@@ -185,12 +190,12 @@ class Session:
             raise self._why(before) from None
         except LearnerFailed as failure:
             self.spent = True
-            if failure.cause == "timeout":
-                self._halts.look()
-            held = self._halts.seen if failure.cause == "timeout" else ""
+            if failure.cause == "timeout" and self._held():
+                channel.door.close()
+                raise SandboxBroken(
+                    f"no answer came, and this machine held the sandbox up: {self._halts.seen}"
+                ) from None
             self._end_quietly(channel, began, cpu)
-            if held:
-                raise SandboxBroken(f"no answer came: this machine held it up: {held}") from None
             if self._starved(before):  # what the kernel saw says more than that no answer came
                 raise self._out_of_memory(self.report.output if self.report else "") from None
             raise
