@@ -16,11 +16,10 @@ import pytest
 
 import cambrian
 from cambrian.sandbox import cgroups, owner
+from cambrian.sandbox.attack.trial import LIMITS
 from cambrian.sandbox.docker import OWNER_LABEL, engine
 from cambrian.sandbox.owner import Owner
 from cambrian.sandbox.session import Session
-
-from .conftest import LIMITS
 
 SOURCE = str(Path(cambrian.__file__).parent.parent)
 

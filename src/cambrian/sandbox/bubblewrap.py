@@ -30,6 +30,7 @@ from cambrian.sandbox.process import (
     ENVIRONMENT,
     MACHINE_DIRECTORIES,
     MACHINE_FILES,
+    SIGNALS,
     USER,
     ZYGOTE,
     draw_user,
@@ -200,9 +201,10 @@ class BubblewrapBackend:
             yield from (self._setpriv, f"--reuid={user}", f"--regid={user}", "--clear-groups")
             yield from ("--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
             yield "--pdeathsig=KILL"  # a change of user clears what bwrap has set
-        if not self.grouped:  # after the change of user, who is the one they count for
-            yield from (self._prlimit, f"--nproc={limits.processes}")
-            yield f"--data={limits.memory_bytes}"
+        # After the change of user, who is the one they count for.
+        yield from (self._prlimit, f"--sigpending={SIGNALS}")
+        if not self.grouped:
+            yield from (f"--nproc={limits.processes}", f"--data={limits.memory_bytes}")
 
     def try_out(self) -> None:
         """Start a Python in a sandbox.

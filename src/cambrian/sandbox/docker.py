@@ -26,6 +26,7 @@ from cambrian.sandbox.process import (
     ENVIRONMENT,
     MACHINE_DIRECTORIES,
     MACHINE_FILES,
+    SIGNALS,
     USERS,
     USERS_MAPPED,
     ZYGOTE,
@@ -51,6 +52,8 @@ RLIMIT_NPROC, which gVisor's kernel counts by itself."""
 
 GVISOR = {
     "seccomp": "gVisor's own kernel takes the calls; the filter is not in force in front of it",
+    "machine": "gVisor's own kernel answers, of itself",
+    "shared files": "gVisor's own kernel keeps locks and waits, which no other session has",
     "process 1": "gVisor lets a job end its process 1: the session is lost, the job has failed",
     "between jobs": "gVisor leaves a job ways to write to the next: each gets a fresh container",
 }
@@ -314,7 +317,10 @@ class DockerBackend:
             ipc_mode="none",
             read_only=True,
             cap_drop=["ALL"],
-            security_opt=["no-new-privileges:true", seccomp.docker_option(gpu=limits.gpu is not None)],
+            security_opt=[
+                "no-new-privileges:true",
+                seccomp.docker_option(gpu=limits.gpu is not None),
+            ],
             mem_limit=limits.memory_bytes,
             memswap_limit=limits.memory_bytes,
             pids_limit=2 * limits.processes + GVISOR_THREADS if self.gvisor else limits.processes,
@@ -323,6 +329,7 @@ class DockerBackend:
                 Ulimit(name="nofile", soft=limits.open_files, hard=limits.open_files),
                 Ulimit(name="fsize", soft=limits.file_bytes, hard=limits.file_bytes),
                 Ulimit(name="core", soft=0, hard=0),
+                Ulimit(name="sigpending", soft=SIGNALS, hard=SIGNALS),
                 *nproc,
             ],
             tmpfs={"/tmp": f"{scratch},uid={user},gid={user}"},  # noqa: S108 - inside

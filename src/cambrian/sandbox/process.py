@@ -23,9 +23,15 @@ USERS_MAPPED = range(20_000, 60_000)
 """The same inside an engine that maps its containers' users to a range of its own."""
 
 
+SIGNALS = 1024
+"""Signals that may wait for a session's processes: far below what the kernel lets a user have, so
+that where sessions share a user none of them comes to its bound."""
+
+
 def draw_user(among: range = USERS) -> int:
     """A user and group id for one session. It is drawn, so it tells nothing."""
     return among[secrets.randbelow(len(among))]
+
 
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 """glibc keeps what a learner frees for what it asks for next, up to these sizes: else every step

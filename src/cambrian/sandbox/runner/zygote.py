@@ -29,6 +29,7 @@ from pathlib import Path
 
 import torch
 
+from cambrian.sandbox.runner.counters import Counters
 from cambrian.sandbox.runner.frames import (
     ChannelClosed,
     DeadlinePassed,
@@ -49,7 +50,6 @@ CONTROL = Expect(frozenset({Kind.JOB, Kind.END}))
 PIPE_READS = 64
 CLEANING = 3.0  # seconds for what a job left in its scratch place; more spends the session
 KILLING = 4.0  # seconds for its processes to be gone; one that is stuck in the kernel spends it too
-COUNTED = 64  # processes, and files, of a job that leave no more than a few bits in a counter
 POLLED = 0.002  # between two looks at a job, where its end cannot be waited for
 KILLED_AGAIN = 0.5  # seconds between two rounds of killing
 LEAVING = 0.5  # seconds a learner has to go by itself once its channel is closed
@@ -79,7 +79,8 @@ class Zygote:
         self.session = session
         self.scratch = scratch
         self.alone = os.getpid() == 1
-        self.counters = self._counters()
+        # Elsewhere processes and files of others are counted too.
+        self.counters = Counters.now(scratch) if self.alone else None
         control = socket.socket(socket.AF_UNIX)
         control.connect(str(session / "control.sock"))
         self.control = FrameSocket(control)
@@ -216,22 +217,15 @@ class Zygote:
 
     def _put_back(self) -> bool:
         """What the next job could read of the last one in the scratch folder itself: its mode is
-        set (no call that sets a time is allowed); of the counters of processes and inodes, which
-        nobody can set back, a job may use up so few that they tell next to nothing. False where it
-        used up more."""
+        set (no call that sets a time is allowed); of what is counted for good, a job may use up so
+        little that it tells next to nothing. False where it used up more."""
         with contextlib.suppress(PermissionError):  # root's, and so not the job's to change either
             self.scratch.chmod(stat.S_IRWXU)
-        before, self.counters = self.counters, self._counters()
-        return all(now - then <= COUNTED for now, then in zip(self.counters, before, strict=True))
-
-    def _counters(self) -> tuple[int, int]:
-        """The last process id given in this namespace, and the scratch place's last inode."""
-        probe = self.scratch / "counter"
-        probe.mkdir()
-        inode = probe.stat().st_ino
-        probe.rmdir()
-        last = Path("/proc/loadavg").read_text("ascii").split()[-1] if self.alone else "0"
-        return int(last), inode if self.alone else 0
+        before = self.counters
+        if before is None:
+            return True
+        self.counters = Counters.now(self.scratch)
+        return self.counters.since(before)
 
     def _kill(self, child: int) -> None:
         """Kill whatever a job may have started, until nothing is left, for a second at most."""
