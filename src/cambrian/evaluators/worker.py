@@ -118,10 +118,8 @@ class Worker:
             self._say(said | {"trace": failure.trace})
         except Refusal as refusal:
             self._say({"event": "failed", "cause": "refused", "message": str(refusal)})
-        except (ValueError, RecursionError) as error:  # text too long, an edit too deep to send
-            self._say({"event": "failed", "cause": "protocol", "message": str(error)[:500]})
-        except SandboxBroken as error:
-            self._say({"event": "broken", "message": str(error)})
+        except (SandboxBroken, ValueError) as error:  # say, evidence too long for a frame: ours
+            self._say({"event": "broken", "message": str(error)[:8000]})
 
     _operations = {"evaluate": _evaluate, "improve": _improve}  # noqa: RUF012
 

@@ -2,14 +2,20 @@
 
 An operator can freeze a control group (`docker pause` does) or stop a sandbox's process 1 with a
 signal. A job can do neither: it reaches no control group, and the kernel keeps process 1 of a
-namespace from stop signals that come from inside of it.
+namespace from stop signals that come from inside of it. gVisor's does not; but there the sandbox is
+then seen to be idle, while one that this machine is too slow for is seen to want a processor.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 from cambrian.sandbox import cgroups
+
+CROWD = 4
+"""Processes for each processor."""
 
 
 class Halts:
@@ -31,6 +37,35 @@ class Halts:
             self.seen = "its control group was frozen"
         elif self._stat is not None and _state(self._stat) in ("T", "t"):
             self.seen = "its process 1 was stopped"
+
+
+def idle(pid: int, seconds: float = 1.0) -> bool:
+    """Whether no thread in the control group of a process runs, wants to, or waits for a disk, for
+    so long. False where nobody can tell."""
+    places = cgroups.places(pid) if pid else {}
+    place = places.get("pids") or places.get("")
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        states = _states(place) if place is not None else set()
+        if not states or states & {"R", "D"}:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def crowded() -> bool:
+    """Whether so many processes want to run on this machine that some wait long for it."""
+    return os.getloadavg()[0] > CROWD * (os.cpu_count() or 1)
+
+
+def _states(place: Path) -> set[str]:
+    """The states of all threads of a control group."""
+    try:
+        pids = (place / "cgroup.procs").read_text("ascii").split()
+    except OSError:
+        return set()
+    tasks = (task for pid in pids for task in Path(f"/proc/{pid}/task").glob("*/stat"))
+    return {_state(task) for task in tasks} - {""}
 
 
 def _freezers(pid: int) -> tuple[tuple[Path, tuple[str, ...]], ...]:

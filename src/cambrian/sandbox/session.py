@@ -26,7 +26,7 @@ from cambrian.sandbox import owner
 from cambrian.sandbox.cgroups import OomKills
 from cambrian.sandbox.channel import Channel
 from cambrian.sandbox.failures import CONTENT, LearnerFailed
-from cambrian.sandbox.halted import Halts
+from cambrian.sandbox.halted import Halts, crowded, idle
 from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.process import Backend, SandboxProcess
 from cambrian.sandbox.runner.frames import (
@@ -43,6 +43,8 @@ from cambrian.sandbox.text import neutralise
 
 LAST_WORDS = 8000
 REPORT_S = 15.0
+ENOUGH_S = 5.0
+"""Processor seconds in which process 1 would have reported, had it not been stopped."""
 KNOCK_S = 0.25
 MOST = 1 << 62
 """Bytes in a report: what adds up in 64 bits."""
@@ -230,6 +232,7 @@ class Session:
         channel.door.close()
         if control is None:
             raise SandboxBroken("the session is closed")
+        before = self._cpu() or 0.0
         try:
             control.send(Kind.END, self._jobs)
             frame = control.receive(
@@ -239,7 +242,7 @@ class Session:
             report = _report(frame, self._jobs)
         except (ChannelClosed, DeadlinePassed, FrameError) as error:
             self.spent = True
-            raise self._gone(error) from None
+            raise self._gone(error, (self._cpu() or 0.0) - before) from None
         finally:
             for file in (self._share / "data").iterdir():
                 file.unlink()
@@ -278,14 +281,26 @@ class Session:
         kills = self._oom_kills()
         return kills is not None and before is not None and kills.own > before.own
 
-    def _gone(self, error: Exception) -> Exception:
-        """The zygote does not answer: the learner's doing only if memory ran out."""
+    def _gone(self, error: Exception, used_s: float) -> Exception:
+        """The zygote does not answer: the learner's doing if memory ran out, or where a job can do
+        something to process 1."""
         kills = self._oom_kills()
         if kills and kills.own:
             return self._out_of_memory("")
+        if isinstance(error, DeadlinePassed) and self._stopped_from_inside(used_s):
+            return LearnerFailed("crash", "the learner stopped process 1 of its sandbox")
         if self._process and self._process.ended_from_inside():
             return LearnerFailed("crash", "the learner ended process 1 of its sandbox")
         return SandboxBroken(f"the sandbox is gone: {error}. {self._log()}")
+
+    def _stopped_from_inside(self, used_s: float) -> bool:
+        """Whether a job stopped process 1, where it can. Not where this machine holds the sandbox
+        up, or is so busy that the sandbox got no processor though it wanted one."""
+        if "process 1" not in self.backend.reduced or self.backend.isolation == "none":
+            return False
+        if self._held():
+            return False
+        return used_s >= ENOUGH_S or not crowded() or idle(self._peer or 0)
 
     def _out_of_memory(self, output: str) -> LearnerFailed:
         bound = self.limits.memory_bytes >> 20
