@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cambrian.archive import Archive, Database, schema
+from cambrian.archive import Archive, Database, schema, whole
 from cambrian.archive.agents import _CHAMPION, _MEMBERS
 from cambrian.archive.database import connect
 from cambrian.archive.store import CONTROL
@@ -76,7 +76,7 @@ def test_an_older_archive_is_migrated_for_writing_and_refused_for_reading(
 
 def test_what_is_said_once_now_is_told_as_it_was(tmp_path: Path) -> None:
     """An archive of before `m008_said_once` keeps all that it tells."""
-    database = connect(tmp_path / "archive.db", lambda: 5.0)
+    database = connect(whole.draft(tmp_path / "archive.db"), lambda: 5.0)
     schema.migrate(database, schema.MIGRATIONS[:7])
     one, two = "1" * 64, "2" * 64
     rows: list[tuple[str, dict[str, object]]] = [

@@ -6,6 +6,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,10 +55,65 @@ def test_another_programs_database_is_refused_and_left_as_it_was(tmp_path: Path)
     assert file.read_bytes() == before
 
 
-def test_a_creation_that_was_cut_off_is_completed(tmp_path: Path) -> None:
-    (tmp_path / "archive.db").touch()
+def test_a_creation_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
+    (tmp_path / "archive.db.draft").write_bytes(b"half")
+    (tmp_path / "archive.db.draft-wal").write_bytes(b"half")
     with Archive.open_or_create(tmp_path) as archive:
         assert archive.counts()["agents"] == 0
+    assert not list(tmp_path.glob("*.draft*"))
+
+
+def _emptied(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def _halved(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def _cut_in_its_header(file: Path) -> None:
+    os.truncate(file, 60)
+
+
+def _zeroed(file: Path) -> None:
+    file.write_bytes(bytes(4096))
+
+
+def _removed(file: Path) -> None:
+    file.unlink()
+
+
+@pytest.mark.parametrize("harm", [_emptied, _halved, _cut_in_its_header, _zeroed, _removed])
+@pytest.mark.parametrize("lineage", [True, False])
+def test_a_database_that_lost_something_is_never_begun_again(
+    harm: Callable[[Path], None], lineage: bool, tmp_path: Path
+) -> None:
+    Archive.create(tmp_path).close()
+    if lineage:
+        (tmp_path / "lineage.git").mkdir()
+    elif harm is _removed:
+        (tmp_path / "archive.db-wal").write_bytes(b"log")
+    harm(tmp_path / "archive.db")
+    before = {entry.name: entry.stat().st_size for entry in tmp_path.iterdir()}
+    for make in (Archive.open_or_create, Archive.open, partial(Archive.open, read_only=True)):
+        with pytest.raises((UsageError, NotFound)) as caught:
+            make(tmp_path)
+        if make is Archive.open_or_create:
+            assert "restore it from a backup" in str(caught.value)
+    assert {entry.name: entry.stat().st_size for entry in tmp_path.iterdir()} == before
+
+
+def test_a_database_whose_end_is_still_in_the_log_is_whole(tmp_path: Path) -> None:
+    archive = Archive.create(tmp_path)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    archive.database.execute("CREATE TABLE filler (text TEXT)")
+    archive.database.execute("INSERT INTO filler VALUES (zeroblob(100000))")
+    for name in ("archive.db", "archive.db-wal"):  # as a kill would leave them
+        (copy / name).write_bytes((tmp_path / name).read_bytes())
+    archive.close()
+    with Archive.open(copy) as found:
+        assert found.database.value("SELECT length(text) FROM filler") == 100_000
 
 
 def test_what_was_written_is_there_when_opened_again(garden: Garden) -> None:

@@ -57,7 +57,7 @@ def test_every_header_names_its_verdicts_and_its_wall() -> None:
     for program in programs():
         assert program.expected("docker"), program.name
         assert program.layer, program.name
-        assert re.search(rf"^# HOSTILE {program.number} ", program.source, re.MULTILINE)
+        assert re.search(rf"^# HOSTILE 0?{program.number} ", program.source, re.MULTILINE)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=_name)

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from cambrian.archive import trouble
+from cambrian.archive import trouble, whole
 from cambrian.errors import CambrianError, Refused, StorageLocked, StorageTrouble, UsageError
 
 if TYPE_CHECKING:
@@ -373,7 +373,8 @@ def connect(
 
 
 def _connection(path: Path, read_only: bool) -> sqlite3.Connection:
-    """An open connection to a file that is ours."""
+    """An open connection to a file that is ours, or that is being made."""
+    whole.expect(path)
     log = path.with_name(path.name + "-wal")
     settled = not log.exists() or log.stat().st_size == 0
     # A write-ahead log needs a file beside it even to read; with nothing in the log, SQLite may
@@ -395,7 +396,7 @@ def _connection(path: Path, read_only: bool) -> sqlite3.Connection:
 
 
 def _open(path: Path, read_only: bool, immutable: bool) -> sqlite3.Connection:
-    mode = "?mode=ro" if read_only else "?mode=rwc"
+    mode = "?mode=ro" if read_only else "?mode=rwc" if whole.unfinished(path) else "?mode=rw"
     mode += "&immutable=1" if immutable else ""
     try:
         connection = sqlite3.connect(
@@ -423,8 +424,7 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} cannot be read as an archive ({error}): expected a SQLite file that Cambrian "
             f"wrote; restore it from a backup, or choose another archive"
         ) from error
-    # A file without any table is one whose creation was cut off: it is completed.
-    if mark != APPLICATION_ID and tables:
+    if mark != APPLICATION_ID and (tables or not whole.unfinished(path)):
         raise UsageError(
             f"{path} is another program's database (application id {mark:#x}, expected "
             f"{APPLICATION_ID:#x}); choose another archive"

@@ -10,9 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cambrian.archive import ids, lock, schema
+from cambrian.archive import ids, lock, schema, whole
 from cambrian.archive.agents import Agents
-from cambrian.archive.database import Clock, Database, Durability, connect, copy_database
+from cambrian.archive.database import (
+    Clock,
+    Database,
+    Durability,
+    connect,
+    copy_database,
+)
 from cambrian.archive.evaluations import Evaluations
 from cambrian.archive.gates import Gates
 from cambrian.archive.jobs import Jobs
@@ -26,6 +32,7 @@ from cambrian.archive.sealings import Sealings
 from cambrian.archive.series import array_json
 from cambrian.archive.sources import Sources
 from cambrian.archive.steering import Steering
+from cambrian.archive.trouble import storage
 from cambrian.errors import CambrianError, NotFound, Refused, StorageTrouble, UsageError
 
 DATABASE = "archive.db"
@@ -78,6 +85,42 @@ def _expect_archive(home: Path) -> None:
         )
 
 
+def _expect_empty(home: Path) -> None:
+    """Refuse a directory in which something is, but for what a making that was cut off left."""
+    if not home.is_dir():
+        return
+    unfinished = whole.draft(home / DATABASE).name
+    others = sorted(
+        entry.name
+        for entry in home.iterdir()
+        if entry.name != LOCK and not entry.name.startswith(unfinished)
+    )
+    if LINEAGE in others or f"{DATABASE}-wal" in others:
+        raise UsageError(
+            f"{home} is an archive whose {DATABASE} is gone: restore it from a backup "
+            f"(`cambrian db restore`), or choose another directory"
+        )
+    if others:
+        raise UsageError(
+            f"expected a new or empty directory, but {home} holds {', '.join(others[:3])}; "
+            f"choose another"
+        )
+
+
+def _make(home: Path, clock: Clock) -> None:
+    """Make the database, whole before it has its name."""
+    unfinished = whole.draft(home / DATABASE)
+    for left in home.glob(f"{unfinished.name}*"):
+        left.unlink()
+    database = connect(unfinished, clock)
+    try:
+        schema.migrate(database)
+    finally:
+        database.close()
+    with storage(home):
+        unfinished.rename(home / DATABASE)
+
+
 class Archive:
     """Everything that is remembered, by noun; each verb is one transaction with its event.
 
@@ -121,15 +164,12 @@ class Archive:
             raise Refused(f"{home} is an archive already; open it, or choose another directory")
         if home.exists() and not home.is_dir():
             raise UsageError(f"expected a directory for the archive, but {home} is a file")
-        if home.is_dir() and (others := sorted(p.name for p in home.iterdir() if p.name != LOCK)):
-            raise UsageError(
-                f"expected a new or empty directory, but {home} holds {', '.join(others[:3])}; "
-                f"choose another"
-            )
+        _expect_empty(home)
         try:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CambrianError(f"cannot make {home}: {error.strerror}") from error
+        _make(home, clock)
         return cls._open(home, clock, read_only=False, durability=durability)
 
     @classmethod

@@ -9,6 +9,7 @@ A header's lines::
     # LAYER:  the wall that should hold
     # TIMES: 3                             so many jobs one after the other (default 1)
     # PAIR: yes                            two sessions at once, on a stream nobody can know
+    # REQUEST_S: 10                        host seconds for an answer, where 3 may be too few
     # UNIT: label-drift smoke              for a unit of this benchmark, which other tests run
 """
 
@@ -60,6 +61,11 @@ class Program:
     @property
     def pair(self) -> bool:
         return self._line("PAIR") == "yes"
+
+    @property
+    def request_s(self) -> float:
+        """Host seconds for an answer; 0: the limits' own."""
+        return float(self._line("REQUEST_S") or 0)
 
     @property
     def unit(self) -> str:

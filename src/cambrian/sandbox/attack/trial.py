@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -158,9 +158,12 @@ class Lender:
             self.pool.prepare()
         return self._session
 
-    def run(self, learner: str, files: Mapping[str, str] | None = None) -> Outcome:
+    def run(
+        self, learner: str, files: Mapping[str, str] | None = None, *, request_s: float = 0.0
+    ) -> Outcome:
         """One whole job of a learner (`from honest import Learner` works in it)."""
         session = self.session()
+        session.limits = replace(session.limits, request_s=request_s or self.pool.limits.request_s)
         session.install({"honest.py": HONEST, "learner.py": learner, **(files or {})})
         return _outcome(session, course)
 
@@ -223,7 +226,7 @@ class Trial:
             found = []
             for _ in range(program.times):
                 session = self.lender.session()
-                outcome = self.lender.run(source)
+                outcome = self.lender.run(source, request_s=program.request_s)
                 found += self._seen(program, outcome, False)
             found += self._after(outcome, session)
         took = time.monotonic() - began

@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 77 memory_bomb
 # EXPECT: memory
+# REQUEST_S: 15
 # LAYER:  memory cgroup; the zygote outlives it
 from honest import Learner as Base
 import sys, os
