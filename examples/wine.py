@@ -3,14 +3,13 @@
 See docs/bring-your-own.md.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from cambrian.evaluators.benchmarks import Bounds, Card
 from cambrian.evaluators.benchmarks.tasks import Course, Task, TaskStream, shuffled
-from cambrian.evaluators.data import Images
+from cambrian.evaluators.data import Images, read_table
 from cambrian.evaluators.data.base import split
 from cambrian.sandbox.channel import Stream
 
@@ -22,13 +21,9 @@ EPOCHS = 20
 
 def table() -> Images:
     """The rows in three fixed parts: to learn from, to be judged by, and for sealed runs."""
-    with FILE.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = sorted({row[LABEL] for row in rows})
-    y = np.array([names.index(row.pop(LABEL)) for row in rows], dtype=np.int64)
-    x = np.array([list(row.values()) for row in rows], dtype=np.float32)
-    x = (x - x.mean(0)) / x.std(0)
-    return split(x, y, test=0.25, sealed=0.25)
+    found = read_table(FILE, label=LABEL, columns=COLUMNS, classes=CLASSES)
+    x = (found.x - found.x.mean(0)) / found.x.std(0)
+    return split(x, found.y, test=0.25, sealed=0.25)
 
 
 class Wine(TaskStream):

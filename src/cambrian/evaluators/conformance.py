@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks.base import Array, Benchmark, Card, Outcome
 from cambrian.sandbox.channel import Cost, Diagnosis
 
@@ -199,9 +200,13 @@ def check(bench: Benchmark) -> list[Finding]:
     """Every promise that needs no learner, in a fixed order. Runs no code but the benchmark's.
 
     A benchmark that raises breaks the promise that was being looked at.
+
+    Raises:
+        CambrianError: the benchmark says itself what is wrong with its data.
     """
     promises: tuple[tuple[str, Callable[[_Seen], str]], ...] = (
         ("it has a name, a version and a whole card", _described),
+        ("all that a learner is shown is finite", _finite),
         ("the same seed is the same stream to the last bit", _repeats),
         ("other seeds, and sealed runs, are other streams", _differs),
         ("every stage is as it was announced", _announced),
@@ -214,6 +219,8 @@ def check(bench: Benchmark) -> list[Finding]:
     for promise, look in promises:
         try:
             said = look(seen)
+        except CambrianError:
+            raise
         except Exception as error:  # noqa: BLE001 - the benchmark is somebody's code
             said = f"{type(error).__name__}: {error}"
         found.append(Finding(promise, not said, said))
@@ -233,12 +240,33 @@ def _described(seen: _Seen) -> str:
     return f"the card says nothing of: {', '.join(empty)}" if empty else ""
 
 
+def _finite(seen: _Seen) -> str:
+    for stage, seed in (("smoke", 1), ("full", 1), ("sealed", 1)):
+        for number, (what, array) in enumerate(seen.run(stage, seed)[0].shown):
+            if array.dtype.kind != "f" or np.isfinite(array).all():
+                continue
+            first = tuple(int(n) for n in np.argwhere(~np.isfinite(array))[0])
+            where = f"row {first[0]}" + (f", input {first[1]}" if len(first) > 1 else "")
+            return (
+                f"stage {stage}, seed {seed}, array {number} ({what}), {where}: expected a finite "
+                f"number, got {array[first]:g}{_throughout(array, first)}"
+            )
+    return ""
+
+
+def _throughout(array: Array, first: tuple[int, ...]) -> str:
+    """A hint where a whole column is no number: dividing by its deviation of 0 makes it so."""
+    if array.ndim != 2 or len(array) < 2 or np.isfinite(array[:, first[1]]).any():
+        return ""
+    return " as in every row (is its column constant, or one of its cells nan or too large?)"
+
+
 def _repeats(seen: _Seen) -> str:
     (one, first), (other, second) = seen.run("full", 1), watch(seen.bench, "full", 1)
     if [what for what, _ in one.shown] != [what for what, _ in other.shown]:
         return "two runs of seed 1 show different things"
     for number, ((what, a), (_, b)) in enumerate(zip(one.shown, other.shown, strict=True)):
-        if not np.array_equal(a, b):
+        if not np.array_equal(a, b, equal_nan=a.dtype.kind == "f"):
             return f"array {number} ({what}) differs between two runs of seed 1"
     return "" if first.raw == second.raw else "the same answers got two different scores"
 

@@ -12,6 +12,7 @@ from cambrian.evaluators.data import digits as _digits
 from cambrian.evaluators.data import drawn, fashion, mnist, mnist1d, tables
 from cambrian.evaluators.data import glyphs as _glyphs
 from cambrian.evaluators.data.base import Floats, Images, Labels, Part, Source
+from cambrian.evaluators.data.csv_file import Table, read_table
 from cambrian.evaluators.data.digits import digits
 from cambrian.evaluators.data.fashion import fashion_mnist
 from cambrian.evaluators.data.glyphs import glyphs
@@ -26,6 +27,7 @@ __all__ = [
     "Labels",
     "Part",
     "Source",
+    "Table",
     "digits",
     "enlarged",
     "fashion_mnist",
@@ -34,6 +36,7 @@ __all__ = [
     "mnist_5k",
     "permuted",
     "pooled",
+    "read_table",
     "rotated",
     "source",
 ]
