@@ -210,7 +210,8 @@ def looked_at(backend: Backend) -> dict[str, float]:
 def containers(backend: Backend) -> int:
     if backend.name != "docker":
         return 0
-    from cambrian.sandbox.docker import OWNER_LABEL, engine
+    from cambrian.sandbox.docker import OWNER_LABEL
+    from cambrian.sandbox.engine import engine
 
     with engine() as client:
         label = f"{OWNER_LABEL}={owner.me()}"

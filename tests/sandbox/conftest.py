@@ -15,7 +15,8 @@ from cambrian.sandbox import backends, cgroups, image, owner
 from cambrian.sandbox.attack import trial
 from cambrian.sandbox.attack.trial import HONEST, LIMITS, Canaries, Lender
 from cambrian.sandbox.bubblewrap import BubblewrapBackend
-from cambrian.sandbox.docker import OWNER_LABEL, DockerBackend, engine
+from cambrian.sandbox.docker import OWNER_LABEL, DockerBackend
+from cambrian.sandbox.engine import engine
 from cambrian.sandbox.plain import PlainBackend
 from cambrian.sandbox.process import Backend
 

@@ -12,7 +12,8 @@ import pytest
 from cambrian.errors import NotFound, SandboxBroken, Unreachable
 from cambrian.sandbox import image
 from cambrian.sandbox.channel import Stream
-from cambrian.sandbox.docker import DockerBackend, connect, engine
+from cambrian.sandbox.docker import DockerBackend
+from cambrian.sandbox.engine import connect, engine
 from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.process import MEMORY, SIGNALS, USERS
 from cambrian.sandbox.session import Session

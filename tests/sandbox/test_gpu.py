@@ -19,7 +19,8 @@ from cambrian.errors import Refused, UsageError
 from cambrian.evaluators.worker import FULL
 from cambrian.sandbox import gpu, image
 from cambrian.sandbox.bubblewrap import BubblewrapBackend
-from cambrian.sandbox.docker import TORCH_LABEL, DockerBackend, engine
+from cambrian.sandbox.docker import TORCH_LABEL, DockerBackend
+from cambrian.sandbox.engine import engine
 from cambrian.sandbox.limits import Limits
 
 SOURCE = str(Path(cambrian.__file__).parent.parent)

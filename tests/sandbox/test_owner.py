@@ -17,7 +17,8 @@ import pytest
 import cambrian
 from cambrian.sandbox import cgroups, owner
 from cambrian.sandbox.attack.trial import LIMITS
-from cambrian.sandbox.docker import OWNER_LABEL, engine
+from cambrian.sandbox.docker import OWNER_LABEL
+from cambrian.sandbox.engine import engine
 from cambrian.sandbox.owner import Owner
 from cambrian.sandbox.session import Session
 

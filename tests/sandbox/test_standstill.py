@@ -18,7 +18,7 @@ import pytest
 
 from cambrian.errors import SandboxBroken
 from cambrian.sandbox.channel import Stream
-from cambrian.sandbox.docker import engine
+from cambrian.sandbox.engine import engine
 from cambrian.sandbox.failures import LearnerFailed
 from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.runner.frames import (

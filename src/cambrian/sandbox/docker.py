@@ -9,8 +9,6 @@ engine's event log afterwards.
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cambrian.errors import NotFound, Refused, SandboxBroken, Unreachable
 from cambrian.sandbox import owner, seccomp
 from cambrian.sandbox.cgroups import OomKills, Usage
+from cambrian.sandbox.engine import connect, engine
 from cambrian.sandbox.limits import Limits, require_bound_memory
 from cambrian.sandbox.process import (
     COUNTERS,
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 LABEL = "cambrian"
 OWNER_LABEL = "cambrian.owner"
 TORCH_LABEL = "io.cambrian.torch"
-ANSWER_S = 20
 DIED_S = 3.0
 """Seconds to wait for the engine to log the end of a container that is gone."""
 
@@ -66,41 +64,6 @@ MASKED = (
     *("/sys", "/dev/mqueue", "/dev/pts"),
     *COUNTERS,
 )
-
-
-def connect() -> APIClient:
-    """A client of the engine that `DOCKER_HOST` names, or the usual one.
-
-    Raises:
-        Unreachable: no engine answers.
-    """
-    import docker
-    import docker.errors
-
-    where = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-    try:
-        _knock(where)
-        return docker.APIClient(version="auto", timeout=ANSWER_S, **docker.utils.kwargs_from_env())
-    except (docker.errors.DockerException, OSError) as error:
-        raise Unreachable(
-            f"expected a Docker engine to answer at {where}; got: {error}. Start it, set "
-            "DOCKER_HOST to where it listens, or use `--sandbox bubblewrap`"
-        ) from None
-
-
-def _knock(where: str) -> None:
-    """Raise OSError where nobody listens; the SDK would leave its socket open."""
-    if where.startswith("unix://"):
-        with socket.socket(socket.AF_UNIX) as door:
-            door.settimeout(ANSWER_S)
-            door.connect("/" + where.removeprefix("unix://").lstrip("/"))
-
-
-@contextlib.contextmanager
-def engine() -> Iterator[APIClient]:
-    """A client for the length of a block."""
-    with contextlib.closing(connect()) as client:
-        yield client
 
 
 class DockerProcess:

@@ -27,7 +27,7 @@ import click
 
 import cambrian
 from cambrian.errors import CambrianError, SandboxBroken, Unreachable, UsageError
-from cambrian.sandbox import wheelhouse
+from cambrian.sandbox import engine, wheelhouse
 from cambrian.sandbox.recipe import LABEL, Recipe, read_recipe, split_last_stage
 from cambrian.sandbox.wheelhouse import Progress
 
@@ -116,16 +116,17 @@ def _engine() -> Iterator[Any]:
 
     # What requests raises below the SDK when a connection breaks is an OSError.
     broken = (docker.errors.DockerException, OSError)
-    where = os.environ.get("DOCKER_HOST", "its usual socket")
+    where = engine.address()
     try:
-        client = docker.from_env(timeout=ANSWER_S)
+        engine.knock(where.url)
+        client = docker.DockerClient(timeout=ANSWER_S, **where.settings)
     except broken as error:
-        raise _silent(where, error) from error
+        raise where.silent(error) from error
     with contextlib.closing(client):
         try:
             client.ping()
         except broken as error:
-            raise _silent(where, error) from error
+            raise where.silent(error) from error
         client.api.timeout = ENGINE_S
         try:
             yield client
@@ -133,13 +134,6 @@ def _engine() -> Iterator[Any]:
             raise SandboxBroken(
                 f"expected the Docker engine at {where} and this host to do as told; got: {error}"
             ) from error
-
-
-def _silent(where: str, error: Exception) -> Unreachable:
-    return Unreachable(
-        f"expected a Docker engine to answer at {where}; got: {error}. Start it "
-        "(in a checkout: scripts/engine), or set DOCKER_HOST to where it listens"
-    )
 
 
 def _inspect(client: Any, name: str) -> dict[str, Any] | None:
@@ -208,7 +202,8 @@ def _pull(client: Any, name: str) -> str | None:
 
     try:
         # A short question first: a registry that cannot be reached must not cost minutes.
-        with contextlib.closing(docker.from_env(timeout=ANSWER_S)) as asking:
+        settings = engine.address().settings
+        with contextlib.closing(docker.DockerClient(timeout=ANSWER_S, **settings)) as asking:
             asking.images.get_registry_data(name)
         client.images.pull(name)
     except (docker.errors.DockerException, OSError) as error:
