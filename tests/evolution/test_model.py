@@ -250,9 +250,9 @@ def test_an_endpoint_that_never_answers_stops_the_run_so_that_it_can_go_on_later
     connect: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cambrian.evolution.opening.REFUSALS", 3)
-    with endpoint(lambda _: Reply.of({"error": {"message": "no"}}, 404)) as server:
+    with endpoint(lambda _: Reply.of({"error": {"message": "no"}}, 400)) as server:
         connect(server.url)
-        with pytest.raises(Unreachable, match=r"3 questions in a row failed.*said 404"):
+        with pytest.raises(Unreachable, match=r"3 questions in a row failed.*said 400"):
             run_model(tmp_path / "a", 50)
     with Archive.open(tmp_path / "a", read_only=True) as archive:
         assert archive.counts()["proposals"] < 20
@@ -300,7 +300,7 @@ def test_an_endpoint_that_stays_down_ends_the_run_which_goes_on_where_it_stopped
         assert (archive.counts()["judged"], archive.counts()["invalid"]) == (3, 0)
 
 
-@pytest.mark.parametrize("status", [400, 401])
+@pytest.mark.parametrize("status", [400, 422])
 def test_a_failing_endpoint_is_recorded_and_the_loop_goes_on(
     connect: Callable[[str], None], tmp_path: Path, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ class Given:
     seed: int = 0
     rewriter: str = "recombine"
     model: str = ""
+    answer_tokens: int = 8192
     sandbox: str = "auto"
     benchmarks: str = ""
     order: str = "fixed"
@@ -180,6 +181,13 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         default="",
         metavar="NAME",
         help="The model to ask, at OPENAI_BASE_URL with OPENAI_API_KEY. [env: CAMBRIAN_MODEL]",
+    ),
+    _usual(
+        "--answer-tokens",
+        click.IntRange(min=1),
+        8192,
+        "The most that an answer of the model may have, its reasoning included.",
+        "N",
     ),
     _one_of(
         "--sandbox",

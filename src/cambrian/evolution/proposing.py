@@ -89,6 +89,21 @@ class Proposer:
         rng = np.random.default_rng([self.settings.seed, index, 1])
         return int(rng.integers(1, LONGEST_CHAIN + 1))
 
+    # -- money -------------------------------------------------------------------------
+
+    def used_up(self) -> str:
+        """The limit that leaves no room for one more question, in words; "" while there is room."""
+        return self._purse.used_up(self.settings.model) if self._asks else ""
+
+    def must_wait(self, making: int) -> bool:
+        """Whether a question of one more proposal might find nothing left, depending on the
+        `making` variants that are being made."""
+        return self._asks and self._purse.must_wait(self.settings.model, making)
+
+    @property
+    def _asks(self) -> bool:
+        return self.settings.rewriter == "model"
+
     # -- variants ----------------------------------------------------------------------
 
     async def prepare(self, proposal: Proposal) -> Outcome:
@@ -113,7 +128,7 @@ class Proposer:
             except NoVariant as reason:
                 outcome = reason
         if isinstance(outcome, NoVariant):
-            self.refused = self.refused + 1 if outcome.refused else 0
+            self.refused = self.refused + 1 if outcome.unanswered else 0
             ending = {"end": outcome.end, "reason": str(outcome)[:2000]}
             self.archive.proposals.make_ready(proposal.id, ending)
             return
