@@ -8,18 +8,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from tests.evolution.endpoint import Reply, endpoint
-from tests.evolution.fakes import InstantWorker
-from tests.evolution.instant_run import BENCHMARKS
+from tests.evolution.model_run import Asking, run_model
 
 from cambrian.agents.seeds import load_seed
 from cambrian.archive import Archive
 from cambrian.daemon import supervisor
 from cambrian.errors import Unreachable, UsageError
 from cambrian.evolution.broker import OpenAIModel
-from cambrian.evolution.loop import Loop
 from cambrian.evolution.prices import Price
 from cambrian.evolution.settings import Settings
 from cambrian.evolution.workers import Ask, AskRefused
@@ -132,34 +129,6 @@ def test_counts_that_no_database_could_hold_are_bounded(connect: Callable[[str],
     with endpoint(lambda _: Reply.of(reply)) as server:
         connect(server.url)
         assert OpenAIModel("any", retries=0).answer(QUESTION).prompt_tokens == 1 << 40
-
-
-class Asking(InstantWorker):
-    """Judges at once, but really asks: the improver's answer is the model's text as a note."""
-
-    async def improve(
-        self, files: Mapping[str, str], evidence: Mapping[str, Any], ask: Ask
-    ) -> dict[str, Any]:
-        text = await ask([{"role": "user", "content": evidence["rules"][:20]}])
-        edit = await super().improve(files, evidence, _silent)
-        return edit | {"files": {"NOTES.md": text}}
-
-
-async def _silent(_: list[dict[str, str]]) -> str:
-    return ""
-
-
-def run_model(
-    home: Path, proposals: int, worker: type[InstantWorker] = Asking, **changes: Any
-) -> None:
-    settings = Settings(
-        rewriter="model", model="scripted", proposals=proposals, benchmarks=BENCHMARKS, **changes
-    )
-    with Archive.open_or_create(home) as archive, archive.lock():
-        supervisor.prepare(archive)
-        row = archive.runs.current() or archive.runs.start(0, settings.to_json(), proposals)
-        loop = Loop(archive, row, settings, lambda _: None, home / "logs", worker)
-        archive.runs.end(row.id, anyio.run(loop.run))
 
 
 def numbered() -> Callable[[dict[str, Any]], Reply]:

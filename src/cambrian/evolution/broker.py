@@ -134,6 +134,7 @@ class Broker:
     def _spent(self, used: Used, prompt: int, completion: int) -> dict[str, Any]:
         """A row of the ledger; `prompt` and `completion` where the endpoint states nothing."""
         name = self.model.name
+        self.purse.used(name, prompt, used.prompt_tokens or 0)
         counts = (
             prompt if used.prompt_tokens is None else used.prompt_tokens,
             completion if used.completion_tokens is None else used.completion_tokens,

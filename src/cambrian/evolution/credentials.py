@@ -78,7 +78,7 @@ class Credentials:
 
 def _key(given: str) -> str:
     key = _unwrapped(given)
-    if key[:7].lower() == "bearer ":
+    if key[:7].strip().lower() == "bearer":
         key = _unwrapped(key[7:])
     if not key:
         raise UsageError(

@@ -67,6 +67,7 @@ class Proposer:
         self._idle: list[Worker] = []
         self._slots = anyio.Semaphore(settings.workers)
         self.refused = 0
+        self._hopeless: NoVariant | None = None  # why no question will be answered
 
     # -- parents -----------------------------------------------------------------------
 
@@ -111,9 +112,13 @@ class Proposer:
         try:
             if proposal.rewriter == "model":
                 async with self._slots:
+                    if self._hopeless is not None:
+                        return self._hopeless
                     return await self._by_model(proposal)
             return await self._by_recombination(proposal, 0)
         except NoVariant as reason:
+            if reason.misconfigured:
+                self._hopeless = reason
             return reason
 
     async def record(self, proposal: Proposal, outcome: Outcome) -> None:

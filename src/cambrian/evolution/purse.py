@@ -44,6 +44,7 @@ class Purse:
         self._answer_tokens = answer_tokens
         self._changed = anyio.Event()
         self._prompts: dict[str, int] = {}  # of the last first question of a proposal, by model
+        self._added: dict[str, int] = {}  # the most that an endpoint added to a question
 
     def dollars(self, model: str, prompt_tokens: int, completion_tokens: int) -> float:
         """What that costs; 0 where no price is known (and then dollars are not limited)."""
@@ -59,6 +60,7 @@ class Purse:
         Raises:
             BudgetSpent: what is left does not reach for an answer worth having.
         """
+        prompt += self._added.get(model, 0)
         if position == 0:
             self._prompts[model] = prompt
         while True:
@@ -82,6 +84,11 @@ class Purse:
             dollars=self.dollars(model, prompt, answer),
         )
         return answer
+
+    def used(self, model: str, prompt: int, prompt_tokens: int) -> None:
+        """A question of at most `prompt` tokens took so many: what its endpoint adds to it (a long
+        template, a prompt of its own) is put aside for from now on."""
+        self._added[model] = max(self._added.get(model, 0), prompt_tokens - prompt)
 
     def settled(self) -> None:
         """A question came to its end: others may have room now."""

@@ -39,7 +39,7 @@ def answer_of(text: str) -> str:
         text = text[finals[-1].end() :] if finals else ""
     text = _after_thoughts(text).lstrip()
     for mark in _LEADING:
-        text = text.removeprefix(mark)
+        text = text.removeprefix(mark).lstrip()
     return _without_end_marks(text)
 
 
