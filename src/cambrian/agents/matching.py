@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 
 MAX_LINES_SHOWN = 6
-MAX_LINES_COMPARED = 2000
-MAX_COMPARED = 200
+MAX_LINES_COMPARED = 500
+MAX_COMPARED = 60
 """Characters of a line that are compared, for that takes the square of them."""
 MAX_PLACES = 10
 """More places than these are not looked for."""
