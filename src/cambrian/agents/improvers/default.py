@@ -65,7 +65,7 @@ REPLACE = re.compile(r">{4,12} ?REPLACE\b.*")
 NUMBER = re.compile(r"[-+]?(?:\d{1,30}(?:[.,]\d{0,30})?|[.,]\d{1,30})(?:e[-+]?\d{1,4})?", re.A)
 UNSEEN = {0xA0: " ", **dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))}
 LONGEST_MARK = 400  # characters of a line that may be a heading, a fence or a marker
-LOOK_AHEAD = 200  # lines
+LOOK_AHEAD = 60  # lines
 
 MAX_SECTION = 24_000
 SECTIONS = ("benchmarks", "scores", "history", "failures", "cards", "rules")
