@@ -20,7 +20,7 @@ import anyio.to_thread
 from cambrian.archive import Archive
 from cambrian.evolution.endpoint import MAX_ANSWER_TOKENS, OpenAIModel
 from cambrian.evolution.purse import Purse
-from cambrian.evolution.refusals import AskRefused, EndpointDown, Used
+from cambrian.evolution.refusals import AskRefused, EndpointDown, TooLong, Used
 from cambrian.evolution.replies import Answer, whole
 from cambrian.failpoints import reach
 
@@ -75,6 +75,9 @@ class Broker:
         for left in range(RETRIES if allowed is None else allowed, -1, -1):
             try:
                 return await self._asked(position, question, messages)
+            except TooLong:
+                self._position = position  # a shorter question takes its place
+                raise
             except EndpointDown as down:
                 wait_s = max(wait_s, down.wait_s)
                 if not left or down.used is not None or wait_s > LONGEST_WAIT_S:

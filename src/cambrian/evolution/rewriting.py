@@ -131,7 +131,7 @@ async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Imp
     problem = ""
     for _ in range(2):
         try:
-            given = await _improved(evidence, problem, improve)
+            given, evidence = await _improved(evidence, problem, improve)
             edit = Edit.from_json(given)
             tree = apply(parent, edit)
         except (EditError, InvalidAgent) as error:
@@ -148,15 +148,19 @@ async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Imp
     raise NoVariant(f"the edit was invalid twice; last: {problem}")
 
 
-async def _improved(evidence: Mapping[str, Any], problem: str, improve: Improve) -> Any:
-    """The improver's edit; where a question is too long for the model, of less evidence."""
-    shown = {**evidence, "error": problem} if problem else {**evidence}
+async def _improved(
+    evidence: Mapping[str, Any], problem: str, improve: Improve
+) -> tuple[Any, Mapping[str, Any]]:
+    """The improver's edit, and the evidence it was made of: less where a question would be too long
+    for the model."""
+    error = {"error": problem} if problem else {}
     for left_out in LEFT_OUT:
         try:
-            return await improve(shown)
+            return await improve({**evidence, **error}), evidence
         except TooLong:
-            shown = {name: value for name, value in shown.items() if name not in left_out}
-    return await improve(shown | {"code": _without_improver(shown["code"])})
+            evidence = {name: value for name, value in evidence.items() if name not in left_out}
+    evidence = {**evidence, "code": _without_improver(evidence["code"])}
+    return await improve({**evidence, **error}), evidence
 
 
 def _without_improver(code: Mapping[str, str]) -> dict[str, str]:
