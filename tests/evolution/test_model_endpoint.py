@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -104,6 +105,7 @@ def test_a_stream_that_nobody_asked_for_is_put_together(connect: Connect) -> Non
         (saying("half an ans", "length"), "cut the answer at its limit of 8192 tokens"),
         (saying(None, "length", reasoning_content="hm"), "--answer-tokens"),
         (saying("half", "content_filter"), "filtered the answer"),
+        (saying("half", "error"), "breaks off"),
         (saying(None, refusal="I will not."), "will not answer: I will not."),
         (saying(None, "tool_calls", tool_calls=[{"id": "1"}]), "called a tool"),
         (saying(None, reasoning_content="hm"), "only reasoning"),
@@ -174,6 +176,7 @@ HTML = {"Content-Type": "text/html"}
         (fault(503, "loading"), EndpointDown, "said 503: loading"),
         (fault(400, "maximum context length is 4096 tokens"), TooLong, "longer context"),
         (Reply(413, b"too large"), TooLong, "longer context"),
+        (Reply(400, b"The plain HTTP request was sent to HTTPS port"), Misconfigured, "https://"),
         (fault(400, "something else"), AskRefused, "said 400: something else"),
         (Reply(302, b"", headers={"Location": "https://b.example/v1?k=1"}), Misconfigured, "moved"),
     ],
@@ -326,8 +329,8 @@ def test_an_answer_in_drips_takes_no_longer_than_the_time_for_all_of_it(
     connect: Connect, status: int
 ) -> None:
     began = time.monotonic()
-    refusal = ask(Reply(status, b" " * 400, drip_s=0.05), connect, timeout_s=0.5)
-    assert time.monotonic() - began < 10
+    refusal = ask(Reply(status, b" " * 400, drip_s=0.5), connect, timeout_s=0.5)
+    assert time.monotonic() - began < 100
     assert isinstance(refusal, EndpointDown) and "within 0.5 s" in str(refusal)
     assert refusal.used == Used()
 
@@ -346,6 +349,22 @@ def test_an_address_that_speaks_no_tls_is_named(connect: Connect) -> None:
         connect(server.url.replace("http:", "https:"))
         with pytest.raises(Misconfigured, match="http:// in OPENAI_BASE_URL"):
             OpenAIModel("m").answer(QUESTION)
+
+
+def test_a_port_that_speaks_no_http_is_named(connect: Connect) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connect(f"http://127.0.0.1:{server.getsockname()[1]}/v1")
+
+        def greet() -> None:
+            with server.accept()[0] as other:
+                other.recv(1 << 16)
+                other.sendall(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+
+        greeting = threading.Thread(target=greet)
+        greeting.start()
+        with pytest.raises(Misconfigured, match="speaks no HTTP there: see OPENAI_BASE_URL"):
+            OpenAIModel("m").answer(QUESTION)
+        greeting.join()
 
 
 # -- keys ----------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ def test_what_goes_over_the_reservation_is_booked_in_full_and_ends_the_run(
 ) -> None:
     with endpoint(numbered((50_000, 90_000))) as server:
         connect(server.url)
-        loop = run_model(tmp_path / "a", None, tokens=60_000)
+        loop = run_model(tmp_path / "a", None, tokens=60_000, workers=1)
     assert loop.ended_by == "60000 tokens are used up" and len(server.requests) == 1
     assert [row["completion_tokens"] for row in spent(tmp_path / "a")] == [90_000]
 
@@ -169,7 +169,9 @@ def test_an_answer_that_never_ends_is_booked(
     with endpoint(lambda _: Reply(200, b" " * 60, drip_s=0.05)) as server:
         connect(server.url)
         loop = run_model(tmp_path / "a", None, tokens=20_000)
-    assert loop.ended_by and len(server.requests) == len(spent(tmp_path / "a")) == 3
+    rows = spent(tmp_path / "a")
+    assert loop.ended_by == "20000 tokens are used up" and len(rows) == 3
+    assert all(row["estimated"] for row in rows)
 
 
 def test_a_question_that_cost_nothing_is_asked_again_and_booked_once(
@@ -214,6 +216,26 @@ def test_what_waiting_does_not_mend_ends_the_run_at_once_and_loses_nothing(
         run_model(tmp_path / "a", 3, workers=1)
     assert len(states(tmp_path / "a")) == 3
     assert "invalid" not in states(tmp_path / "a")
+
+
+def test_a_limit_in_dollars_without_a_price_ends_the_run_at_once(
+    connect: Callable[[str], None], tmp_path: Path
+) -> None:
+    """The settings refuse it; a limit that is set while the run goes on comes here."""
+
+    class Unpriced(Asking):
+        async def improve(
+            self, files: Mapping[str, str], evidence: Mapping[str, Any], ask: Ask
+        ) -> dict[str, Any]:
+            prices.clear()
+            return await super().improve(files, evidence, ask)
+
+    prices = {"scripted": Price(1.0, 1.0)}
+    with endpoint(numbered((1, 1))) as server:
+        connect(server.url)
+        with pytest.raises(Unreachable, match="no known price: give --price"):
+            run_model(tmp_path / "a", None, Unpriced, dollars=1.0, prices=prices)
+    assert not server.requests
 
 
 class HalfCharacters(Asking):

@@ -71,10 +71,11 @@ class Given:
         endless = all(getattr(self, name) is None for name in LIMITS)
         known = {name: Price.of(text) for name, text in (prices or {}).items()}
         if self.price:
-            known[self.model] = Price.of(self.price)
+            known[self.model.strip()] = Price.of(self.price)
         given: dict[str, Any] = {
             **{n: value for n, value in vars(self).items() if n not in ("price", "seeds")},
             "rules": Rules(seeds="raced" if self.seeds == "raced" else "fixed"),
+            "model": self.model.strip(),
             "benchmarks": tuple(search_names(names or None)),
             "proposals": PROPOSALS if endless else self.proposals,
             "prices": known,

@@ -111,6 +111,8 @@ def _refusal(
         )
     if status in (400, 404, 410, 422) and not page and _NO_MODEL.search(codes):
         return Misconfigured(f"{said}. It has no model {place.model!r}: see --model", paid)
+    if status == 400 and re.search(r"HTTPS (?:port|server)", codes):
+        return Misconfigured(f"{said}. It wants https:// in {ADDRESS}", paid)
     if status in (404, 405, 410):
         return Misconfigured(f"{said}. {place.wants_version}", paid)
     if status == 403 and page:
@@ -211,6 +213,13 @@ def _headers(names: set[str], cause: str, said: str, place: Place) -> AskRefused
     )
 
 
+def _speech(names: set[str], cause: str, said: str, place: Place) -> AskRefused | None:
+    if "RemoteProtocolError" not in names or not re.search(r"illegal|malformed", cause):
+        return None
+    kind = EndpointDown if place.proven else Misconfigured
+    return kind(f"{said}. It speaks no HTTP there: see {ADDRESS}", Used())
+
+
 def _name(names: set[str], cause: str, said: str, place: Place) -> AskRefused | None:
     unknown = re.search(r"Name or service not known|nodename nor servname|No address assoc", cause)
     if unknown is None or place.proven:
@@ -223,6 +232,7 @@ _TROUBLE: tuple[Callable[[set[str], str, str, Place], AskRefused | None], ...] =
     _proxy,
     _headers,
     _name,
+    _speech,
 )
 
 

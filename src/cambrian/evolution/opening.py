@@ -95,6 +95,8 @@ class Opener:
         self.ended_by = self._stretch.budget.used_up(self._stretch.wall_s, under_way)
         if not self.ended_by and not self._making:  # what is being made may leave some over
             self.ended_by = self._proposer.used_up()
+        if self.ended_by and not self.ended_by.endswith(" proposals are used up"):
+            self._stretch.tell(f"{self.ended_by}: no more proposals")  # else it is as was planned
         return bool(self.ended_by)
 
     def _is_ahead(self, index: int) -> bool:

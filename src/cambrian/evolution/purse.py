@@ -59,7 +59,13 @@ class Purse:
 
         Raises:
             BudgetSpent: what is left does not reach for an answer worth having.
+            Misconfigured: there is a limit in dollars, and no price.
         """
+        if self._limits().get("dollars") is not None and model not in self._prices():
+            raise Misconfigured(
+                f"the run is limited in dollars and {model} has no known price: give --price, or "
+                "state it under [prices] in cambrian.toml"
+            )
         prompt += self._added.get(model, 0)
         if position == 0:
             self._prompts[model] = prompt
@@ -143,10 +149,7 @@ class Purse:
             return int(limit) - used - prompt
         price = self._prices().get(model)
         if price is None:
-            raise Misconfigured(
-                f"the run is limited in dollars and {model} has no known price: give --price, or "
-                "state it under [prices] in cambrian.toml"
-            )
+            return MAX_TOKENS  # the question itself will say so
         left = limit - spent.dollars - reserved.dollars - price.dollars(prompt, 0)
         if price.completion:
             return int(max(min(left / price.dollars(0, 1), MAX_TOKENS), -MAX_TOKENS))

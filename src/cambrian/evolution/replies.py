@@ -19,6 +19,9 @@ MAX_ANSWER_JSON = 900_000
 """Bytes of JSON: what a frame into a sandbox can hold."""
 MAX_TOKENS = 1 << 40
 _CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "max_length"})
+_BROKEN = frozenset(
+    {"cut", "error", "abort", "cancelled", "canceled", "timeout", "insufficient_system_resource"}
+)
 _FILTERED = frozenset({"content_filter", "safety", "recitation", "prohibited_content"})
 _TEXTS = ("text", "output_text", "input_text")
 
@@ -151,7 +154,7 @@ def read(reply: Any, most: int, endpoint: str) -> Answer:
             f"cut the answer at its limit of {most} tokens (finish_reason {finish or 'none'}): "
             "nothing of it was used. A model that reasons at length needs more: --answer-tokens"
         )
-    if finish == "cut":
+    if finish in _BROKEN:
         raise refused("sent an answer that breaks off: nothing of it was used")
     if finish in _FILTERED:
         raise refused(f"filtered the answer (finish_reason {finish}): nothing of it was used")
