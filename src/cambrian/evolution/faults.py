@@ -248,16 +248,15 @@ def _names(error: BaseException | None) -> set[str]:
 
 
 def _said(error: BaseException) -> str:
-    """The first cause that says something, and what kind it is."""
-    cause: BaseException = error
+    """What the deepest cause says, for those above it say less and less."""
+    said, cause = str(error), error.__cause__ or error.__context__
     for _ in range(8):
-        following = cause.__cause__
-        if following is None:
+        if isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        if cause is None:
             break
-        cause = following
-        if str(cause):
-            break
-    return str(cause) or type(cause).__name__
+        said, cause = str(cause) or said, cause.__cause__ or cause.__context__
+    return said or type(error).__name__
 
 
 def _message(reply: Any, text: str) -> str:
