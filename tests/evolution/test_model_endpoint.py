@@ -17,6 +17,7 @@ from cambrian.errors import UsageError
 from cambrian.evolution import endpoint as module
 from cambrian.evolution.broker import OpenAIModel
 from cambrian.evolution.refusals import AskRefused, EndpointDown, Misconfigured, TooLong, Used
+from cambrian.evolution.workers import worker_environment
 
 QUESTION = [{"role": "system", "content": "rules"}, {"role": "user", "content": "hello"}]
 KEY = "not-a-real-key-123"
@@ -458,6 +459,22 @@ def test_no_text_of_an_endpoint_brings_a_secret_back(connect: Connect, status: i
 
 def test_an_answer_that_echoes_the_key_does_not_carry_it_on(connect: Connect) -> None:
     assert ask(Reply.saying(f"your key is {KEY}!"), connect).text == "your key is [hidden]!"
+
+
+def test_a_word_that_serves_as_a_key_stays_in_answers(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with endpoint(lambda _: Reply.saying("import learner")) as server:
+        connect(server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "learner")
+        assert OpenAIModel("m").answer(QUESTION).text == "import learner"
+
+
+def test_workers_do_not_get_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"x: {KEY}")
+    assert not [name for name, text in worker_environment().items() if KEY in text]
+    assert worker_environment()["OMP_NUM_THREADS"] == "1"
 
 
 def test_a_key_does_not_follow_to_another_address(connect: Connect) -> None:

@@ -24,6 +24,8 @@ USUAL = "https://api.openai.com/v1"
 LONGEST_KEY, LONGEST_ADDRESS = 8192, 2048
 LEAST_SECRET = 6
 """Shorter "keys" (x, none) are stand-ins for local endpoints, and would blot out ordinary words."""
+LEAST_IN_ANSWER = 12
+"""An answer is code, in which what is as short as a word must stay."""
 HIDDEN = "[hidden]"
 _STRAY = " \t\r\n\v\f\0\u00a0\u200b\u200c\u200d\u2028\u2029\u2060\ufeff"
 _QUOTES = ('""', "''", "``", "\u201c\u201d", "\u2018\u2019")
@@ -69,10 +71,12 @@ class Credentials:
         text = " ".join(neutralise(_BEARER.sub(rf"\1 {HIDDEN}", text[: 64 << 10])).split())
         return text if len(text) <= longest else text[: longest - 3] + "..."
 
-    def without_secrets(self, text: str) -> str:
-        """`text` with every secret replaced, in the forms that it is likely to be echoed in."""
+    def without_secrets(self, text: str, least: int = LEAST_SECRET) -> str:
+        """`text` with every secret of at least so many characters replaced, in the forms that it is
+        likely to be echoed in."""
         for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
+            if len(secret) >= least:
+                text = text.replace(secret, HIDDEN)
         return text
 
 

@@ -20,7 +20,7 @@ import openai
 
 from cambrian.errors import UsageError
 from cambrian.evolution import faults, replies
-from cambrian.evolution.credentials import Credentials
+from cambrian.evolution.credentials import LEAST_IN_ANSWER, Credentials
 from cambrian.evolution.refusals import AskRefused, EndpointDown, TooLong, Used
 from cambrian.evolution.replies import Answer
 
@@ -160,7 +160,8 @@ class OpenAIModel:
             said = self._credentials.hide(f"{type(error).__name__}: {error}")
             message = f"the endpoint {self.endpoint} answered nonsense: {said}"
             raise AskRefused(message, Used()) from None
-        return replace(answer, text=self._credentials.without_secrets(answer.text))
+        text = self._credentials.without_secrets(answer.text, LEAST_IN_ANSWER)
+        return replace(answer, text=text)
 
     async def _answer(self, messages: list[dict[str, str]], most: int) -> Answer:
         try:

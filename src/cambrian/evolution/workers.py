@@ -122,7 +122,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=_environment(),
+                env=worker_environment(),
                 start_new_session=True,
             )
         if self._process.stdout is None:
@@ -188,7 +188,7 @@ class Worker:
         await self.close(now=error is not None)
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """A worker's environment: one thread each, and no key of a model, which it does not need."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("OPENAI_")}
     return kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
