@@ -166,6 +166,13 @@ HTML = {"Content-Type": "text/html"}
         (fault(402, "Payment required"), Misconfigured, "no credit or quota left"),
         (fault(429, "quota", code="insufficient_quota"), Misconfigured, "no credit or quota left"),
         (fault(429, "Rate limit; see your account/billing"), EndpointDown, "said 429"),
+        (fault(429, "You exceeded your current quota"), Misconfigured, "no credit or quota left"),
+        (
+            fault(429, "You exceeded your current quota. Please retry in 20.5s."),
+            EndpointDown,
+            "said 429",
+        ),
+        (fault(400, "Your credit balance is too low"), Misconfigured, "no credit or quota left"),
         (fault(403, "no access"), Misconfigured, "may not use m"),
         (Reply(403, b"<html>Blocked</html>", headers=HTML), Misconfigured, "NO_PROXY"),
         (fault(407, "who are you"), Misconfigured, "HTTPS_PROXY"),
@@ -255,6 +262,13 @@ def unsupported(name: str, status: int = 400) -> Reply:
             {"max_completion_tokens"},
         ),
         (
+            lambda r: (
+                "max_tokens" in r
+                and fault(400, "'max_tokens' is deprecated: the maximum is max_completion_tokens")
+            ),
+            {"max_completion_tokens"},
+        ),
+        (
             lambda r: "max_completion_tokens" in r and Reply(422, b'{"detail": "Extra inputs"}'),
             {"max_tokens"},
         ),
@@ -273,11 +287,18 @@ def unsupported(name: str, status: int = 400) -> Reply:
             {"max_tokens", "max_completion_tokens"},
         ),
         (
+            lambda r: (
+                r["max_completion_tokens"] > 4096
+                and fault(400, "`max_tokens` must be less than or equal to `4096`")
+            ),
+            {"max_tokens", "max_completion_tokens"},
+        ),
+        (
             lambda r: not r.get("stream") and fault(400, "This model only supports stream mode"),
             {"max_tokens", "max_completion_tokens", "stream", "stream_options"},
         ),
     ],
-    ids=["new", "old", "both", "unnamed", "system", "context", "stream"],
+    ids=["new", "old", "both", "deprecated", "unnamed", "system", "context", "limit", "stream"],
 )
 def test_an_endpoint_is_asked_in_the_manner_that_it_wants_and_that_is_remembered(
     connect: Connect, refuses: Callable[[dict[str, Any]], Any], asked: set[str]

@@ -42,6 +42,7 @@ _UNKNOWN = re.compile(
     r"invalid (?:param|argument|field)|does not support",
     re.I,
 )
+_REFUSED = re.compile(r"unsupported|deprecated|not supported|not permitted|unrecogni[sz]ed", re.I)
 _SYSTEM = re.compile(
     r"system.{0,60}(?:role|message|prompt|instruction)|role.{0,60}system|messages.{0,8}role|"
     r"roles? must alternate|developer instruction",
@@ -81,6 +82,9 @@ class Manner:
     def after(self, status: int, said: str, param: str, most: int) -> Manner | None:
         """Another manner that may please an endpoint which said this; None where there is none."""
         most = min(most, self.cap)
+        unread = status in (400, 422) and _REFUSED.search(said) and any(n in said for n in _LIMITS)
+        if unread and (another := self._without_a_limit(said, param)) is not None:
+            return another
         if status in (400, 422) and faults.says_too_long(said):
             return replace(self, cap=max(LEAST_CAP, most // 2)) if most > LEAST_CAP else None
         if self.system and status in (400, 422, 500) and _SYSTEM.search(said):

@@ -31,7 +31,8 @@ _QUOTA = re.compile(
 _CONTEXT = re.compile(
     r"context_length_exceeded|context.{0,3}(?:length|size|window)|maximum context|too many tokens|"
     r"prompt is too long|input is too long|too long for|reduce the length|exceed\w*.{0,60}context|"
-    r"max_(?:completion_)?tokens.{0,40}too large|at most \d+ completion tokens|n_ctx|too large for",
+    r"max_(?:completion_)?tokens.{0,60}(?:too large|less than|maximum|exceed)|"
+    r"at most \d+ completion tokens|n_ctx|too large for",
     re.I,
 )
 _NO_MODEL = re.compile(
@@ -40,6 +41,7 @@ _NO_MODEL = re.compile(
     r"not a valid model",
     re.I,
 )
+_PASSING = re.compile(r"retry.{0,3}delay|(?:retry|try again) (?:in|after) [\d.]+", re.I)
 _PAGE = re.compile(r"\s*(?:<!doctype html|<html|<head|<body|<\?xml)", re.I)
 _PROXY = "a proxy may stand between: see HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
 
@@ -84,7 +86,7 @@ def by_status(
         where = where.rpartition("@")[2] or "another address"
         said = f"the endpoint {place.endpoint} said {status}: it has moved to {where}"
         return Misconfigured(f"{said}. The key does not follow: set {ADDRESS}", paid)
-    if (_QUOTA.search(codes) and status in (400, 402, 403, 429)) or status == 402:
+    if status == 402 or (status in (400, 403, 429) and _used_up(codes, headers)):
         return Misconfigured(
             f"{said}. There is no credit or quota left, which waiting does not mend: see the "
             f"account of {KEY}",
@@ -93,6 +95,14 @@ def by_status(
     if status in DOWN:
         return EndpointDown(said, paid, _retry_after(headers))
     return _refusal(status, said, codes, page, paid, place)
+
+
+def _used_up(codes: str, headers: Mapping[str, str]) -> bool:
+    """Whether an error is about money or a quota that will not come back by waiting."""
+    if "insufficient_quota" in codes:
+        return True
+    passing = _retry_after(headers) or _PASSING.search(codes)
+    return _QUOTA.search(codes) is not None and not passing
 
 
 def _refusal(
