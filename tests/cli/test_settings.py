@@ -30,6 +30,7 @@ VALUES: dict[str, tuple[object, object, object]] = {
     "seed": (61, 62, 63),
     "rewriter": ("model", "model", "model"),
     "model": ("a", "b", "c"),
+    "answer_tokens": (101, 102, 103),
     "sandbox": ("docker", "bubblewrap", "none"),
     "benchmarks": ("label-drift", "digit-sums", "split-mnist"),
     "order": ("free", "free", "free"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,11 +17,17 @@ Script = Callable[[dict[str, Any]], "Reply"]
 
 @dataclass
 class Reply:
-    """What the server sends: a status and a body, or nothing at all (`hang up`)."""
+    """What the server sends: a status and a body, or nothing at all (`hang up`).
+
+    Attributes:
+        drip_s: seconds between two bytes of the body.
+    """
 
     status: int = 200
     body: bytes = b""
     hang_up: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+    drip_s: float = 0.0
 
     @classmethod
     def saying(cls, text: str) -> Reply:
@@ -46,6 +54,7 @@ class Endpoint:
 
     url: str
     requests: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
 
 
 @contextmanager
@@ -58,21 +67,30 @@ def endpoint(script: Script) -> Iterator[Endpoint]:
             size = int(self.headers["Content-Length"])
             request = json.loads(self.rfile.read(size))
             found.requests.append(request)
+            found.headers.append({name.lower(): text for name, text in self.headers.items()})
             reply = script(request)
             if reply.hang_up:
                 return
             self.send_response(reply.status)
-            self.send_header("Content-Type", "application/json")
+            for name, text in ({"Content-Type": "application/json"} | reply.headers).items():
+                self.send_header(name, text)
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
-            self.wfile.write(reply.body)
+            if not reply.drip_s:
+                self.wfile.write(reply.body)
+                return
+            with contextlib.suppress(OSError):  # the other side will not wait for all of it
+                for byte in reply.body:
+                    time.sleep(reply.drip_s)
+                    self.wfile.write(bytes([byte]))
 
         def log_message(self, *args: object) -> None:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found = Endpoint(f"http://127.0.0.1:{server.server_port}/v1")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # Looks often whether it is to stop: a test has many servers.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield found

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from cambrian.agents.seeds import load_seed
+from cambrian.evolution.refusals import BudgetSpent, TooLong
 from cambrian.evolution.rewriting import NoVariant, by_model, by_recombination
 from cambrian.evolution.workers import AskRefused, ImproverFailed
 
@@ -49,6 +50,35 @@ def test_an_edit_that_does_not_apply_is_tried_once_more_with_the_error() -> None
     made = anyio.run(by_model, PARENT, {"code": {}}, improver)
     assert made.edit.title == "A note"
     assert "learner.py" in improver.shown[1]["error"]
+
+
+def test_a_model_with_a_short_context_is_shown_less() -> None:
+    improver = Improver(TooLong("4096"), TooLong("4096"), MISSING, GOOD)
+
+    async def asked(evidence: Mapping[str, Any]) -> dict[str, Any]:
+        return await improver(evidence)
+
+    given = ("cards", "history", "failures", "scores", "benchmarks", "rules")
+    evidence = {"code": dict(PARENT), **dict.fromkeys(given, "x")}
+    made = anyio.run(by_model, PARENT, evidence, asked)
+    assert made.edit.title == "A note"
+    assert [len(shown) for shown in improver.shown] == [7, 5, 2, 3]
+    assert "improver.py" in improver.shown[1]["code"]
+    assert "improver.py" not in improver.shown[2]["code"]
+    assert "learner.py" in improver.shown[3]["error"]
+    with pytest.raises(NoVariant, match="longer context"):
+        anyio.run(by_model, PARENT, evidence, Improver(*[TooLong("a longer context")] * 3))
+
+
+def test_what_a_second_question_could_not_be_paid_for_says_what_the_first_one_brought() -> None:
+    with pytest.raises(NoVariant, match=r"is spent; the edit before that was invalid: .*learner"):
+        anyio.run(by_model, PARENT, {"code": {}}, Improver(MISSING, BudgetSpent("x is spent")))
+
+
+def test_an_improver_may_say_what_is_wrong_with_an_answer() -> None:
+    improver = Improver({"problem": "FILE learner.py: its fence is never closed"}, GOOD)
+    anyio.run(by_model, PARENT, {"code": {}}, improver)
+    assert improver.shown[1]["error"] == "the answer: FILE learner.py: its fence is never closed"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from typing import Any
 from cambrian.agents.matching import find_once
 from cambrian.agents.tree import MAX_BYTES, MAX_FILES, SourceTree
 from cambrian.errors import InvalidAgent, UsageError
+from cambrian.text import neutralise
 
 MAX_TITLE = 120
 MAX_HYPOTHESIS = 2000
@@ -60,12 +61,17 @@ class Edit:
     def from_json(cls, given: object) -> Edit:
         """Check what came from outside.
 
+        An improver that cannot read a model's answer returns {"problem": why} instead of an edit.
+
         Raises:
-            EditError: something is missing, of the wrong type, too large or not finite.
+            EditError: something is missing, of the wrong type, too large or not finite; or it is
+                a problem, with what the improver says of it.
         """
         if not isinstance(given, Mapping):
             raise EditError(f"an edit: expected an object; got {type(given).__name__}")
         known = {"title", "hypothesis", "predicted_gain", "confidence", "files", "blocks"}
+        if isinstance(problem := given.get("problem"), str) and problem.strip():
+            raise EditError("the answer: " + " ".join(neutralise(problem[:2000]).split())[:500])
         if unknown := set(map(str, given)) - known:
             raise EditError(f"an edit has {sorted(known)}; got also {sorted(unknown)[:5]}"[:500])
         files, blocks = _files(given.get("files", {})), _blocks(given.get("blocks", []))
@@ -107,7 +113,8 @@ def apply(tree: SourceTree, edit: Edit) -> SourceTree:
             raise EditError(
                 f"block {number}: expected one of the files {sorted(tree)}; got {block.path!r}"
             )
-        start, end = find_once(text, block.search, f"block {number} in {block.path}", EditError)
+        where = f"block {number} in {block.path if block.path.isprintable() else '?'}"
+        start, end = find_once(text, block.search, where, EditError)
         files[block.path] = text[:start] + block.replace + text[end:]
     for path in [path for path, text in files.items() if text is None and path not in tree]:
         raise EditError(f"{path!r}: to be removed, but there are only {sorted(tree)}")

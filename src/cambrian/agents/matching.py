@@ -5,7 +5,11 @@ from __future__ import annotations
 import difflib
 
 MAX_LINES_SHOWN = 6
-MAX_LINES_COMPARED = 2000
+MAX_LINES_COMPARED = 500
+MAX_COMPARED = 60
+"""Characters of a line that are compared, for that takes the square of them."""
+MAX_PLACES = 10
+"""More places than these are not looked for."""
 
 
 def find_once(text: str, search: str, what: str, error: type[Exception]) -> tuple[int, int]:
@@ -22,16 +26,18 @@ def find_once(text: str, search: str, what: str, error: type[Exception]) -> tupl
     if not places:
         nearest = _nearest(text, search)
         raise error(f"{what}: expected the search text exactly once; got 0 matches.\n{nearest}")
-    lines = ", ".join(str(text.count("\n", 0, start) + 1) for start, _ in places[:10])
+    lines = ", ".join(str(text.count("\n", 0, start) + 1) for start, _ in places[:MAX_PLACES])
+    count = f"{len(places)}" if len(places) <= MAX_PLACES else f"more than {MAX_PLACES}"
     raise error(
-        f"{what}: expected the search text exactly once; got {len(places)} matches, at lines "
+        f"{what}: expected the search text exactly once; got {count} matches, at lines "
         f"{lines}. Add lines around it until it is unique."
     )
 
 
 def _exactly(text: str, search: str) -> list[tuple[int, int]]:
-    places, start = [], text.find(search)
-    while start >= 0:
+    places: list[tuple[int, int]] = []
+    start = text.find(search)
+    while start >= 0 and len(places) <= MAX_PLACES:
         places.append((start, start + len(search)))
         start = text.find(search, start + 1)
     return places
@@ -45,23 +51,28 @@ def _by_lines(text: str, search: str) -> list[tuple[int, int]]:
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line))
-    places = []
-    for first in range(len(have) - len(want) + 1):
-        if have[first : first + len(want)] == want:
-            last = first + len(want) - 1
-            ends_line = search.endswith("\n")
-            end = starts[last + 1] if ends_line else starts[last] + len(lines[last].rstrip("\r\n"))
-            places.append((starts[first], end))
+    # One search over the joined lines: comparing line by line takes the product of both lengths.
+    joined, wanted = "\n".join(["", *have, ""]), "\n".join(["", *want, ""])
+    places: list[tuple[int, int]] = []
+    at, first, counted = joined.find(wanted), 0, 0
+    while at >= 0 and len(places) <= MAX_PLACES:
+        first, counted = first + joined.count("\n", counted, at), at
+        last = first + len(want) - 1
+        ends_line = search.endswith("\n")
+        end = starts[last + 1] if ends_line else starts[last] + len(lines[last].rstrip("\r\n"))
+        places.append((starts[first], end))
+        at = joined.find(wanted, at + 1)
     return places
 
 
 def _nearest(text: str, search: str) -> str:
     """The lines of the file most like the search text, for whoever has to mend it."""
     lines = text.splitlines()[:MAX_LINES_COMPARED]
-    want = [line.strip() for line in search.splitlines() if line.strip()][:3]
-    similar = difflib.get_close_matches(want[0], [line.strip() for line in lines], 2, 0.5)
-    for number, line in enumerate(lines):
-        if line.strip() in similar[:1]:
+    want = [line.strip()[:MAX_COMPARED] for line in search.splitlines() if line.strip()][:1]
+    have = [line.strip()[:MAX_COMPARED] for line in lines]
+    similar = difflib.get_close_matches(want[0], have, 2, 0.5)
+    for number, line in enumerate(have):
+        if line in similar[:1]:
             shown = lines[max(0, number - 1) : number + MAX_LINES_SHOWN - 1]
             return f"The nearest lines start at line {max(1, number)}:\n" + "\n".join(shown)
     return f"No line is like {want[0][:100]!r}."

@@ -43,6 +43,7 @@ class Given:
     seed: int = 0
     rewriter: str = "recombine"
     model: str = ""
+    answer_tokens: int = 8192
     sandbox: str = "auto"
     benchmarks: str = ""
     order: str = "fixed"
@@ -70,10 +71,11 @@ class Given:
         endless = all(getattr(self, name) is None for name in LIMITS)
         known = {name: Price.of(text) for name, text in (prices or {}).items()}
         if self.price:
-            known[self.model] = Price.of(self.price)
+            known[self.model.strip()] = Price.of(self.price)
         given: dict[str, Any] = {
             **{n: value for n, value in vars(self).items() if n not in ("price", "seeds")},
             "rules": Rules(seeds="raced" if self.seeds == "raced" else "fixed"),
+            "model": self.model.strip(),
             "benchmarks": tuple(search_names(names or None)),
             "proposals": PROPOSALS if endless else self.proposals,
             "prices": known,
@@ -180,6 +182,13 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         default="",
         metavar="NAME",
         help="The model to ask, at OPENAI_BASE_URL with OPENAI_API_KEY. [env: CAMBRIAN_MODEL]",
+    ),
+    _usual(
+        "--answer-tokens",
+        click.IntRange(min=1),
+        8192,
+        "The most that an answer of the model may have, its reasoning included.",
+        "N",
     ),
     _one_of(
         "--sandbox",

@@ -59,11 +59,14 @@ def init(path: Path) -> None:
 
 def prepare(archive: Archive, benchmarks: Sequence[str] = ()) -> None:
     """Add the seed agents that are not there yet: those of every archive, and those that some
-    benchmarks ask for."""
+    benchmarks ask for. One that a newer Cambrian has other code for stays as the archive has it: a
+    second one of its name would be judged, drawn and counted beside it."""
+    there = {seed.title for seed in archive.agents.seeds()}
     asked = {name for bench in benchmarks for name in seed_agents(benchmark(bench))}
     for name in (*seed_names(), *sorted(asked.difference(seed_names()))):
-        tree = load_seed(name)
-        archive.agents.add_seed(tree.identity, tree, name)
+        if name not in there:
+            tree = load_seed(name)
+            archive.agents.add_seed(tree.identity, tree, name)
         reach("seed.added")
 
 

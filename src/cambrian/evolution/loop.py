@@ -59,7 +59,7 @@ class Loop:
         self.run_id = run.id
         self._stretch = Stretch(archive, run, settings, tell)
         hire = hire or functools.partial(Worker, settings.sandbox)
-        purse = Purse(archive, run.id, self._limits, self._prices)
+        purse = Purse(archive, run.id, self._limits, self._prices, self._answer_tokens)
         proposer = Proposer(archive, run.id, settings, logs, hire, purse, model)
         self._decider = Decider(self._stretch)
         machine = Machine(self._stretch, self._decider, hire, logs)
@@ -74,6 +74,9 @@ class Loop:
 
     def _prices(self) -> Mapping[str, Price]:
         return self._stretch.settings.prices
+
+    def _answer_tokens(self) -> int:
+        return self._stretch.settings.answer_tokens
 
     # -- how it stands -----------------------------------------------------------------
 

@@ -41,6 +41,7 @@ class Opener:
         self._machine = machine
         self._recorded: dict[int, anyio.Event] = {}
         self._left_open = sys.maxsize
+        self._making = 0
         self.ended_by = ""
         self.done = False
 
@@ -66,6 +67,7 @@ class Opener:
                 proposal = self._open(index)
                 reach("proposal.opened")
                 if proposal.state == "open":
+                    self._making += 1
                     tasks.start_soon(self._propose, proposal)
                 else:  # recorded before a kill, out of order
                     self._mark_recorded(index)
@@ -91,6 +93,10 @@ class Opener:
             return False  # opened before a kill: it is carried through
         under_way = self._proposals.count_undecided()
         self.ended_by = self._stretch.budget.used_up(self._stretch.wall_s, under_way)
+        if not self.ended_by and not self._making:  # what is being made may leave some over
+            self.ended_by = self._proposer.used_up()
+        if self.ended_by and not self.ended_by.endswith(" proposals are used up"):
+            self._stretch.tell(f"{self.ended_by}: no more proposals")  # else it is as was planned
         return bool(self.ended_by)
 
     def _is_ahead(self, index: int) -> bool:
@@ -102,7 +108,8 @@ class Opener:
         under way turns out to be duplicates)."""
         if self._proposals.at(index) is not None:
             return False
-        return self._stretch.budget.must_wait(self._proposals.count_undecided())
+        undecided = self._proposals.count_undecided()
+        return self._stretch.budget.must_wait(undecided) or self._proposer.must_wait(self._making)
 
     def _open(self, index: int) -> Proposal:
         known = self._proposals.at(index)
@@ -121,7 +128,11 @@ class Opener:
         variant: Outcome | None = None
         with anyio.CancelScope() as making:
             stretch.making[proposal.id] = {making}
-            variant = await self._prepared(proposal)
+            try:
+                variant = await self._prepared(proposal)
+            finally:
+                self._making -= 1
+                stretch.notify()
             if variant is None or not await self._has_its_turn(proposal.idx):
                 self._left_open = min(self._left_open, proposal.idx)
                 return  # told to stop; the proposal stays open
@@ -175,6 +186,9 @@ class Opener:
                     return NoVariant(str(broke), end="parked")
                 await anyio.sleep(breaking.BACK_OFF_S * breaks)
                 continue
+            if isinstance(outcome, NoVariant) and outcome.misconfigured:
+                stretch.give_up(Unreachable(str(outcome)))
+                return None
             if not (isinstance(outcome, NoVariant) and outcome.down):
                 stretch.pauses.lift("endpoint")
                 return outcome
@@ -183,7 +197,7 @@ class Opener:
             if stretch.stop:
                 return None
             stretch.pause("endpoint", str(outcome))
-            await self._wait(wait_s)
+            await self._wait(max(wait_s, outcome.wait_s))
         raise AssertionError("waits() has no end")
 
     async def _unpaused(self) -> None:

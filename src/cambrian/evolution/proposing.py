@@ -67,6 +67,7 @@ class Proposer:
         self._idle: list[Worker] = []
         self._slots = anyio.Semaphore(settings.workers)
         self.refused = 0
+        self._hopeless: NoVariant | None = None  # why no question will be answered
 
     # -- parents -----------------------------------------------------------------------
 
@@ -89,6 +90,21 @@ class Proposer:
         rng = np.random.default_rng([self.settings.seed, index, 1])
         return int(rng.integers(1, LONGEST_CHAIN + 1))
 
+    # -- money -------------------------------------------------------------------------
+
+    def used_up(self) -> str:
+        """The limit that leaves no room for one more question, in words; "" while there is room."""
+        return self._purse.used_up(self.settings.model) if self._asks else ""
+
+    def must_wait(self, making: int) -> bool:
+        """Whether a question of one more proposal might find nothing left, depending on the
+        `making` variants that are being made."""
+        return self._asks and self._purse.must_wait(self.settings.model, making)
+
+    @property
+    def _asks(self) -> bool:
+        return self.settings.rewriter == "model"
+
     # -- variants ----------------------------------------------------------------------
 
     async def prepare(self, proposal: Proposal) -> Outcome:
@@ -96,9 +112,13 @@ class Proposer:
         try:
             if proposal.rewriter == "model":
                 async with self._slots:
+                    if self._hopeless is not None:
+                        return self._hopeless
                     return await self._by_model(proposal)
             return await self._by_recombination(proposal, 0)
         except NoVariant as reason:
+            if reason.misconfigured:
+                self._hopeless = reason
             return reason
 
     async def record(self, proposal: Proposal, outcome: Outcome) -> None:
@@ -113,7 +133,7 @@ class Proposer:
             except NoVariant as reason:
                 outcome = reason
         if isinstance(outcome, NoVariant):
-            self.refused = self.refused + 1 if outcome.refused else 0
+            self.refused = self.refused + 1 if outcome.unanswered else 0
             ending = {"end": outcome.end, "reason": str(outcome)[:2000]}
             self.archive.proposals.make_ready(proposal.id, ending)
             return

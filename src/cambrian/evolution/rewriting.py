@@ -14,11 +14,23 @@ import anyio.to_thread
 
 from cambrian.agents.edits import Edit, EditError, apply
 from cambrian.agents.recombine.isolated import recombine_in_subprocess
-from cambrian.agents.tree import SourceTree
+from cambrian.agents.tree import IMPROVER, SourceTree
 from cambrian.errors import InvalidAgent, SandboxBroken
-from cambrian.evolution.workers import AskRefused, BudgetSpent, EndpointDown, ImproverFailed
+from cambrian.evolution.refusals import (
+    AskRefused,
+    BudgetSpent,
+    EndpointDown,
+    Misconfigured,
+    TooLong,
+)
+from cambrian.evolution.replies import whole
+from cambrian.evolution.workers import ImproverFailed
 
 RECOMBINE_TIMEOUT_S = 30.0
+
+LEFT_OUT = (("cards", "history"), ("failures", "scores", "benchmarks"))
+"""What of the evidence a model with a short context can do without, the first thing first; in the
+end the improver's own code."""
 
 Improve = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """Runs the parent's improver on evidence; gives its unchecked edit."""
@@ -29,17 +41,35 @@ class NoVariant(Exception):
 
     Attributes:
         end: the state its proposal ends in: `invalid`, or `parked` where it was our fault.
-        refused: whether it is because a question was not answered.
-        down: whether it is worth asking again later.
+        refused: the refusal of a question, where it is because of one.
     """
 
     def __init__(
-        self, reason: str, *, end: str = "invalid", refused: bool = False, down: bool = False
+        self, reason: str, *, end: str = "invalid", refused: AskRefused | None = None
     ) -> None:
-        super().__init__(reason)
+        super().__init__(whole(reason))
         self.end = end
         self.refused = refused
-        self.down = down
+
+    @property
+    def down(self) -> bool:
+        """Whether it is worth asking again later."""
+        return isinstance(self.refused, EndpointDown)
+
+    @property
+    def wait_s(self) -> float:
+        """How long the endpoint says to wait."""
+        return self.refused.wait_s if isinstance(self.refused, EndpointDown) else 0.0
+
+    @property
+    def misconfigured(self) -> bool:
+        """Whether no question can be answered until a person changes something."""
+        return isinstance(self.refused, Misconfigured)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the endpoint left a question unanswered (one that could be paid for)."""
+        return self.refused is not None and not isinstance(self.refused, BudgetSpent)
 
 
 @dataclass(frozen=True)
@@ -100,9 +130,8 @@ async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Imp
     """
     problem = ""
     for _ in range(2):
-        shown = {**evidence, "error": problem} if problem else evidence
         try:
-            given = await improve(shown)
+            given, evidence = await _improved(evidence, problem, improve)
             edit = Edit.from_json(given)
             tree = apply(parent, edit)
         except (EditError, InvalidAgent) as error:
@@ -110,13 +139,32 @@ async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Imp
         except ImproverFailed as error:
             raise NoVariant(f"the improver failed: {error}") from None
         except AskRefused as error:
-            spent, down = isinstance(error, BudgetSpent), isinstance(error, EndpointDown)
-            raise NoVariant(str(error), refused=not spent, down=down) from None
+            before = f"; the edit before that was invalid: {problem}" if problem else ""
+            raise NoVariant(f"{error}{before}", refused=error) from None
         else:
             if _substance(tree) != _substance(parent):
                 return Variant(tree, edit)
             problem = "the edit changes nothing but comments or formatting"
     raise NoVariant(f"the edit was invalid twice; last: {problem}")
+
+
+async def _improved(
+    evidence: Mapping[str, Any], problem: str, improve: Improve
+) -> tuple[Any, Mapping[str, Any]]:
+    """The improver's edit, and the evidence it was made of: less where a question would be too long
+    for the model."""
+    error = {"error": problem} if problem else {}
+    for left_out in LEFT_OUT:
+        try:
+            return await improve({**evidence, **error}), evidence
+        except TooLong:
+            evidence = {name: value for name, value in evidence.items() if name not in left_out}
+    evidence = {**evidence, "code": _without_improver(evidence["code"])}
+    return await improve({**evidence, **error}), evidence
+
+
+def _without_improver(code: Mapping[str, str]) -> dict[str, str]:
+    return {path: text for path, text in code.items() if path != IMPROVER}
 
 
 def _substance(tree: SourceTree) -> tuple[str, str]:

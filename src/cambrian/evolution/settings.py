@@ -43,6 +43,7 @@ class Settings:
         sandbox: auto, docker, bubblewrap or none.
         device: cpu or cuda.
         model: name of the foundation model to ask.
+        answer_tokens: the most that an answer of it may have, reasoning included.
         rules: thresholds of admission.
     """
 
@@ -64,6 +65,7 @@ class Settings:
     tokens: int | None = None
     dollars: float | None = None
     prices: Mapping[str, Price] = field(default_factory=dict)
+    answer_tokens: int = 8192
     approve: str = "none"
     patience: float = 60.0
     workers: int = 2
@@ -80,6 +82,8 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not 0 < value < 1e6:
                 raise UsageError(f"{name} must be above 0, got {value}")
+        if not 1 <= self.answer_tokens < 1e9:
+            raise UsageError(f"answer_tokens must be at least 1, got {self.answer_tokens}")
         if all(getattr(self, name) is None for name in LIMITS):
             raise UsageError("a run needs an end: give --proposals, --hours or another limit")
         if self.rewriter == "model":
@@ -109,7 +113,9 @@ class Settings:
         return asdict(self)
 
 
-MAY_CHANGE = frozenset({*LIMITS, "prices", "approve", "patience", "workers", "sandbox"})
+MAY_CHANGE = frozenset(
+    {*LIMITS, "prices", "approve", "patience", "workers", "sandbox", "answer_tokens"}
+)
 """What may be changed when a run is resumed."""
 
 

@@ -19,6 +19,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from cambrian.errors import SandboxBroken
 from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evaluators.wire import from_json
+from cambrian.evolution.refusals import AskRefused, BudgetSpent, EndpointDown
 
 MAX_LINE = 64 << 20
 GRACE_S = 20.0
@@ -40,18 +41,6 @@ class ImproverFailed(Exception):
     def __init__(self, message: str, cause: str = "protocol") -> None:
         super().__init__(message)
         self.cause = cause
-
-
-class AskRefused(Exception):
-    """Raised by an `Ask` that will not or cannot answer: no budget, no endpoint."""
-
-
-class EndpointDown(AskRefused):
-    """Nobody answers, or says that it cannot now: worth asking again later."""
-
-
-class BudgetSpent(AskRefused):
-    """What the run may spend does not reach for another question."""
 
 
 class Worker:
@@ -133,7 +122,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=worker_environment(),
                 start_new_session=True,
             )
         if self._process.stdout is None:
@@ -197,3 +186,12 @@ class Worker:
         trace: TracebackType | None,
     ) -> None:
         await self.close(now=error is not None)
+
+
+def worker_environment() -> dict[str, str]:
+    """A worker's environment: one thread each, and no key of a model, which it does not need."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("OPENAI_")}
+    return kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+__all__ = ["Ask", "AskRefused", "BudgetSpent", "EndpointDown", "Hire", "ImproverFailed", "Worker"]

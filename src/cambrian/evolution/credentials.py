@@ -1,0 +1,161 @@
+"""Where the model is and the key to it, from the environment; and keeping the key out of texts.
+
+A key goes into one header of a request and nowhere else. What is stray around it (line ends of a
+secret's file, quotes, "Bearer ") is taken off; a key that no header can hold is refused without
+being shown. Whatever an endpoint or a library says goes through `hide` before anybody is told.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from cambrian.errors import UsageError
+from cambrian.text import neutralise
+
+KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
+HEADERS = "OPENAI_CUSTOM_HEADERS"
+PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+USUAL = "https://api.openai.com/v1"
+LONGEST_KEY, LONGEST_ADDRESS = 8192, 2048
+LEAST_SECRET = 6
+"""Shorter "keys" (x, none) are stand-ins for local endpoints, and would blot out ordinary words."""
+LEAST_IN_ANSWER = 12
+"""An answer is code, in which what is as short as a word must stay."""
+HIDDEN = "[hidden]"
+_STRAY = " \t\r\n\v\f\0\u00a0\u200b\u200c\u200d\u2028\u2029\u2060\ufeff"
+_QUOTES = ('""', "''", "``", "\u201c\u201d", "\u2018\u2019")
+_BEARER = re.compile(r"\b(bearer|basic)[\s:=]+[^\s\"'<>]{6,}", re.I)
+_PATH = "/chat/completions"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A key and an address that can be used as they are.
+
+    Attributes:
+        key, address: not to be shown; `endpoint` is what may be shown of the address.
+    """
+
+    key: str = field(repr=False)
+    address: str = field(repr=False)
+    endpoint: str
+    _secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Credentials:
+        """As `OPENAI_API_KEY` and `OPENAI_BASE_URL` say.
+
+        Raises:
+            UsageError: one is missing, or cannot be used; says why without showing a secret.
+        """
+        key = _key(environment.get(KEY, ""))
+        address = _address(environment.get(ADDRESS))
+        parts = urlsplit(address)
+        secrets = [key, parts.username or "", parts.password or ""]
+        secrets += [value for _, value in parse_qsl(parts.query)]
+        for row in environment.get(HEADERS, "").splitlines():
+            secrets.append(row.partition(":")[2].strip())
+        for name in (*PROXIES, *(name.lower() for name in PROXIES)):
+            secrets += _userinfo(environment.get(name, ""))
+        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
+        return cls(key, address, shown.geturl().rstrip("/"), _variants(secrets))
+
+    def hide(self, text: str, longest: int = 300) -> str:
+        """`text` on one line, cut, safe to show, without what is secret."""
+        text = self.without_secrets(text)
+        text = " ".join(neutralise(_BEARER.sub(rf"\1 {HIDDEN}", text[: 64 << 10])).split())
+        return text if len(text) <= longest else text[: longest - 3] + "..."
+
+    def without_secrets(self, text: str, least: int = LEAST_SECRET) -> str:
+        """`text` with every secret of at least so many characters replaced, in the forms that it is
+        likely to be echoed in."""
+        for secret in self._secrets:
+            if len(secret) >= least:
+                text = text.replace(secret, HIDDEN)
+        return text
+
+
+def _key(given: str) -> str:
+    key = _unwrapped(given)
+    if key[:7].strip().lower() == "bearer":
+        key = _unwrapped(key[7:])
+    if not key:
+        raise UsageError(
+            f"{KEY} is not set{' (it is empty)' if given else ''}: set it (any text will do for a "
+            f"local endpoint), and {ADDRESS} where the endpoint is not OpenAI's own"
+        )
+    if len(key) > LONGEST_KEY:
+        raise UsageError(f"{KEY}: expected at most {LONGEST_KEY} characters; got {len(key)}")
+    if found := _unfit(key):
+        raise UsageError(f"{KEY}: expected letters, digits and signs of ASCII; got {found}")
+    return key
+
+
+def _unwrapped(text: str) -> str:
+    """Without white space, invisible characters and a pair of quotes around it."""
+    text = text.strip(_STRAY)
+    while len(text) >= 2 and text[0] + text[-1] in _QUOTES:
+        text = text[1:-1].strip(_STRAY)
+    return text
+
+
+def _unfit(text: str) -> str:
+    """What no header and no address can hold, without showing it; "" where there is none."""
+    for at, char in enumerate(text, start=1):
+        if not "!" <= char <= "~":
+            kind = "a space" if char == " " else "a control character"
+            kind = kind if char.isascii() else "a character outside ASCII"
+            return f"{kind} at position {at} of {len(text)} (it is not shown, it may be secret)"
+    return ""
+
+
+def _address(given: str | None) -> str:
+    """Refuse what is no address before the client's own library stumbles over it."""
+    if given is None:
+        return USUAL
+    url = _unwrapped(given)
+    shown = "..." if "@" in url else url.partition("?")[0][:200]
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or len(url) > LONGEST_ADDRESS or _unfit(url):
+        why = f" ({_unfit(url)})" if _unfit(url) else ""
+        raise UsageError(
+            f"{ADDRESS} is no address: expected http(s)://HOST/..., got {shown!r}{why}"
+        )
+    if parts.path.rstrip("/").endswith(_PATH):
+        raise UsageError(
+            f"{ADDRESS} ends in {_PATH}, which the client adds itself: give what comes before it"
+        )
+    return url
+
+
+def _userinfo(url: str) -> list[str]:
+    """User name and password of an address that may be none."""
+    try:
+        parts = urlsplit(url)
+        return [parts.password or ""]
+    except ValueError:
+        return [url]
+
+
+def _variants(secrets: list[str]) -> tuple[str, ...]:
+    """Each secret as it is, and as JSON, addresses and pages write it; the longest first."""
+    found: set[str] = set()
+    for secret in secrets:
+        if len(secret) >= LEAST_SECRET:
+            plain = {secret, unquote(secret)}
+            found |= plain | {f(one) for one in plain for f in (quote, html.escape, _quoted)}
+            found |= {quote(one, safe="") for one in plain}
+    return tuple(sorted(filter(None, found), key=len, reverse=True))
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text)[1:-1]
