@@ -13,102 +13,69 @@ The backends with full isolation get all of them. Those with less get `QUICK`; t
 from __future__ import annotations
 
 import os
-import re
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cambrian.errors import UsageError
 from cambrian.sandbox import attack
+from cambrian.sandbox.attack.program import Program, programs
+from cambrian.sandbox.attack.trial import Canaries, Lender, attempt_program
 
-from .conftest import MAKERS, Lender, Traces
+from .conftest import MAKERS, Traces
 
 FOLDER = attack.PROGRAMS
-PROGRAMS = sorted(FOLDER.glob("*.py"), key=lambda path: int(path.stem.split("_")[0]))
-MEMORY = 64 << 20
-LONGEST_S = 30.0
+PROGRAMS = programs()
 QUICK = {1, 3, 11, 15, 23, 27, 29, 39, 47, 63, 66, 81, 90}
 """One or two of each kind: resources, network, host, cheating, channel, state."""
 
 pytestmark = pytest.mark.slow
 
 
-def _number(program: Path) -> int:
-    return int(program.stem.split("_")[0])
+def _try(program: Program, lender: Lender, canaries: Canaries) -> None:
+    assert attempt_program(program, lender, canaries).faults == []
 
 
-def _expected(source: str, backend: str) -> set[str]:
-    found = re.search(rf"^# EXPECT {backend}: ([\w|]+)$", source, re.MULTILINE)
-    found = found or re.search(r"^# EXPECT: ([\w|]+)$", source, re.MULTILINE)
-    assert found, "a hostile program's header says which verdicts are right"
-    return set(found.group(1).split("|"))
-
-
-def _inside(source: str, backend: str) -> bool:
-    """Whether a breach would be one of the sandbox's own kernel."""
-    return f"# INSIDE {backend}: " in source
-
-
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-_honest: dict[str, float] = {}
-
-
-def _honest_score(lender: Lender, honest: str) -> float:
-    name = lender.backend.name + lender.backend.isolation
-    if name not in _honest:
-        outcome = lender.run(honest)
-        assert outcome.verdict == "scored", outcome
-        assert outcome.score > 0.7, "the stream can be learned"
-        _honest[name] = float(outcome.score)
-    return _honest[name]
-
-
-def _try(program: Path, lender: Lender, honest: str, canaries: Any) -> None:
-    """Run one program and look at everything that it must not have done."""
-    source = program.read_text("utf-8")
-    filled = source.replace("@CANARY@", str(canaries.file)).replace("@ABSTRACT@", canaries.abstract)
-    honest_score = _honest_score(lender, honest)
-    session = lender.session()
-    before, began = _resident(), time.monotonic()
-    outcome = lender.run(filled)
-    name = lender.backend.name
-    assert time.monotonic() - began < LONGEST_S
-    assert "BREACH" not in outcome.said or _inside(source, name), outcome.said
-    assert outcome.verdict in _expected(source, name), outcome
-    assert outcome.score <= honest_score + 1e-9, "cheating pays nothing"
-    assert _resident() - before < MEMORY
-    assert canaries.file.read_text() == "HOST-CANARY"
-    assert [entry.name for entry in canaries.file.parent.iterdir()] == ["canary"]
-    if outcome.verdict != "scored":
-        assert session.spent
-    elif not session.spent:
-        again = lender.run(honest)
-        assert (again.verdict, again.score) == ("scored", honest_score), "no job inherits"
+def test_headers_say_how_a_program_is_run(tmp_path: Path) -> None:
+    path = tmp_path / "7_talks.py"
+    path.write_text(
+        "# EXPECT: scored|crash\n# EXPECT gvisor: timeout\n# INSIDE gvisor: its own\n"
+        "# TIMES: 3\n# PAIR: yes\n# REQUEST_S: 8\n# LAYER:  none\n"
+    )
+    (found,) = programs(tmp_path)
+    assert (found.number, found.name, found.layer) == (7, "talks", "none")
+    assert (found.times, found.pair, found.request_s) == (3, True, 8.0)
+    assert found.expected("docker") == {"scored", "crash"}
+    assert found.expected("gvisor") == {"timeout"}
+    assert found.inside("gvisor")
+    assert not found.inside("docker")
+    path.write_text("# a program that says nothing\n")
+    with pytest.raises(UsageError, match="EXPECT"):
+        programs(tmp_path)
 
 
 def test_every_hostile_program_of_the_study_is_here() -> None:
-    numbers = {_number(path) for path in PROGRAMS}
+    numbers = {each.number for each in PROGRAMS}
     assert set(range(1, 64, 2)) - numbers == set()
     assert len(PROGRAMS) >= 32 + 15
     assert numbers >= QUICK
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda each: f"{each.number}_{each.name}")
 def test_a_hostile_learner_gets_the_verdict_it_deserves(
-    program: Path, walled: Any, honest: str, canaries: Any
+    program: Program, walled: Any, canaries: Any
 ) -> None:
-    _try(program, walled, honest, canaries)
+    _try(program, walled, canaries)
 
 
 REDUCED = [
     pytest.param(
-        path, id=path.stem, marks=() if _number(path) in QUICK else (pytest.mark.exhaustive,)
+        each,
+        id=f"{each.number}_{each.name}",
+        marks=() if each.number in QUICK else (pytest.mark.exhaustive,),
     )
-    for path in PROGRAMS
+    for each in PROGRAMS
 ]
 
 
@@ -116,10 +83,8 @@ REDUCED = [
 @pytest.mark.gvisor
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's engine is tried as root")
 @pytest.mark.parametrize("program", REDUCED)
-def test_gvisor_holds_a_hostile_learner_too(
-    program: Path, gvisor: Any, honest: str, canaries: Any
-) -> None:
-    _try(program, gvisor, honest, canaries)
+def test_gvisor_holds_a_hostile_learner_too(program: Program, gvisor: Any, canaries: Any) -> None:
+    _try(program, gvisor, canaries)
 
 
 def test_state_does_not_pass_from_one_job_to_the_next(walled: Any) -> None:

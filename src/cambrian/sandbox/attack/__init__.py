@@ -1,8 +1,8 @@
-"""Hostile learners, shipped as data, to try a sandbox with.
+"""Hostile learners, shipped as data, and what tries a sandbox with them.
 
 `PROGRAMS` is their folder. None of them is ever imported on this side: each is the `learner.py` of
-an agent that runs in a sandbox. A header says which verdicts are right (`EXPECT`, or `EXPECT
-BACKEND` where one has its own) and which layer should stop it (`LAYER`).
+an agent that runs in a sandbox. Headers say what is right and how a program is to be run
+(`cambrian.sandbox.attack.program`); `cambrian.sandbox.attack.trial` runs one and judges it.
 """
 
 from __future__ import annotations
