@@ -4,6 +4,7 @@
 # Variables:
 #   PYTHON=python3.12          which Python makes .venv (default: the first of 3.11 or newer)
 #   RUN_ARGS="--hours 1"       handed to the main job            PYTEST_ARGS="-k archive"  to pytest
+#   PYTEST_JOBS=0              test processes side by side (default 2; 0: pytest's own process)
 #   CAMBRIAN_ARCHIVE=folder    where the archive is              TORCH_INDEX=...  a package index to
 #   CAMBRIAN_BASE_IMAGE=name   base of the sandbox image         take torch from (PyTorch's own CPU
 #                                                                index keeps gigabytes of CUDA away)
@@ -13,6 +14,7 @@ PY := $(VENV)/bin/python
 PYTHON ?=
 RUN_ARGS ?=
 PYTEST_ARGS ?=
+PYTEST_JOBS ?= 2
 BENCH_ARGS ?=
 TORCH_INDEX ?=
 
@@ -35,18 +37,18 @@ run: plan-run $(VENV)/.installed ## set up what is missing, then grow an archive
 	@PYTHON=$(PY) scripts/sandbox-ready --or-bubblewrap
 	@PYTHON=$(PY) scripts/main-job $(RUN_ARGS)
 
-test: plan-test $(VENV)/.installed-dev ## set up what is missing, then run the tests (about 25 minutes)
+test: plan-test $(VENV)/.installed-dev ## set up what is missing, then run the tests (about 15 minutes)
 	@scripts/bubblewrap
 	@scripts/fashion-mnist
 	@PYTHON=$(PY) scripts/sandbox-ready
 	@[ "$$(id -u)" -ne 0 ] || scripts/gvisor || [ $$? -eq 3 ]
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_JOBS) --dist loadfile $(PYTEST_ARGS)
 
 test-hostile: $(VENV)/.installed-dev ## every hostile learner against every sandbox this machine has (about 20 minutes)
 	@scripts/bubblewrap
 	@PYTHON=$(PY) scripts/sandbox-ready
 	@[ "$$(id -u)" -ne 0 ] || scripts/gvisor || [ $$? -eq 3 ]
-	$(PY) -m pytest -m "exhaustive or not exhaustive" tests/sandbox/test_hostile.py tests/sandbox/test_ordinary.py $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_JOBS) --dist loadfile -m "exhaustive or not exhaustive" tests/sandbox/test_hostile.py tests/sandbox/test_ordinary.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff (lint and format), mypy --strict, import-linter
 	@code=0; for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports"; do \

@@ -56,7 +56,8 @@ class Bare:
         command = [sys.executable, __file__, *words, *map(str, given)]
         self.process = subprocess.Popen(command, pass_fds=given)
         if way == "pipe":
-            os.close(there), os.close(back)
+            os.close(there)
+            os.close(back)
         self()
 
     def __call__(self) -> None:

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,7 +32,7 @@ from cambrian.sandbox.channel import Stream
 
 TARGETS = {"spans": 1.02, "prequential": 1.10}
 JOB_S = 5.0
-UNBOUNDED = {"flops": 1 << 60, "memory_bytes": 1 << 40}
+UNBOUNDED: dict[str, Any] = {"flops": 1 << 60, "memory_bytes": 1 << 40}
 
 
 class LongDigitSums(DigitSums):
@@ -166,11 +167,13 @@ def measure(session: Any, *, quick: bool) -> list[dict[str, Any]]:
     found = []
     try:
         for job in JOBS:
-            one.run(job, 1), two.run(job, 1), in_session(session, job, 1)
+            for run in (one.run, two.run, partial(in_session, session)):
+                run(job, 1)
             factor = 1 if quick else max(1, round(JOB_S / one.run(job, 1)[0]))
             found.append(_one(job, session, one, two, 3 if quick else 7, factor))
     finally:
-        one.close(), two.close()
+        one.close()
+        two.close()
     return found
 
 
@@ -179,7 +182,7 @@ def _one(
 ) -> dict[str, Any]:
     times: dict[str, list[float]] = {"plain": [], "plain again": [], "session": []}
     raws = set()
-    runs = [
+    runs: list[tuple[str, Callable[[], tuple[float, float]]]] = [
         ("plain", lambda: one.run(job, factor)),
         ("session", lambda: in_session(session, job, factor)),
         ("plain again", lambda: two.run(job, factor)),

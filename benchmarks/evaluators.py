@@ -35,7 +35,7 @@ from peers.environment import NoEnvironment, python_of
 
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.benchmarks.base import generator
-from cambrian.evaluators.benchmarks.tasks import Task, shuffled
+from cambrian.evaluators.benchmarks.tasks import Task, TaskStream, shuffled
 from cambrian.sandbox.channel import Stream
 from cambrian.sandbox.process import Backend
 
@@ -68,8 +68,9 @@ class Clock:
 
 
 def tasks() -> list[Task]:
-    found: list[Task] = benchmark("split-mnist").tasks("full", generator("split-mnist", "full", 1))
-    return found
+    stream = benchmark("split-mnist")
+    assert isinstance(stream, TaskStream)
+    return stream.tasks("full", generator("split-mnist", "full", 1))
 
 
 def tasks_to_step_through() -> list[Task]:
@@ -130,7 +131,7 @@ def bare(stream: list[Task]) -> Run:
                     all_y = torch.cat((new_y, memory_y[old]))
                 loss = torch.nn.functional.cross_entropy(network(all_x), all_y)
                 optimiser.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
                 optimiser.step()
                 place = torch.arange(seen, seen + len(new_x))
                 luck = torch.rand(len(new_x), generator=draw)
@@ -311,7 +312,7 @@ def avalanche(folder: Path) -> dict[str, Process]:
     """With batches of 32, in tests as in training, and with tests in one batch for each task."""
     paths = folder / "once.npz", folder / "stepped.npz"
     for path, stream in zip(paths, (tasks(), tasks_to_step_through()), strict=True):
-        arrays = {}
+        arrays: dict[str, Any] = {}
         for number, task in enumerate(stream):
             arrays |= {f"train_x{number}": task.train_x, f"train_y{number}": task.train_y}
             arrays |= {f"test_x{number}": task.test_x, f"test_y{number}": task.test_y}
@@ -438,11 +439,12 @@ def tabled(
         yield Figure(
             "Avalanche: times slower than the bare loop", ratio(plain, "Avalanche", "bare")
         )
-        for name, target in (("Avalanche", EVERY_STEP), (AT_ONCE, None)):
+        targets: dict[str, float | None] = {"Avalanche": EVERY_STEP, AT_ONCE: None}
+        for name, goal in targets.items():
             yield Figure(
                 f"session, every step evaluated: times {name}'s speed",
                 ratio(stepped, name, "session"),
-                target=target,
+                target=goal,
                 at_least=True,
                 note=f"by processor time {ratio(stepped_cpu, name, 'session'):.2f}",
             )

@@ -117,7 +117,10 @@ def left_running(sandbox: str, folder: Path) -> list[str]:
             with contextlib.suppress(OSError):
                 command = (entry / "cmdline").read_bytes()
                 around = (entry / "environ").read_bytes().split(b"\0")
-                if b"cambrian.evaluators.worker" in command and b"TMPDIR=%b" % folder in around:
+                if (
+                    b"cambrian.evaluators.worker" in command
+                    and f"TMPDIR={folder}".encode() in around
+                ):
                     found.append(f"process {entry.name}")
     return sorted([*found, *(f"folder {path.name}" for path in folder.glob(f"{PREFIX}*"))])
 

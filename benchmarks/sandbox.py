@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import statistics
 import subprocess
@@ -156,7 +157,7 @@ def latencies(ways: dict[str, Backend], quick: bool) -> dict[str, float]:
         with Session(backend, LIMITS) as session:
             session.install({"learner.py": ECHO})
             found[f"job in a warm session, {name}"] = timed(
-                lambda live=session: tiny(live), 20 if quick else 100, warm=3
+                functools.partial(tiny, session), 20 if quick else 100, warm=3
             )
     if "container" in ways:
         found["job, pooled container"] = pooled(ways["container"], rounds)
@@ -184,7 +185,7 @@ def round_trips(ways: dict[str, Backend], quick: bool) -> dict[tuple[str, str], 
                 session.install({"learner.py": ECHO})
                 channel = stack.enter_context(session.job())
                 start(channel)
-                ends[name] = lambda live=channel, x=x: live.predict(x)
+                ends[name] = functools.partial(channel.predict, x)
             seen: dict[str, list[float]] = {name: [] for name in ends}
             for _ in range(turns):
                 for name, call in ends.items():

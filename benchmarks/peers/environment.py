@@ -39,7 +39,16 @@ def python_of(peer: str) -> Path:
     if not done.exists():
         print(f"making an environment for {peer} (minutes)", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
-        install = [python, "-m", "pip", "install", "-q", "-c", CONSTRAINTS, *PACKAGES[peer]]
+        install: list[str | Path] = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "-c",
+            CONSTRAINTS,
+            *PACKAGES[peer],
+        ]
         made = subprocess.run(install, capture_output=True, text=True)
         if made.returncode:
             made = subprocess.run(

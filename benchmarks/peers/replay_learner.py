@@ -1,6 +1,8 @@
 """Experience replay as `benchmarks/evaluators.py` times it everywhere: 784-256-256-10, plain SGD,
 32 new samples and 32 from a reservoir of 500."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -8,7 +10,7 @@ BATCH, CAPACITY, RATE, WIDTH = 32, 500, 0.1, 256
 
 
 class Learner:
-    def __init__(self, spec, *, seed: int, device: str = "cpu") -> None:
+    def __init__(self, spec: Any, *, seed: int, device: str = "cpu") -> None:
         self.generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
         self.network = nn.Sequential(
@@ -32,7 +34,7 @@ class Learner:
             x, y = torch.cat((x, self.x[rows])), torch.cat((y, self.y[rows]))
         loss = nn.functional.cross_entropy(self.network(x), y)
         self.optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
         self.optimiser.step()
         self.store(new_x, new_y)
 
@@ -46,7 +48,8 @@ class Learner:
 
     @torch.no_grad()
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
-        return self.network(x)
+        scores: Tensor = self.network(x)
+        return scores
 
     def task_boundary(self) -> None:
         pass

@@ -25,9 +25,9 @@ EVERY = list(_commands("cambrian", cli, None))
 
 
 def test_the_documented_help_is_what_the_commands_say() -> None:
-    assert DOCS.read_text(encoding="utf-8") == pages(), "run scripts/cli-docs"
+    assert DOCS.read_text(encoding="utf-8") == pages(), "run tools/cli_docs.py"
     settings = DOCS.with_name("settings.md").read_text(encoding="utf-8")
-    assert settings == settings_page(), "run scripts/cli-docs"
+    assert settings == settings_page(), "run tools/cli_docs.py"
 
 
 def test_no_option_of_a_run_is_dead() -> None:

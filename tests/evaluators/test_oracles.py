@@ -1,4 +1,4 @@
-"""Our figures against those that our peers' own code gave (`scripts/oracles` asked them)."""
+"""Our figures against those that our peers' own code gave (`tools/oracles.py` asked them)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 
 
 def test_the_page_is_what_was_measured() -> None:
-    call = [sys.executable, str(ROOT / "scripts" / "benchmarks-docs"), "--check"]
+    call = [sys.executable, str(ROOT / "tools" / "benchmarks_docs.py"), "--check"]
     done = subprocess.run(call, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
 
@@ -43,6 +43,6 @@ def test_what_was_measured_says_with_what() -> None:
 
 
 def test_the_stated_tolerance_is_not_below_what_was_measured() -> None:
-    call = [sys.executable, str(ROOT / "scripts" / "tolerance"), "--check"]
+    call = [sys.executable, str(ROOT / "tools" / "tolerance.py"), "--check"]
     done = subprocess.run(call, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

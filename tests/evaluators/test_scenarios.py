@@ -201,7 +201,7 @@ def test_one_that_was_never_measured_is_refused_with_the_command_that_does_it(
 ) -> None:
     stream = dataclasses.replace(SCENARIOS[0], name="nowhere")
     monkeypatch.setitem(benchmarks._ALL, stream.name, stream)
-    with pytest.raises(UsageError, match=r"scripts/calibrate nowhere\+each-batch does"):
+    with pytest.raises(UsageError, match=r"tools/calibrate.py nowhere\+each-batch does"):
         benchmarks.search_names(["nowhere+each-batch"])
 
 

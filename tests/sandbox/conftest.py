@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from cambrian.sandbox import backends, cgroups, image, owner
-from cambrian.sandbox.attack.trial import HONEST, LIMITS, Canaries, Lender, Outcome
+from cambrian.sandbox.attack import trial
+from cambrian.sandbox.attack.trial import HONEST, LIMITS, Canaries, Lender
 from cambrian.sandbox.bubblewrap import BubblewrapBackend
 from cambrian.sandbox.docker import OWNER_LABEL, DockerBackend, engine
 from cambrian.sandbox.plain import PlainBackend
@@ -91,8 +92,8 @@ def honest() -> str:
 
 @pytest.fixture(scope="session")
 def canaries() -> Iterator[Canaries]:
-    with Canaries.out() as out:
-        yield out
+    with trial.canaries() as found:
+        yield found
 
 
 @dataclass(frozen=True)

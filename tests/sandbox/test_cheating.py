@@ -7,15 +7,19 @@ its score another one; then it must not be a better one.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cambrian.agents.tree import SourceTree
 from cambrian.errors import InvalidAgent
 from cambrian.evaluators.job import Evaluation, Unit, evaluate
+from cambrian.evaluators.wire import to_json
+from cambrian.sandbox.attack.program import Program, programs
 from cambrian.sandbox.process import Backend
 from cambrian.sandbox.session import Session
 
@@ -171,6 +175,24 @@ def test_a_cheat_with_answers_of_its_own_gets_no_better_score(
         assert judged.raw is not None
         assert twin.raw is not None
         assert judged.raw <= twin.raw + 1e-9
+
+
+FOR_UNITS = [program for program in programs() if program.unit]
+
+
+@pytest.mark.parametrize("program", FOR_UNITS, ids=lambda program: program.name)
+def test_what_a_learner_tells_of_itself_on_a_benchmark_is_its_own_failure(
+    program: Program, plain: Any, honest: str
+) -> None:
+    """The host's side alone decides it, so the quickest of the sandboxes will do."""
+    benchmark, stage = program.unit.split()
+    session: Session = plain.session()
+    session.install({"learner.py": program.source, "honest.py": honest})
+    found = evaluate(session, Unit(benchmark, stage, 0))
+    assert found.verdict == "failed", found.reason
+    assert found.cause in program.expected("none"), found.reason
+    assert found.score is None and session.spent
+    json.dumps(to_json(found), allow_nan=False)
 
 
 @pytest.mark.parametrize(

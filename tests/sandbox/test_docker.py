@@ -14,7 +14,7 @@ from cambrian.sandbox import image
 from cambrian.sandbox.channel import Stream
 from cambrian.sandbox.docker import DockerBackend, connect, engine
 from cambrian.sandbox.limits import Limits
-from cambrian.sandbox.process import MEMORY
+from cambrian.sandbox.process import MEMORY, SIGNALS, USERS
 from cambrian.sandbox.session import Session
 
 pytestmark = pytest.mark.docker
@@ -61,13 +61,17 @@ def test_the_container_is_what_the_threat_model_says(session: Session) -> None:
         "nofile": LIMITS.open_files,
         "fsize": LIMITS.file_bytes,
         "core": 0,
+        "sigpending": SIGNALS,
     }
     assert list(host["Tmpfs"]) == ["/tmp"]
     assert f"size={LIMITS.scratch_bytes}" in host["Tmpfs"]["/tmp"]
     assert "noexec" in host["Tmpfs"]["/tmp"]
-    assert {"/sys", "/dev/mqueue", "/proc/kcore"} <= set(host["MaskedPaths"])
+    masked = set(host["MaskedPaths"])
+    assert {"/sys", "/dev/mqueue", "/dev/pts", "/proc/kcore", "/proc/sys", "/proc/stat"} <= masked
     assert host["LogConfig"]["Config"]["max-size"] == "1m"
-    assert config["User"] == "65532:65532"
+    user, _, group = config["User"].partition(":")
+    assert user == group
+    assert int(user) in USERS, "one that nobody else has"
     assert not config["OpenStdin"]
     assert not config["Tty"]
     mounts = [(each["Destination"], each["RW"]) for each in container["Mounts"]]

@@ -13,69 +13,65 @@ The backends with full isolation get all of them. Those with less get `QUICK`; t
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from cambrian.errors import UsageError
-from cambrian.sandbox import attack
-from cambrian.sandbox.attack.program import Program, programs
-from cambrian.sandbox.attack.trial import Canaries, Lender, attempt_program
+from cambrian.sandbox.attack.program import FOLDER, Program, programs
+from cambrian.sandbox.attack.trial import Canaries, Lender, Trial
 
 from .conftest import MAKERS, Traces
 
-FOLDER = attack.PROGRAMS
-PROGRAMS = programs()
+PROGRAMS = [program for program in programs() if not program.unit]
+"""Those for a unit of a benchmark are tried in test_cheating.py."""
 QUICK = {1, 3, 11, 15, 23, 27, 29, 39, 47, 63, 66, 81, 90}
 """One or two of each kind: resources, network, host, cheating, channel, state."""
 
 pytestmark = pytest.mark.slow
 
 
-def _try(program: Program, lender: Lender, canaries: Canaries) -> None:
-    assert attempt_program(program, lender, canaries).faults == []
+def _name(program: Program) -> str:
+    return f"{program.number:02}_{program.name}"
 
 
-def test_headers_say_how_a_program_is_run(tmp_path: Path) -> None:
-    path = tmp_path / "7_talks.py"
-    path.write_text(
-        "# EXPECT: scored|crash\n# EXPECT gvisor: timeout\n# INSIDE gvisor: its own\n"
-        "# TIMES: 3\n# PAIR: yes\n# REQUEST_S: 8\n# LAYER:  none\n"
-    )
-    (found,) = programs(tmp_path)
-    assert (found.number, found.name, found.layer) == (7, "talks", "none")
-    assert (found.times, found.pair, found.request_s) == (3, True, 8.0)
-    assert found.expected("docker") == {"scored", "crash"}
-    assert found.expected("gvisor") == {"timeout"}
-    assert found.inside("gvisor")
-    assert not found.inside("docker")
-    path.write_text("# a program that says nothing\n")
-    with pytest.raises(UsageError, match="EXPECT"):
-        programs(tmp_path)
+@pytest.fixture(scope="module")
+def trial(walled: Lender, canaries: Canaries) -> Iterator[Trial]:
+    yield Trial(walled, canaries)
+
+
+@pytest.fixture(scope="module")
+def gvisor_trial(gvisor: Lender, canaries: Canaries) -> Iterator[Trial]:
+    yield Trial(gvisor, canaries)
 
 
 def test_every_hostile_program_of_the_study_is_here() -> None:
-    numbers = {each.number for each in PROGRAMS}
+    numbers = {program.number for program in PROGRAMS}
     assert set(range(1, 64, 2)) - numbers == set()
     assert len(PROGRAMS) >= 32 + 15
     assert numbers >= QUICK
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda each: f"{each.number}_{each.name}")
-def test_a_hostile_learner_gets_the_verdict_it_deserves(
-    program: Program, walled: Any, canaries: Any
-) -> None:
-    _try(program, walled, canaries)
+def test_every_header_names_its_verdicts_and_its_wall() -> None:
+    for program in programs():
+        assert program.expected("docker"), program.name
+        assert program.layer, program.name
+        assert re.search(rf"^# HOSTILE {program.number} ", program.source, re.MULTILINE)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=_name)
+def test_a_hostile_learner_gets_the_verdict_it_deserves(program: Program, trial: Trial) -> None:
+    assert trial.faults(program) == []
 
 
 REDUCED = [
     pytest.param(
-        each,
-        id=f"{each.number}_{each.name}",
-        marks=() if each.number in QUICK else (pytest.mark.exhaustive,),
+        program,
+        id=_name(program),
+        marks=() if program.number in QUICK else (pytest.mark.exhaustive,),
     )
-    for each in PROGRAMS
+    for program in PROGRAMS
 ]
 
 
@@ -83,8 +79,8 @@ REDUCED = [
 @pytest.mark.gvisor
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's engine is tried as root")
 @pytest.mark.parametrize("program", REDUCED)
-def test_gvisor_holds_a_hostile_learner_too(program: Program, gvisor: Any, canaries: Any) -> None:
-    _try(program, gvisor, canaries)
+def test_gvisor_holds_a_hostile_learner_too(program: Program, gvisor_trial: Trial) -> None:
+    assert gvisor_trial.faults(program) == []
 
 
 def test_state_does_not_pass_from_one_job_to_the_next(walled: Any) -> None:

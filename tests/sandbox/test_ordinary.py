@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from . import ordinary
-from .test_hostile import PROGRAMS, QUICK
+from .test_hostile import PROGRAMS, QUICK, _name
 
 pytestmark = [
     pytest.mark.slow,
@@ -40,7 +40,7 @@ def test_an_ordinary_users_bubblewrap_is_as_good_as_it_says() -> None:
 
 
 def test_hostile_learners_in_an_ordinary_users_bubblewrap() -> None:
-    quick = " or ".join(f"{p.number}_{p.name}" for p in PROGRAMS if p.number in QUICK)
+    quick = " or ".join(_name(each) for each in PROGRAMS if each.number in QUICK)
     said = _as_nobody(["tests/sandbox/test_hostile.py"], f"hostile_learner and ({quick})")
     assert f"{len(QUICK)} passed" in said
 
@@ -50,6 +50,6 @@ def test_hostile_learners_in_an_ordinary_users_bubblewrap() -> None:
 @pytest.mark.parametrize("part", range(4))
 def test_every_hostile_learner_in_an_ordinary_users_bubblewrap(part: int) -> None:
     some = PROGRAMS[part::4]
-    names = " or ".join(f"{p.number}_{p.name}" for p in some)
+    names = " or ".join(_name(each) for each in some)
     said = _as_nobody(["tests/sandbox/test_hostile.py"], f"hostile_learner and ({names})")
     assert f"{len(some)} passed" in said

@@ -31,6 +31,7 @@ for number, *arguments in json.loads(sys.argv[1]):
     found.append(ctypes.get_errno() if result == -1 else 0)
 print(json.dumps(found))
 """
+PLACE = 0x1000
 NAMESPACES = {
     "CLONE_NEWNS": 0x20000,
     "CLONE_NEWCGROUP": 0x2000000,
@@ -180,6 +181,36 @@ def test_conditional_calls_pass_with_the_right_arguments_only() -> None:
         "affinity of another": ([_number("sched_setaffinity"), 1, 0, 0], 1),
         "priority of another": ([_number("setpriority"), 0, 1, 19], 1),
         "priority of a user": ([_number("setpriority"), 2, 0, 19], 1),
+        "a wait that another process may end": ([_number("futex"), PLACE, 0, 7, 0, 0, 0], 11),
+        "a masked wait of that kind": ([_number("futex"), PLACE, 9, 7, 0, 0, 1], 11),
+        "a wait of that kind, by the real clock": ([_number("futex"), PLACE, 265, 7, 0, 0, 1], 11),
+        "to requeue such": ([_number("futex"), PLACE, 3, 1, 0, PLACE, 0], 1),
+        "to lock such": ([_number("futex"), PLACE, 6, 1, 0, 0, 0], 1),
+        "several waits": ([_number("futex_waitv"), 0, 0, 0, 0, 0], 1),
+        "the clock of process 1": ([_number("clock_gettime"), 2**64 - 14, 0], 1),
+        "its resolution": ([_number("clock_getres"), 2**64 - 14, 0], 1),
+        "sleep by it": ([_number("clock_nanosleep"), 2**32 - 14, 0, 0, 0], 1),
+        "a timer by it": ([_number("timer_create"), 2**64 - 14, 0, 0], 1),
+        "the processor's time of its own": ([_number("clock_getres"), 2, 0], 0),
+        "a lock on a file": ([_number("flock"), 0, 5], 1),
+        **{
+            f"fcntl {command}": ([_number("fcntl"), 0, command, 0], 1)
+            for command in (5, 6, 7, 8, 9, 10, 11, 36, 37, 38, 1024, 1025, 1026, 1031, 1033)
+        },
+        "flags of a descriptor": ([_number("fcntl"), 0, 1 | 1 << 32, 0], 0),
+        "flags of a file": ([_number("ioctl"), 0, 0x40086602, 0], 1),
+        "to type into a terminal": ([_number("ioctl"), 0, 0x5412, 0], 1),
+        "which pages are cold": ([_number("madvise"), 0, 0, 20], 1),
+        "page memory out": ([_number("madvise"), 0, 0, 21], 1),
+        "merge memory": ([_number("madvise"), 0, 0, 12], 1),
+        "memory is not needed": ([_number("madvise"), 0, 0, 4], 0),
+        "cookie of a socket": ([_number("getsockopt"), 0, 1, 57, 0, 0], 1),
+        "memory of sockets": ([_number("getsockopt"), 0, 1, 55, 0, 0], 1),
+        "an option of internet sockets": ([_number("setsockopt"), 0, 6, 1, 0, 0], 1),
+        "credentials of who is there": ([_number("getsockopt"), 0, 1, 17, 0, 0], 1),
+        "a group of processors": ([_number("prctl"), 62, 1, 0, 0, 0], 1),
+        "memory to be merged": ([_number("prctl"), 67, 1, 0, 0, 0], 1),
+        "what the machine does": ([_number("sysinfo"), 0], 1),
     }
     errors = _errors([call for call, _ in calls.values()])
     assert dict(zip(calls, errors, strict=True)) == {
@@ -204,8 +235,25 @@ def test_the_calls_of_another_architecture_are_no_way_around() -> None:
 def test_docker_takes_the_same_list() -> None:
     kind, _, text = seccomp.docker_option().partition("=")
     assert kind == "seccomp"
-    assert json.loads(text) == json.loads(seccomp.PROFILE.read_text())
-    assert json.loads(text)["defaultAction"] == "SCMP_ACT_ERRNO"
+    listed = json.loads(seccomp.PROFILE.read_text())
+    for rules in (json.loads(text), seccomp.profile()):
+        assert rules["defaultAction"] == listed["defaultAction"] == "SCMP_ACT_ERRNO"
+        assert not any("one_of" in rule for rule in rules["syscalls"]), "Docker knows no such word"
+        ours = [rule for rule in listed["syscalls"] for _ in _values(rule)]
+        assert [rule["names"] for rule in rules["syscalls"]] == [rule["names"] for rule in ours]
+
+
+def _values(rule: dict[str, Any]) -> list[int]:
+    return rule["one_of"]["values"] if "one_of" in rule else [0]
+
+
+def test_with_a_gpu_the_driver_may_be_asked_and_nothing_else_changes() -> None:
+    plain, free = (
+        json.loads(seccomp.docker_option(gpu=gpu).partition("=")[2])["syscalls"]
+        for gpu in (False, True)
+    )
+    assert [rule for rule in plain if rule["names"] != ["ioctl"]] == free[:-1]
+    assert free[-1] == {"names": ["ioctl"], "action": "SCMP_ACT_ALLOW"}
 
 
 def _inside(lender: Any, improver: str, evidence: dict[str, Any]) -> dict[str, Any]:

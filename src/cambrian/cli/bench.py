@@ -90,7 +90,7 @@ def show(name: str, as_json: bool) -> None:
         }
     )
     if found["floor"] is None:
-        say("not calibrated: scores cannot be normalised yet (scripts/calibrate, in a checkout)")
+        say("not calibrated: scores cannot be normalised yet (tools/calibrate.py, in a checkout)")
 
 
 @bench.command("data", epilog=examples("cambrian bench data"))

@@ -13,7 +13,7 @@ WIDTH = 88
 
 HEAD = """# The command line
 
-Made by `scripts/cli-docs` from the commands themselves; a test holds the two together.
+Made by `tools/cli_docs.py` from the commands themselves; a test holds the two together.
 """
 
 
@@ -45,7 +45,7 @@ def _help(command: click.Command, context: click.Context) -> str:
 
 SETTINGS_HEAD = """# Settings
 
-Made by `scripts/cli-docs` from the options themselves; a test holds the two together.
+Made by `tools/cli_docs.py` from the options themselves; a test holds the two together.
 
 What a setting is comes from the first of these that there is: the flag of `cambrian run` or
 `cambrian daemon`, the variable in the environment, `cambrian.toml`, the default.

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 import cambrian
-from cambrian.errors import SandboxBroken
+from cambrian.errors import CambrianError, SandboxBroken
 from cambrian.evaluators.benchmarks import benchmark as find
 from cambrian.evaluators.benchmarks.base import (
     Array,
@@ -24,8 +26,9 @@ from cambrian.evaluators.benchmarks.base import (
 from cambrian.evaluators.benchmarks.tasks import TaskStream, with_untrained
 from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration
 from cambrian.evaluators.checkpoints import Checkpoints
-from cambrian.evaluators.transcript import UNTRAINED, Transcript
-from cambrian.sandbox.channel import Channel, Cost, Stream
+from cambrian.evaluators.finite import NotFinite, finite
+from cambrian.evaluators.transcript import UNTRAINED, Neutral, Transcript
+from cambrian.sandbox.channel import Channel, ChannelClosed, Cost, Stream
 from cambrian.sandbox.failures import LearnerFailed
 from cambrian.sandbox.session import Report, Session
 
@@ -188,7 +191,7 @@ def _beside_untrained(
             untrained = bench.untrained(channel, unit.stage, unit.seed)
     except LearnerFailed:
         return outcome
-    found = with_untrained(outcome, untrained)
+    found = finite(with_untrained(outcome, untrained))
     kept = transcript.packed()
     if not kept or not outcome.predictions:
         return found
@@ -209,11 +212,47 @@ def drive(
     channel.listener = transcript = Transcript(stream)
     channel.start(told(stream), learner_seed(unit.benchmark, unit.stage, unit.seed), device)
     kept: dict[str, Any] = {"checkpoints": checkpoints} if resumable(bench) else {}
-    outcome = bench.run(channel, unit.stage, unit.seed, **kept)
+    outcome = _judged(channel, bench, unit, kept)
     cost = channel.finish()
     if checkpoints is not None and checkpoints.resumed:  # the first part's answers are gone
         return outcome, cost
     return dataclasses.replace(outcome, predictions=transcript.packed()), cost
+
+
+def _judged(channel: Channel, bench: Benchmark, unit: Unit, kept: dict[str, Any]) -> Outcome:
+    """What the benchmark makes of the answers; every figure is a finite number.
+
+    Raises:
+        LearnerFailed: it makes something else of them, though not of others.
+        SandboxBroken: it does so whatever is answered: the benchmark is at fault.
+    """
+    try:
+        with np.errstate(all="ignore"):  # what comes of huge answers is looked at in the end
+            return finite(bench.run(channel, unit.stage, unit.seed, **kept))
+    except (CambrianError, LearnerFailed, ChannelClosed):
+        raise
+    except (OSError, MemoryError) as error:
+        raise SandboxBroken(f"{bench.name} cannot be run here: {error}") from error
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"[:500]
+        if not _works(bench, unit):
+            raise SandboxBroken(f"{bench.name} fails whatever is answered: {said}") from error
+        cause = "nonfinite" if isinstance(error, ArithmeticError) else "protocol"
+        what = "its answers lead to figures that are no numbers"
+        what = what if isinstance(error, NotFinite) else "its answers cannot be judged"
+        raise LearnerFailed(cause, f"{what}: {said}") from error
+
+
+def _works(bench: Benchmark, unit: Unit) -> bool:
+    """Whether a benchmark judges a learner that answers zeros."""
+    channel = Neutral()
+    channel.start(bench.stream(unit.stage))
+    try:
+        with np.errstate(all="ignore"):
+            finite(bench.run(channel, unit.stage, unit.seed))
+    except Exception:  # noqa: BLE001 - whatever it is, no learner brought it about
+        return False
+    return True
 
 
 def _check_cost(cost: Cost, report: Report, stream: Stream, replay_cpu_s: float) -> None:

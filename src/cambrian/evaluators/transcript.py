@@ -16,8 +16,11 @@ import numpy as np
 from cambrian.errors import UsageError
 from cambrian.evaluators.benchmarks.base import Array, Benchmark, Outcome
 from cambrian.evaluators.benchmarks.tasks import TaskStream, with_untrained
+from cambrian.evaluators.finite import finite
 from cambrian.evaluators.metrics import confidences, predicted_labels
 from cambrian.sandbox.channel import Channel, Cost, Diagnosis, Stream
+from cambrian.sandbox.claims import MAX_COUNT
+from cambrian.sandbox.failures import CONTENT
 from cambrian.sandbox.limits import Limits
 
 LIMIT_BYTES = 8 << 20
@@ -69,12 +72,21 @@ class Transcript:
 
 
 class Playback(Channel):
-    """A channel on whose other end there is nobody: it answers what was answered before."""
+    """A channel on whose other end there is nobody: it answers what was answered before.
+
+    The record may be anybody's (an archive is imported, a bundle is sent): nothing is taken for
+    granted of it.
+
+    Raises:
+        UsageError: here or later, for a record that no run makes.
+    """
 
     exact = False
 
     def __init__(self, predictions: Mapping[str, Array]) -> None:
-        self._kept = {name: np.asarray(array) for name, array in predictions.items()}
+        self._kept = {name: _plausible(name, array) for name, array in predictions.items()}
+        if not self._kept.keys() & {"labels", "values"}:
+            raise UsageError(f"expected answers as labels or values; got {sorted(self._kept)[:9]}")
         self._place = 0
         self._before: Array | None = None
         self._asked = 0
@@ -95,7 +107,10 @@ class Playback(Channel):
         self._rows.pop(name, None)
 
     def finish(self) -> Cost:
-        flops, state_bytes = self._kept["costs"][self._asked].tolist()
+        costs = self._kept.get("costs", np.zeros((0, 2), np.int64))
+        if self._asked >= len(costs):
+            raise UsageError("the benchmark asks more often for the cost than when it was run")
+        flops, state_bytes = costs[self._asked].tolist()
         self._asked += 1
         return Cost(flops, state_bytes)
 
@@ -119,12 +134,18 @@ class Playback(Channel):
         if _alike(self._before, rows):
             labels = labels + self._before
         self._before = labels
+        if rows and int(labels.max()) >= self._outputs:
+            raise UsageError(f"expected labels below {self._outputs}; got {int(labels.max())}")
         last = self._place == len(self._kept["labels"])
         sure = self._kept.get("confidence") if last else None
         sure = np.ones(rows, np.float16) if sure is None else sure
+        if len(sure) != rows:
+            raise UsageError(f"expected {rows} confidences; got {len(sure)}")
         return _scores(labels, sure, self._outputs)
 
     def _take(self, name: str, count: int) -> Array:
+        if name not in self._kept:
+            raise UsageError(f"expected answers as {name}; got {sorted(self._kept)[:9]}")
         found = self._kept[name][self._place : self._place + count]
         if len(found) < count:
             raise UsageError("the benchmark asks for more than was answered when it was run")
@@ -148,6 +169,17 @@ def recompute(bench: Benchmark, stage: str, seed: int, predictions: Mapping[str,
     """
     if not predictions:
         raise UsageError(f"no answers were kept of {bench.name}, {stage} stage, seed {seed}")
+    try:
+        with np.errstate(all="ignore"):  # what comes of it is looked at
+            return finite(_played(bench, stage, seed, predictions))
+    except CONTENT as error:
+        raise UsageError(
+            f"{bench.name} makes nothing of these answers, so no run gave them: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _played(bench: Benchmark, stage: str, seed: int, predictions: Mapping[str, Array]) -> Outcome:
     channel = Playback(predictions)
     channel.start(bench.stream(stage))
     outcome = bench.run(channel, stage, seed)
@@ -158,6 +190,40 @@ def recompute(bench: Benchmark, stage: str, seed: int, predictions: Mapping[str,
     fresh = Playback({"labels": predictions[UNTRAINED]})
     fresh.start(bench.stream(stage))
     return with_untrained(outcome, bench.untrained(fresh, stage, seed))
+
+
+class Neutral(Playback):
+    """A channel on whose other end there is nobody: to every question it answers zeros."""
+
+    def __init__(self) -> None:
+        super().__init__({"values": np.zeros(0, np.float32)})
+
+    def finish(self) -> Cost:
+        return Cost(0, 0)
+
+    def _answer(self, rows: int, *_: Any, **__: Any) -> Array:
+        return np.zeros((rows, self._outputs), np.float32)
+
+
+_KINDS = {"labels": "u", UNTRAINED: "u", "values": "f", "confidence": "f", "costs": "i"}
+
+
+def _plausible(name: str, given: Array) -> Array:
+    """An array of a record, if it is one that `Transcript.packed` could have made."""
+    array = np.asarray(given)
+    kind, wide = _KINDS.get(name, ""), 2 if name == "costs" else 1
+    good = array.dtype.kind == kind and array.ndim == wide
+    if good and kind == "f":
+        good = bool(np.isfinite(array).all())
+    if good and name == "costs":
+        good = array.shape[1] == 2 and bool(((array >= 0) & (array <= MAX_COUNT)).all())
+    if good and name == "values":
+        good = array.dtype == np.float32
+    if not good:
+        raise UsageError(
+            f"expected {name} as a run records it; got {array.dtype} {array.shape}"[:200]
+        )
+    return array
 
 
 def _alike(before: Array | None, rows: int) -> bool:

@@ -25,7 +25,16 @@ from cambrian.errors import NotFound, Refused, SandboxBroken
 from cambrian.sandbox import cgroups, launch, owner, seccomp, tree
 from cambrian.sandbox.cgroups import Group, OomKills
 from cambrian.sandbox.limits import Limits, require_bound_memory
-from cambrian.sandbox.process import COUNTERS, ENVIRONMENT, USER, ZYGOTE
+from cambrian.sandbox.process import (
+    COUNTERS,
+    ENVIRONMENT,
+    MACHINE_DIRECTORIES,
+    MACHINE_FILES,
+    SIGNALS,
+    USER,
+    ZYGOTE,
+    draw_user,
+)
 
 TRY_S = 20
 # Enter the groups, lower the limits, become bwrap: no step in which the sandbox is unbounded.
@@ -41,10 +50,7 @@ UNGROUPED = {
 ROOTS = {"processes": "the kernel does not count root's processes"}
 """Where root runs it as if it were an ordinary user."""
 
-UNREADABLE = (
-    *("/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/sched_debug"),
-    *("/proc/scsi", "/proc/sysrq-trigger", "/proc/timer_list"),
-)
+UNREADABLE = tuple(f"/proc/{name}" for name in (*MACHINE_DIRECTORIES, *MACHINE_FILES))
 
 
 class BubblewrapProcess:
@@ -163,7 +169,7 @@ class BubblewrapBackend:
         return tree.bind_arguments()
 
     def _namespaces(self) -> Iterator[str]:
-        if self.as_root:  # no user namespace: 65532 is to be a real user, without a way back
+        if self.as_root:  # no user namespace: it is to be a real user, without a way back
             yield from ("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts")
             yield "--unshare-cgroup-try"
         else:
@@ -175,7 +181,8 @@ class BubblewrapBackend:
             yield from ("--setenv", name, value)
 
     def _places(self, share: Path, limits: Limits) -> Iterator[str]:
-        yield from ("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev")
+        yield from ("--proc", "/proc", "--dev", "/dev")
+        yield from ("--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts", "--remount-ro", "/dev")
         for place in COUNTERS:  # of the sandbox's process 1, which is this process by then
             yield from ("--ro-bind", "/dev/null", place)
         for place in UNREADABLE:
@@ -190,12 +197,14 @@ class BubblewrapBackend:
     def _become(self, limits: Limits) -> Iterator[str]:
         """Inside, the last step before Python."""
         if self.as_root:
-            yield from (self._setpriv, f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
+            user = draw_user()
+            yield from (self._setpriv, f"--reuid={user}", f"--regid={user}", "--clear-groups")
             yield from ("--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
             yield "--pdeathsig=KILL"  # a change of user clears what bwrap has set
-        if not self.grouped:  # after the change of user, who is the one they count for
-            yield from (self._prlimit, f"--nproc={limits.processes}")
-            yield f"--data={limits.memory_bytes}"
+        # After the change of user, who is the one they count for.
+        yield from (self._prlimit, f"--sigpending={SIGNALS}")
+        if not self.grouped:
+            yield from (f"--nproc={limits.processes}", f"--data={limits.memory_bytes}")
 
     def try_out(self) -> None:
         """Start a Python in a sandbox.

@@ -51,16 +51,10 @@ class Usage:
     @classmethod
     def of(cls, pid: int) -> Usage:
         """Of a running process, by its id on this host."""
-        places: dict[str, Path] = {}
-        for line in _lines(Path(f"/proc/{pid}/cgroup")):
-            number, _, rest = line.partition(":")
-            controllers, _, path = rest.partition(":")
-            for name in controllers.split(",") if controllers else [""]:
-                base = ROOT if number == "0" and not name else ROOT / name
-                places[name] = base / path.lstrip("/")
+        found = places(pid)
         if unified():
-            return cls(*(2 * [_existing(places.get(""))]))
-        return cls(_existing(places.get("memory")), _existing(places.get("cpuacct")))
+            return cls(*(2 * [_existing(found.get(""))]))
+        return cls(_existing(found.get("memory")), _existing(found.get("cpuacct")))
 
     def oom_kills(self) -> OomKills | None:
         """None where nobody counts, or the group is gone."""
@@ -124,6 +118,18 @@ class Group:
         """Kill everything inside and remove the group. Idempotent; never raises."""
         for folder in self.folders.values():
             _empty_and_remove(folder)
+
+
+def places(pid: int) -> dict[str, Path]:
+    """The folders of a process's groups by controller; "" is the one of version 2."""
+    found: dict[str, Path] = {}
+    for line in _lines(Path(f"/proc/{pid}/cgroup")):
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        for name in controllers.split(",") if controllers else [""]:
+            base = ROOT if number == "0" and not name else ROOT / name
+            found[name] = base / path.lstrip("/")
+    return found
 
 
 def usable() -> bool:

@@ -6,18 +6,18 @@ exchange; bytes that wait before a request was sent are an early answer and end 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from cambrian.errors import SandboxBroken
-from cambrian.sandbox import bulk
-from cambrian.sandbox.failures import LearnerFailed
+from cambrian.sandbox import bulk, claims
+from cambrian.sandbox.claims import Cost
+from cambrian.sandbox.failures import CONTENT, LearnerFailed, untrusted
 from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.runner.frames import (
     Array,
@@ -30,11 +30,9 @@ from cambrian.sandbox.runner.frames import (
     Kind,
     encode,
 )
-from cambrian.sandbox.text import neutralise
 
 FLOAT = np.dtype("<f4")
 ALIGNMENT = 64
-MAX_FLOPS = 1 << 62
 MAX_QUESTIONS = 32
 LESSON_LEAST = 1 << 16
 """Bytes from which on a lesson's inputs go by the file: the learner waits for them to come."""
@@ -47,11 +45,12 @@ EARLY_S = 0.0003
 LONG_S = 0.005
 """A step that takes longer is not waited for so: there the waking up does not count."""
 DONE = Expect(frozenset({Kind.DONE, Kind.FAILED}))
+USAGE = Expect(frozenset({Kind.USAGE, Kind.FAILED}), max_meta=4096)
 HELD = Expect(frozenset({Kind.HELD, Kind.FAILED}), max_meta=4096)
 MAX_STATE = 1 << 26
 """Bytes that a learner may be kept as between two parts of a stream."""
-MAX_LAYERS, MAX_ROWS, MAX_UNITS = 4, 128, 512
 ANSWERS = frozenset({Kind.ANSWER, Kind.FAILED})
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -69,14 +68,6 @@ class Stream:
     flops: int = 0
     episodic: bool = False
     support: int = 0
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What the learner's own process counted: believable only as far as it is checked."""
-
-    flops: int
-    state_bytes: int
 
 
 class Listener(Protocol):
@@ -121,6 +112,7 @@ class Channel:
         self._sequence = 0
         self._rows: dict[str, int] = {}
         self._outputs = 0
+        self._flops = 0
         self.listener: Listener | None = None
 
     # -- a learner's job ---------------------------------------------------------------
@@ -310,8 +302,10 @@ class Channel:
     def finish(self) -> Cost:
         """What the learner's process says it cost."""
         self._send(Kind.FINISH)
-        meta = self._receive(Expect(frozenset({Kind.USAGE, Kind.FAILED}), max_meta=4096)).meta
-        cost = Cost(_count(meta, "flops"), _count(meta, "state_bytes"))
+        cost = self._told(USAGE, claims.cost)
+        if cost.flops < self._flops:
+            raise LearnerFailed("protocol", f"{cost.flops} FLOPs so far, after {self._flops}")
+        self._flops = cost.flops
         if self.listener is not None:
             self.listener.cost(cost)
         return cost
@@ -324,32 +318,33 @@ class Channel:
         """The learner as bytes, never opened on this side; empty where it cannot be kept (then a
         stream that is cut begins again)."""
         self._send(Kind.SAVE, {"limit": MAX_STATE})
-        return self._taken(self._receive(HELD).meta, MAX_STATE).tobytes()
+        return self._taken(self._told(HELD, claims.size), MAX_STATE).tobytes()
 
     def load(self, state: bytes) -> None:
         """Let a learner just started be the one that `save` gave bytes of: the same agent's, in the
         same stream."""
         self._send(Kind.LOAD, None, np.frombuffer(state, dtype=np.uint8))
         self._receive(DONE)
+        self._flops = 0
 
     def diagnose(self, name: str, task: int | None = None) -> Diagnosis:
         """What happens inside the network for the inputs of a published file, as its own process
         tells it: for reports, never for a score. Costs what a `predict` costs."""
         self._send(Kind.DIAGNOSE, {"file": name, "task": task})
-        meta = self._receive(HELD).meta
-        shapes = _shapes(meta)
-        flat = self._taken(meta, 4 * sum(rows * units for rows, units in shapes)).view(FLOAT)
-        ends = np.cumsum([rows * units for rows, units in shapes])
-        layers = [
-            part.reshape(shape)
-            for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=False)
-            if np.isfinite(part).all()
-        ]
-        return Diagnosis(layers, _finite(meta, "weight_magnitude"), _finite(meta, "weight_norm"))
+        told = self._told(HELD, claims.inside)
+        sizes = [rows * units for rows, units in told.shapes]
+        flat = self._taken(told.size, 4 * sum(sizes))
+        with untrusted("what a layer holds"):
+            parts = np.split(flat.view(FLOAT), np.cumsum(sizes)[:-1])
+            layers = [
+                part.reshape(shape)
+                for part, shape in zip(parts, told.shapes, strict=False)
+                if np.isfinite(part).all()
+            ]
+        return Diagnosis(layers, told.weight_magnitude, told.weight_norm)
 
-    def _taken(self, meta: Mapping[str, Any], limit: int) -> Array:
+    def _taken(self, size: int, limit: int) -> Array:
         """What the other side holds, of the size that it gave and at most `limit` bytes."""
-        size = _count(meta, "bytes")
         if size > limit:
             raise LearnerFailed("protocol", f"expected at most {limit} bytes, got {size}")
         self._send(Kind.TAKE)
@@ -372,14 +367,14 @@ class Channel:
         expect = Expect(frozenset({Kind.ASK, Kind.EDIT, Kind.FAILED}), max_meta=1 << 20)
         for _ in range(MAX_QUESTIONS + 1):
             frame = self._receive(expect)
-            if frame.kind is Kind.EDIT:
-                edit = frame.meta.get("edit")
-                if not isinstance(edit, dict):
-                    raise LearnerFailed("protocol", "the improver returned no edit (a dict)")
-                return edit
-            asked = time.monotonic()
-            told = {"text": ask(_messages(frame.meta))}
+            with untrusted("what the improver sent"):
+                if frame.kind is Kind.EDIT:
+                    return claims.edit(frame.meta)
+                messages = claims.messages(frame.meta)
+            asked = self.door.look()
+            told = {"text": claims.sendable(ask(messages))}
             self.ends += time.monotonic() - asked
+            self.door.rested()
             # An answer, not a request: it has the number of the one that is under way.
             self._push(encode(Kind.TOLD, self._sequence, told, None), early=True)
         raise LearnerFailed("limit", f"the improver asked more than {MAX_QUESTIONS} questions")
@@ -424,11 +419,21 @@ class Channel:
             raise LearnerFailed("timeout", self._late()) from None
         except FrameError as error:
             raise LearnerFailed("protocol", str(error)) from None
+        except CONTENT as error:
+            raise LearnerFailed("protocol", f"no frame: {type(error).__name__}") from error
         if frame.sequence != (self._sequence if sequence is None else sequence):
             raise LearnerFailed("protocol", "an answer to another question")
         if frame.kind is Kind.FAILED:
-            raise _failure(frame.meta)
+            with untrusted("why it failed"):
+                failure = claims.failure(frame.meta)
+            raise failure
         return frame
+
+    def _told(self, expect: Expect, read: Callable[[Mapping[str, Any]], T]) -> T:
+        """What `read` makes of the description of the frame that comes."""
+        frame = self._receive(expect)
+        with untrusted(f"the description of {frame.kind.name}"):
+            return read(frame.meta)
 
     def _scores(self, rows: int, sequence: int | None = None, nap_s: float = 0.0) -> Array:
         return self._checked(self._answer(rows, sequence, nap_s))
@@ -451,10 +456,13 @@ class Channel:
         return scores
 
     def _deadline(self) -> float:
-        return min(self.ends, time.monotonic() + self.limits.request_s)
+        """Of the next exchange. Time in which this side did not run or had other things to do than
+        to wait is nobody's: `FrameSocket.stood_s`."""
+        now = self.door.look()
+        return min(self.ends + self.door.stood_s, now + self.limits.request_s)
 
     def _late(self) -> str:
-        if time.monotonic() >= self.ends:
+        if time.monotonic() >= self.ends + self.door.stood_s:
             return f"the job took longer than {self.limits.job_s:g} s"
         return f"no answer within {self.limits.request_s:g} s"
 
@@ -472,57 +480,6 @@ def _write(path: Path, arrays: Mapping[str, Array]) -> dict[str, tuple[str, list
     part.chmod(0o644)
     part.rename(path)
     return layout
-
-
-def _failure(meta: Mapping[str, Any]) -> LearnerFailed:
-    kind, message = str(meta.get("kind", "error"))[:100], str(meta.get("message", ""))[:1000]
-    cause = "memory" if kind in ("MemoryError", "OutOfMemoryError") else "exception"
-    trace = neutralise(str(meta.get("trace", ""))[:4000])
-    return LearnerFailed(cause, neutralise(f"{kind}: {message}"), trace)
-
-
-def _count(meta: Mapping[str, Any], name: str) -> int:
-    value = meta.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_FLOPS:
-        raise LearnerFailed("protocol", f"{name} must be a count, got {value!r:.80}")
-    return value
-
-
-def _shapes(meta: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """The layers' shapes, checked: their product bounds what is received."""
-    given = meta.get("layers")
-    limits = (MAX_ROWS, MAX_UNITS)
-    if not isinstance(given, list) or len(given) > MAX_LAYERS:
-        raise LearnerFailed("protocol", f"expected at most {MAX_LAYERS} layers, got {given!r:.80}")
-    for shape in given:
-        plain = isinstance(shape, list) and len(shape) == 2
-        if not plain or not all(
-            isinstance(n, int) and not isinstance(n, bool) and 0 < n <= most
-            for n, most in zip(shape, limits, strict=True)
-        ):
-            raise LearnerFailed("protocol", f"expected a layer's rows and units, got {shape!r:.80}")
-    return [(rows, units) for rows, units in given]
-
-
-def _finite(meta: Mapping[str, Any], name: str) -> float:
-    value = meta.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise LearnerFailed("protocol", f"{name} must be a number, got {value!r:.80}")
-    return float(value)
-
-
-def _messages(meta: Mapping[str, Any]) -> list[dict[str, str]]:
-    messages = meta.get("messages")
-    if not isinstance(messages, list) or not 1 <= len(messages) <= 64:
-        raise LearnerFailed("protocol", "a question is a list of 1 to 64 messages")
-    for message in messages:
-        if not isinstance(message, dict) or set(message) != {"role", "content"}:
-            raise LearnerFailed("protocol", "a message has a role and a content")
-        if message["role"] not in ("system", "user", "assistant"):
-            raise LearnerFailed("protocol", f"unknown role {message['role']!r:.40}")
-        if not isinstance(message["content"], str):
-            raise LearnerFailed("protocol", "a message's content is text")
-    return messages
 
 
 __all__ = ["Channel", "ChannelClosed", "Cost", "Diagnosis", "Stream"]

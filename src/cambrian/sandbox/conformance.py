@@ -40,6 +40,8 @@ CHECKS: dict[str, str] = {
     "root file system": "nothing can be written but the scratch place",
     "capabilities": "none, an ordinary user, no new privileges",
     "seccomp": "dangerous system calls and sockets that are not local fail",
+    "machine": "what the whole machine does is not told",
+    "shared files": "files that sessions share can be neither locked nor waited at",
     "process 1": "can be neither read nor stopped by a job",
     "processes": "processes and threads together are bounded",
     "open files": "descriptors are bounded",

@@ -21,7 +21,17 @@ from cambrian.errors import NotFound, Refused, SandboxBroken, Unreachable
 from cambrian.sandbox import owner, seccomp
 from cambrian.sandbox.cgroups import OomKills, Usage
 from cambrian.sandbox.limits import Limits, require_bound_memory
-from cambrian.sandbox.process import COUNTERS, ENVIRONMENT, USER, ZYGOTE
+from cambrian.sandbox.process import (
+    COUNTERS,
+    ENVIRONMENT,
+    MACHINE_DIRECTORIES,
+    MACHINE_FILES,
+    SIGNALS,
+    USERS,
+    USERS_MAPPED,
+    ZYGOTE,
+    draw_user,
+)
 
 if TYPE_CHECKING:
     from docker import APIClient  # type: ignore[attr-defined,unused-ignore]
@@ -42,6 +52,8 @@ RLIMIT_NPROC, which gVisor's kernel counts by itself."""
 
 GVISOR = {
     "seccomp": "gVisor's own kernel takes the calls; the filter is not in force in front of it",
+    "machine": "gVisor's own kernel answers, of itself",
+    "shared files": "gVisor's own kernel keeps locks and waits, which no other session has",
     "process 1": "gVisor lets a job end its process 1: the session is lost, the job has failed",
     "between jobs": "gVisor leaves a job ways to write to the next: each gets a fresh container",
 }
@@ -50,12 +62,10 @@ GVISOR = {
 # The engine's own lists, and what outlives a job: /sys (the control groups' counters are readable
 # there), /dev/mqueue (writable), and what the zygote's jobs took together.
 MASKED = (
-    *("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys"),
-    *("/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list"),
-    *("/proc/timer_stats", "/sys", "/dev/mqueue"),
+    *(f"/proc/{name}" for name in ("asound", *MACHINE_DIRECTORIES, *MACHINE_FILES)),
+    *("/sys", "/dev/mqueue", "/dev/pts"),
     *COUNTERS,
 )
-READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
 def connect() -> APIClient:
@@ -256,6 +266,12 @@ class DockerBackend:
         """Not under gVisor, whose kernel keeps pages of its own."""
         return not self.gvisor
 
+    @cached_property
+    def _users(self) -> range:
+        """Which ids its containers' users may have: an engine that maps them knows 65,536."""
+        said = " ".join(self._info.get("SecurityOptions") or ())
+        return USERS_MAPPED if "name=userns" in said or "name=rootless" in said else USERS
+
     @property
     def _runtime(self) -> str:
         return self.runtime or str(self._info.get("DefaultRuntime", ""))
@@ -290,6 +306,7 @@ class DockerBackend:
         """All of the container's settings, in the engine's own words."""
         from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
+        user = draw_user(self._users)
         gpu = DeviceRequest(device_ids=[limits.gpu], capabilities=[["gpu"]])
         nproc = [Ulimit(name="nproc", soft=limits.processes, hard=limits.processes)]
         nproc = nproc if self.gvisor else []  # elsewhere it counts a user's processes everywhere
@@ -300,7 +317,10 @@ class DockerBackend:
             ipc_mode="none",
             read_only=True,
             cap_drop=["ALL"],
-            security_opt=["no-new-privileges:true", seccomp.docker_option()],
+            security_opt=[
+                "no-new-privileges:true",
+                seccomp.docker_option(gpu=limits.gpu is not None),
+            ],
             mem_limit=limits.memory_bytes,
             memswap_limit=limits.memory_bytes,
             pids_limit=2 * limits.processes + GVISOR_THREADS if self.gvisor else limits.processes,
@@ -309,9 +329,10 @@ class DockerBackend:
                 Ulimit(name="nofile", soft=limits.open_files, hard=limits.open_files),
                 Ulimit(name="fsize", soft=limits.file_bytes, hard=limits.file_bytes),
                 Ulimit(name="core", soft=0, hard=0),
+                Ulimit(name="sigpending", soft=SIGNALS, hard=SIGNALS),
                 *nproc,
             ],
-            tmpfs={"/tmp": f"{scratch},uid={USER},gid={USER}"},  # noqa: S108 - inside
+            tmpfs={"/tmp": f"{scratch},uid={user},gid={user}"},  # noqa: S108 - inside
             mounts=[Mount("/session", str(share), type="bind", read_only=True)],
             log_config=LogConfig(
                 type="local", config={"max-size": "1m", "max-file": "1", "compress": "false"}
@@ -319,12 +340,12 @@ class DockerBackend:
             device_requests=[gpu] if limits.gpu else None,
             runtime=self.runtime,
         )
-        host |= {"MaskedPaths": list(MASKED), "ReadonlyPaths": list(READ_ONLY)}
+        host |= {"MaskedPaths": list(MASKED), "ReadonlyPaths": []}
         settings: dict[str, Any] = client.create_container_config(
             image=self.image,
             entrypoint=["python3", "-s", "-P", "-m", ZYGOTE],
             command=["/session", "/tmp"],  # noqa: S108 - inside
-            user=f"{USER}:{USER}",
+            user=f"{user}:{user}",
             working_dir="/",
             environment=dict(ENVIRONMENT),
             labels={LABEL: "1", OWNER_LABEL: str(owner.me())},

@@ -33,6 +33,7 @@ ENVIRONMENT = MEMORY | {
 
 MISSING = (
     *("network", "host files", "root file system", "capabilities", "seccomp", "process 1"),
+    *("machine", "shared files"),
     *("processes", "open files", "memory", "cpu", "scratch size", "shared memory", "gpu"),
 )
 """All but what the host's side enforces by itself."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import json
+import mmap
 import os
 import platform
 import signal
@@ -41,6 +43,13 @@ CALLS = {
 # Internet (4 and 6), netlink, packets, cryptography, virtual machines.
 FAMILIES = (2, 10, 16, 17, 38, 40)
 PR_GET_NO_NEW_PRIVS = 39
+SO_MEMINFO, SO_COOKIE, F_SETLEASE = 55, 57, 1024
+FUTEX, FUTEX_WAIT = (202, 98), 0
+MACHINE = (
+    *("loadavg", "stat", "meminfo", "vmstat", "uptime", "softirqs", "cgroups", "sys/fs/file-nr"),
+    *("sys/fs/dentry-state", "sys/kernel/pty/nr"),
+)
+COUNTED = ("stat", "statm", "status", "sched", "schedstat", "oom_score")
 BLOCK = b"x" * (1 << 20)
 BURN_S = 0.8
 HOLD_S = 1.0
@@ -134,6 +143,59 @@ def seccomp(given: dict[str, Any]) -> Finding:
     return mode == "2" and not reached, detail + (f"; not {', '.join(reached)}" if reached else "")
 
 
+def machine(given: dict[str, Any]) -> Finding:
+    """What the kernel counts for everybody, and a job in another sandbox could move."""
+    found = [f"/proc/{name}" for name in MACHINE if _told(f"/proc/{name}")]
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.sysinfo(ctypes.create_string_buffer(512)) == 0:
+        found.append("sysinfo")
+    with socket.socket(socket.AF_UNIX) as local:
+        for option in (SO_MEMINFO, SO_COOKIE):
+            try:
+                local.getsockopt(socket.SOL_SOCKET, option, 64)
+            except OSError:
+                continue
+            found.append(f"socket option {option}")
+    return not found, ", ".join(found) or "no file of /proc, sysinfo or socket tells of it"
+
+
+def shared_files(given: dict[str, Any]) -> Finding:
+    """Tried on a file that every session sees: this Python's own library or program."""
+    descriptor = os.open(os.__file__, os.O_RDONLY)
+    tries: dict[str, Callable[[], Any]] = {
+        "a lock": lambda: fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB),
+        "a lease": lambda: fcntl.fcntl(descriptor, F_SETLEASE, fcntl.F_RDLCK),
+        "a record's lock": lambda: fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB),
+    }
+    found = [name for name, attempt in tries.items() if _works(attempt)]
+    if _waits_at(descriptor):
+        found.append("a futex")
+    os.close(descriptor)
+    return not found, ", ".join(found) or "no lock, lease or wait"
+
+
+def _works(attempt: Callable[[], Any]) -> bool:
+    try:
+        attempt()
+    except OSError:
+        return False
+    return True
+
+
+def _waits_at(descriptor: int) -> bool:
+    """Whether the kernel lets a thread wait for another process at a word of a mapped file."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    place = libc.mmap(None, mmap.PAGESIZE, mmap.PROT_READ, mmap.MAP_PRIVATE, descriptor, 0)
+    value = ctypes.c_uint32.from_address(place)
+    short = (ctypes.c_long * 2)(0, 1_000_000)
+    number = FUTEX[0 if platform.machine() == "x86_64" else 1]
+    libc.syscall(number, ctypes.c_void_p(place), FUTEX_WAIT, value, ctypes.byref(short), None, 0)
+    waited = ctypes.get_errno() == errno.ETIMEDOUT
+    libc.munmap(ctypes.c_void_p(place), mmap.PAGESIZE)
+    return waited
+
+
 def process_1(given: dict[str, Any]) -> Finding:
     """It can be neither read nor stopped, and has no thread and no signal handler."""
     found = []
@@ -147,13 +209,28 @@ def process_1(given: dict[str, Any]) -> Finding:
         return False, "it is not process 1 of its own namespace"
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGSTOP, signal.SIGKILL):
         os.kill(1, number)
-    status = Path("/proc/1/status").read_text("utf-8")
-    handlers = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")]
-    if int(handlers[0], 16):
-        found.append(f"signal handlers {handlers[0]}")
-    if "Threads:\t1\n" not in status:
+    if [entry.name for entry in Path("/proc/1/task").iterdir()] != ["1"]:
         found.append("threads")
+    found += [f"/proc/1/{name} is told" for name in COUNTED if _told(f"/proc/1/{name}")]
+    clocks = [kind for kind in range(3) if _clock_is_told((~1 << 3) | kind)]
+    found += ["its processor time is told"] if clocks else []
     return not found, ", ".join(found) or "can be neither read nor stopped"
+
+
+def _told(place: str) -> bool:
+    try:
+        return bool(Path(place).read_bytes())
+    except OSError:
+        return False
+
+
+def _clock_is_told(clock: int) -> bool:
+    """Whether a clock answers; a negative number names the clock of any process."""
+    try:
+        time.clock_gettime(clock)
+    except OSError:
+        return False
+    return True
 
 
 def processes(given: dict[str, Any]) -> Finding:
@@ -276,6 +353,8 @@ PROBES = {
     "root file system": root_file_system,
     "capabilities": capabilities,
     "seccomp": seccomp,
+    "machine": machine,
+    "shared files": shared_files,
     "processes": processes,
     "open files": open_files,
     "scratch size": scratch,

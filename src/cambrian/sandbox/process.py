@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +12,26 @@ from cambrian.sandbox.limits import Limits
 
 ZYGOTE = "cambrian.sandbox.runner.zygote"
 USER = 65532
-"""User and group id of everything untrusted ("nonroot" in common images)."""
+"""User and group id of everything untrusted where a sandbox has but one ("nonroot" in images)."""
+
+USERS = range(1_900_000_000, 2_034_217_728)
+"""Ids that no user of this host has (systemd leaves them free, nobody's subordinate ids reach up
+there): each session gets one, so that what the kernel bounds by user (signals that wait, pipes,
+watches) is nobody else's."""
+
+USERS_MAPPED = range(20_000, 60_000)
+"""The same inside an engine that maps its containers' users to a range of its own."""
+
+
+SIGNALS = 1024
+"""Signals that may wait for a session's processes: far below what the kernel lets a user have, so
+that where sessions share a user none of them comes to its bound."""
+
+
+def draw_user(among: range = USERS) -> int:
+    """A user and group id for one session. It is drawn, so it tells nothing."""
+    return among[secrets.randbelow(len(among))]
+
 
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 """glibc keeps what a learner frees for what it asks for next, up to these sizes: else every step
@@ -32,10 +52,25 @@ ENVIRONMENT = {
 """All that the zygote finds in its environment (where it is isolated)."""
 
 COUNTERS = tuple(
-    f"/proc/1/{task}{name}" for task in ("", "task/1/") for name in ("stat", "sched", "schedstat")
+    f"/proc/1/{task}{name}"
+    for task in ("", "task/1/")
+    for name in ("stat", "statm", "status", "sched", "schedstat", "oom_score")
 )
-"""Where the kernel adds up what all of the zygote's jobs took (page faults, processor time): a job
-could leave a number there for the next one."""
+"""Where the kernel adds up what all of the zygote's jobs took (page faults, processor time, how
+often it slept): a job could leave a number there for the next one."""
+
+MACHINE_DIRECTORIES = ("acpi", "bus", "driver", "fs", "irq", "pressure", "scsi", "sys", "tty")
+MACHINE_FILES = (
+    *("buddyinfo", "cgroups", "cmdline", "config.gz", "consoles", "crypto", "devices"),
+    *("diskstats", "dma", "execdomains", "interrupts", "iomem", "ioports", "kallsyms", "kcore"),
+    *("key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats"),
+    *("loadavg", "locks", "mdstat", "meminfo", "misc", "modules", "mtrr", "pagetypeinfo"),
+    *("partitions", "sched_debug", "schedstat", "slabinfo", "softirqs", "stat", "swaps"),
+    *("sysrq-trigger", "timer_list", "timer_stats", "uptime", "vmallocinfo", "vmstat"),
+    "zoneinfo",
+)
+"""What /proc tells of the whole machine, which a job in another sandbox can move (processes,
+memory, open files, switches). What is left is of the process who asks, or never changes."""
 
 
 class SandboxProcess(Protocol):

@@ -1,7 +1,8 @@
 """What untrusted code may ask of the kernel, from one readable list (`seccomp.json`).
 
-The list is in Docker's format and names what is allowed; all else fails with EPERM. Docker takes
-it as it is; for bubblewrap libseccomp compiles it to the kernel's own filter program (BPF).
+The list names what is allowed; all else fails with EPERM. It is in Docker's format but for
+`one_of`, which stands for a rule per value. For bubblewrap libseccomp compiles it to the kernel's
+own filter program (BPF).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import errno
 import json
 import platform
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,13 +26,40 @@ _MACHINES = {"x86_64": "SCMP_ARCH_X86_64", "aarch64": "SCMP_ARCH_AARCH64"}
 def profile() -> dict[str, Any]:
     """The list, in Docker's format."""
     loaded: dict[str, Any] = json.loads(PROFILE.read_text("utf-8"))
-    return loaded
+    groups = [rule for group in loaded["syscalls"] for rule in _rules(group)]
+    return loaded | {"syscalls": groups}
+
+
+def _rules(group: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A group in Docker's words: as it is, or a rule for each value of its `one_of`."""
+    allowed = group.get("one_of")
+    if allowed is None:
+        yield group
+        return
+    plain = {key: value for key, value in group.items() if key != "one_of"}
+    for value in allowed["values"]:
+        argument = {
+            "index": allowed["index"],
+            "value": allowed["mask"],
+            "valueTwo": value,
+            "op": "SCMP_CMP_MASKED_EQ",
+        }
+        yield plain | {"args": [*group.get("args", ()), argument]}
 
 
 @cache
-def docker_option() -> str:
-    """The profile as an entry of a container's `SecurityOpt`."""
-    return "seccomp=" + json.dumps(profile(), separators=(",", ":"))
+def docker_option(*, gpu: bool = False) -> str:
+    """The profile as an entry of a container's `SecurityOpt`.
+
+    Args:
+        gpu: let every ioctl pass: the driver is asked through them, by numbers of its own.
+    """
+    rules = profile()
+    if gpu:
+        others = [group for group in rules["syscalls"] if "ioctl" not in group["names"]]
+        free = {"names": ["ioctl"], "action": "SCMP_ACT_ALLOW"}
+        rules = rules | {"syscalls": [*others, free]}
+    return "seccomp=" + json.dumps(rules, separators=(",", ":"))
 
 
 @cache

@@ -7,6 +7,7 @@ be closed, and the next job gets a fresh one.
 
 from __future__ import annotations
 
+import math
 import secrets
 import shutil
 import socket
@@ -24,10 +25,12 @@ from cambrian.errors import CambrianError, SandboxBroken, UsageError
 from cambrian.sandbox import owner
 from cambrian.sandbox.cgroups import OomKills
 from cambrian.sandbox.channel import Channel
-from cambrian.sandbox.failures import LearnerFailed
+from cambrian.sandbox.failures import CONTENT, LearnerFailed
+from cambrian.sandbox.halted import Halts
 from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.process import Backend, SandboxProcess
 from cambrian.sandbox.runner.frames import (
+    STANDSTILL_S,
     ChannelClosed,
     DeadlinePassed,
     Expect,
@@ -40,6 +43,9 @@ from cambrian.sandbox.text import neutralise
 
 LAST_WORDS = 8000
 REPORT_S = 15.0
+KNOCK_S = 0.25
+MOST = 1 << 62
+"""Bytes in a report: what adds up in 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ class Session:
         self._peer: int | None = None
         self._process: SandboxProcess | None = None
         self._control: FrameSocket | None = None
+        self._halts = Halts(0, protected=False)
         try:
             self._open()
         except OSError as error:
@@ -101,24 +108,41 @@ class Session:
             ready = self._control.receive(Expect(frozenset({Kind.READY})), deadline=deadline)
             self._torch = neutralise(str(ready.meta.get("torch", ""))[:40])
             self._peer = _peer(self._control.socket)
+            self._halts = self._watched()
+            self._control.watch = self._halts.look
         except (ChannelClosed, DeadlinePassed, FrameError) as error:
             raise SandboxBroken(f"the sandbox did not get ready: {error}. {self._log()}") from None
 
     def _accept(self, listener: socket.socket, deadline: float) -> FrameSocket:
         """The zygote's connection; anybody else's is closed."""
-        process = self._process
-        listener.settimeout(0.25)
-        while time.monotonic() <= deadline:
+        process, seen = self._process, time.monotonic()
+        listener.settimeout(KNOCK_S)
+        while True:
             try:
                 door, _ = listener.accept()
             except TimeoutError:
+                now = time.monotonic()
+                if now - seen > STANDSTILL_S + KNOCK_S:  # we did not run: that is not its time
+                    deadline += now - seen
+                seen = now
                 if process is None or not process.alive():
                     raise SandboxBroken(f"the sandbox ended. {self._log()}") from None
+                if now > deadline:
+                    break
                 continue
             if self._peer is None or _peer(door) == self._peer:
                 return FrameSocket(door)
             door.close()
         raise SandboxBroken(f"the sandbox did not connect in time. {self._log()}")
+
+    def _watched(self) -> Halts:
+        protected = self.backend.isolation != "none"
+        return Halts(self._peer or 0, protected=protected)
+
+    def _held(self) -> bool:
+        """Whether this machine kept the sandbox from running, now or a while ago in this job."""
+        self._halts.look()
+        return bool(self._halts.seen)
 
     def provenance(self) -> dict[str, str]:
         """What names this sandbox in a result: backend, image digest, torch version, ..."""
@@ -164,8 +188,13 @@ class Session:
             self.spent = True
             self.report = self._end(channel, began, cpu)
             raise self._why(before) from None
-        except LearnerFailed:
+        except LearnerFailed as failure:
             self.spent = True
+            if failure.cause == "timeout" and self._held():
+                channel.door.close()
+                raise SandboxBroken(
+                    f"no answer came, and this machine held the sandbox up: {self._halts.seen}"
+                ) from None
             self._end_quietly(channel, began, cpu)
             if self._starved(before):  # what the kernel saw says more than that no answer came
                 raise self._out_of_memory(self.report.output if self.report else "") from None
@@ -191,6 +220,8 @@ class Session:
                 self.spent = True
                 raise SandboxBroken(f"the sandbox is gone: {error}. {self._log()}") from None
             door = self._accept(listener, deadline)
+        self._halts = self._watched()
+        door.watch = control.watch = self._halts.look
         return Channel(door, self._share, self.limits, shares_memory=self.backend.shares_memory)
 
     def _end(self, channel: Channel, began: float, cpu: float | None) -> Report:
@@ -205,8 +236,8 @@ class Session:
                 Expect(frozenset({Kind.REPORT}), max_meta=1 << 18),
                 deadline=time.monotonic() + REPORT_S,
             )
-            report = _report(frame)
-        except (ChannelClosed, DeadlinePassed, FrameError, TypeError, ValueError) as error:
+            report = _report(frame, self._jobs)
+        except (ChannelClosed, DeadlinePassed, FrameError) as error:
             self.spent = True
             raise self._gone(error) from None
         finally:
@@ -363,14 +394,33 @@ def _peer(sock: socket.socket) -> int:
     return int(struct.unpack("3i", raw)[0])
 
 
-def _report(frame: Frame) -> Report:
+def _report(frame: Frame, job: int) -> Report:
+    """What the zygote reports; a job has a say in much of it, and may get at who writes it.
+
+    Raises:
+        FrameError: it is no report of this job.
+    """
     meta: dict[str, Any] = frame.meta
-    return Report(
-        exit=int(meta["exit"]),
-        cpu_s=float(meta["cpu_s"]),
-        peak_bytes=int(meta["peak_bytes"]),
-        output=neutralise(str(meta["output"])),
-        output_bytes=int(meta["output_bytes"]),
-        ended=neutralise(str(meta["ended"])),
-        clean=bool(meta["clean"]),
-    )
+    try:
+        report = Report(
+            exit=_within(meta["exit"], -255, 255),
+            cpu_s=float(meta["cpu_s"]),
+            peak_bytes=_within(meta["peak_bytes"], 0, MOST),
+            output=neutralise(str(meta["output"])),
+            output_bytes=_within(meta["output_bytes"], 0, MOST),
+            ended=neutralise(str(meta["ended"])),
+            clean=meta["clean"] is True,
+        )
+    except CONTENT as error:
+        raise FrameError(f"no report: {type(error).__name__}: {error}") from None
+    if frame.sequence != job:
+        raise FrameError(f"expected the report of job {job}, got that of job {frame.sequence}")
+    if not 0 <= report.cpu_s < math.inf:
+        raise FrameError(f"no report: {report.cpu_s} processor seconds")
+    return report
+
+
+def _within(value: object, least: int, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"expected a whole number from {least} to {most}")
+    return value

@@ -19,7 +19,7 @@ HELPERS = {
 
 def test_the_page_is_the_catalogue() -> None:
     page = Path(__file__).parents[3] / "docs/metrics.md"
-    assert page.read_text(encoding="utf-8") == document(), "run scripts/metrics-docs"
+    assert page.read_text(encoding="utf-8") == document(), "run tools/metrics_docs.py"
 
 
 def test_every_metric_is_in_the_catalogue_once() -> None:

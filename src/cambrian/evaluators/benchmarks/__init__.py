@@ -102,7 +102,7 @@ def names() -> list[str]:
 @functools.cache
 def waiting() -> tuple[str, ...]:
     """Ours that are declared and whose ends were never measured: they run, and have no score until
-    `scripts/calibrate` has been through them."""
+    `tools/calibrate.py` has been through them."""
     shipped = resources.files("cambrian.evaluators").joinpath("calibration")
     return tuple(
         bench.name

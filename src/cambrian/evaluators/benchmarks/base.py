@@ -124,7 +124,7 @@ class Benchmark(Protocol):
 
 @dataclass(frozen=True)
 class Bounds:
-    """How `scripts/calibrate` measures what 0 and 1 stand for.
+    """How `tools/calibrate.py` measures what 0 and 1 stand for.
 
     Attributes:
         floor: "rates" for the `finetune` seed agent at the best constant learning rate of a grid,

@@ -1,4 +1,4 @@
-"""Floors, ceilings and costs that scores are normalised by, measured by `scripts/calibrate`.
+"""Floors, ceilings and costs that scores are normalised by, measured by `tools/calibrate.py`.
 
 They ship with the benchmark's version: `split-mnist-1.json` and so on.
 """
@@ -59,7 +59,7 @@ def _load(name: str, version: str) -> Calibration:
     if stem(name) in _homes:
         file = _homes[stem(name)] / f"{name}-{version}.json"
     if not file.is_file():
-        how = f"scripts/calibrate {name}"
+        how = f"tools/calibrate.py {name}"
         if stem(name) in _homes:
             how = "cambrian bench check FILE, with the file that it is in,"
         raise UsageError(
@@ -72,7 +72,7 @@ def _load(name: str, version: str) -> Calibration:
 @functools.cache
 def joint_accuracies(name: str) -> tuple[float, ...]:
     """Of each task k of one of our streams, the mean accuracy on it of networks trained jointly on
-    tasks 1 to k; empty where that was never measured (`scripts/calibrate --joint`)."""
+    tasks 1 to k; empty where that was never measured (`tools/calibrate.py --joint`)."""
     file = resources.files(__name__).joinpath("joint.json")
     found = json.loads(file.read_text(encoding="utf-8")).get(name, {})
     return tuple(found.get("accuracies", ()))

@@ -1,13 +1,15 @@
-"""A hostile program and its headers.
+"""The hostile programs and what their headers say.
 
-# HOSTILE 66 state_between_jobs
-# EXPECT: scored|timeout          which verdicts are right
-# EXPECT gvisor: crash            ... on a backend that has its own
-# INSIDE gvisor: why              a breach there is one of the backend's own kernel
-# LAYER:  what should stop it
-# TIMES: 4                        runs in a row, in one session while it is not spent
-# PAIR: yes                       two agents at once, on one stream whose labels nobody can know
-# REQUEST_S: 8                    seconds for one answer
+A header's lines::
+
+    # HOSTILE 75 futex_between_sessions    its number and name
+    # EXPECT: scored|crash                 the verdicts that are right
+    # EXPECT gvisor: scored                the same for one backend
+    # INSIDE gvisor: why                   a breach there is one of that backend's own kernel
+    # LAYER:  the wall that should hold
+    # TIMES: 3                             so many jobs one after the other (default 1)
+    # PAIR: yes                            two sessions at once, on a stream nobody can know
+    # UNIT: label-drift smoke              for a unit of this benchmark, which other tests run
 """
 
 from __future__ import annotations
@@ -16,8 +18,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from cambrian.errors import UsageError
-from cambrian.sandbox.attack import PROGRAMS
+FOLDER = Path(__file__).with_name("programs")
 
 
 @dataclass(frozen=True)
@@ -25,59 +26,54 @@ class Program:
     """One hostile learner.
 
     Attributes:
-        times: how often it is run in a row; what one run leaves is for the next to find.
-        pair: whether two of it run at the same time, as two agents in two sessions.
-        request_s: host seconds for one answer; None: the limits' own.
+        source: with `@CANARY@` and `@ABSTRACT@` where a file and a socket of the host are named.
     """
 
     number: int
     name: str
     source: str
-    layer: str
-    times: int = 1
-    pair: bool = False
-    request_s: float | None = None
 
     @classmethod
     def read(cls, path: Path) -> Program:
-        """From a file whose name is `NUMBER_name.py`.
-
-        Raises:
-            UsageError: a header is missing, or says what none can.
-        """
-        source = path.read_text("utf-8")
         number, _, name = path.stem.partition("_")
-        if not number.isdigit() or _header(source, "EXPECT", r"[\w|]+") is None:
-            raise UsageError(
-                f"expected NUMBER_name.py with a header `# EXPECT: VERDICT`, got {path.name}"
-            )
-        request = _header(source, "REQUEST_S", r"[\d.]+")
-        return cls(
-            number=int(number),
-            name=name,
-            source=source,
-            layer=_header(source, "LAYER", r".+") or "",
-            times=max(1, int(_header(source, "TIMES", r"\d+") or 1)),
-            pair=_header(source, "PAIR", r"\w+") == "yes",
-            request_s=None if request is None else float(request),
-        )
+        return cls(int(number), name, path.read_text("utf-8"))
 
     def expected(self, backend: str) -> frozenset[str]:
-        """The verdicts that are right on a backend."""
-        own = _header(self.source, f"EXPECT {backend}", r"[\w|]+")
-        return frozenset((own or _header(self.source, "EXPECT", r"[\w|]+") or "").split("|"))
+        """The verdicts that are right: "scored", or causes of a failure."""
+        found = self._line(f"EXPECT {backend}") or self._line("EXPECT")
+        if not found:
+            raise ValueError(f"expected a line EXPECT in the header of {self.number}_{self.name}")
+        return frozenset(found.split("|"))
 
     def inside(self, backend: str) -> bool:
-        """Whether a breach would be one of the sandbox's own kernel, which answers for itself."""
-        return _header(self.source, f"INSIDE {backend}", r".+") is not None
+        """Whether a breach would be one of the sandbox's own kernel."""
+        return bool(self._line(f"INSIDE {backend}"))
+
+    @property
+    def layer(self) -> str:
+        return self._line("LAYER")
+
+    @property
+    def times(self) -> int:
+        return int(self._line("TIMES") or 1)
+
+    @property
+    def pair(self) -> bool:
+        return self._line("PAIR") == "yes"
+
+    @property
+    def unit(self) -> str:
+        return self._line("UNIT")
+
+    def filled(self, canary: Path, abstract: str) -> str:
+        return self.source.replace("@CANARY@", str(canary)).replace("@ABSTRACT@", abstract)
+
+    def _line(self, key: str) -> str:
+        found = re.search(rf"^# {key}: +(.+)$", self.source, re.MULTILINE)
+        return found.group(1).strip() if found else ""
 
 
-def _header(source: str, name: str, value: str) -> str | None:
-    found = re.search(rf"^# {re.escape(name)}: +({value})$", source, re.MULTILINE)
-    return found.group(1) if found else None
-
-
-def programs(folder: Path = PROGRAMS) -> list[Program]:
-    """All of a folder's, by number."""
-    found = [Program.read(path) for path in folder.glob("*.py")]
+def programs() -> list[Program]:
+    """All of them, by number."""
+    found = [Program.read(path) for path in FOLDER.glob("*.py")]
     return sorted(found, key=lambda program: program.number)

@@ -1,25 +1,15 @@
-"""Run a hostile program as an evaluation would, and say what was wrong.
-
-A small honest stream (a span with probes, then prequential steps) is what a program runs on, so
-that cheating has something to gain. Two that run as a pair get labels that are drawn by chance: who
-knows them was told.
-
-    with Canaries.out() as canaries:
-        attempt = attempt_program(program, Lender(backend), canaries)
-    assert not attempt.faults
-"""
+"""Run a hostile program in real sessions of a backend, and say what did not hold."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +23,13 @@ from cambrian.sandbox.runner.frames import Array
 from cambrian.sandbox.session import Report, Session, SessionPool
 
 LIMITS = Limits(memory_bytes=640 << 20, request_s=3.0, job_s=25.0, unbounded_memory=True)
+PAIRED = Limits(memory_bytes=640 << 20, request_s=10.0, job_s=60.0, unbounded_memory=True)
+GROWTH = 64 << 20
+"""Bytes by which this process may grow."""
+LONGEST_S = 30.0
+GUESSED = 0.5
+"""Accuracy on three classes that nobody can know, which chance passes once in a billion runs."""
+
 HONEST = """
 import torch
 from cambrian.agents.contract import Learner as Contract
@@ -53,14 +50,7 @@ class Learner(Contract):
         with torch.no_grad():
             return self.layer(x)
 """
-MEMORY = 64 << 20
-"""Bytes that this process may have gained by a run."""
-LONGEST_S = 30.0
-CHANCE = 1 / 3
-GUESSED = 4
-"""Standard deviations above chance that luck explains."""
-UNKNOWN = 320
-"""Labels that nobody can know, in steps of eight."""
+"""What the hostile ones are derived from (`from honest import Learner`) and held against."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +64,51 @@ class Outcome:
     report: Report | None
 
 
+@dataclass(frozen=True)
+class Canaries:
+    """Things of the host that nothing in a sandbox may find."""
+
+    file: Path
+    abstract: str
+
+    def untouched(self) -> bool:
+        alone = [entry.name for entry in self.file.parent.iterdir()] == [self.file.name]
+        return alone and self.file.read_text("ascii") == CANARY
+
+
+CANARY = "HOST-CANARY"
+SECRET = "SECRET_CANARY"  # noqa: S105 - a name, and a value that nobody may find
+
+
+@contextmanager
+def canaries() -> Iterator[Canaries]:
+    """A file, a socket and a variable of the host, for the length of a block."""
+    name = f"cambrian-host-canary-{os.getpid()}"  # other runs have their own
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        file = Path(folder, "canary")
+        file.write_text(CANARY, "ascii")
+        file.chmod(0o644)
+        listener.bind("\0" + name)
+        listener.listen()
+        before = os.environ.get(SECRET)
+        os.environ[SECRET] = SECRET
+        try:
+            yield Canaries(file, name)
+        finally:
+            del os.environ[SECRET]
+            if before is not None:
+                os.environ[SECRET] = before
+
+
 def stream() -> tuple[Array, Array]:
-    """240 inputs (240, 6) and labels of three kinds (240,) that can be learned."""
+    """Inputs (240, 6) float32 and labels (240,) of three classes, which can be learned."""
     draw = np.random.default_rng(7)
     x = draw.normal(size=(240, 6)).astype(np.float32)
     y = (x @ draw.normal(size=(6, 3))).argmax(1)
     return x, y.astype(np.int64)
 
 
-def run_stream(channel: Channel) -> float:
+def course(channel: Channel) -> float:
     """A span with probes, then a few prequential steps; the mean accuracy."""
     x, y = stream()
     order = np.arange(160).repeat(2)
@@ -92,31 +118,28 @@ def run_stream(channel: Channel) -> float:
     span = channel.span("train", 0, 320, 16, probe="probe", probe_every=10)
     hits = [float((scores.argmax(1) == y[160:]).mean()) for scores in span]
     channel.boundary()
-    hits += _steps(channel, x[160:], y[160:])
-    channel.finish()
-    return float(np.mean(hits))
-
-
-def run_unknown(channel: Channel) -> float:
-    """Prequential steps whose labels were drawn by chance; the mean accuracy."""
-    draw = np.random.default_rng(8)
-    x = draw.normal(size=(UNKNOWN + 8, 6)).astype(np.float32)
-    y = draw.integers(0, 3, size=UNKNOWN + 8)
-    spec = Stream("classification", (6,), 3, observations=UNKNOWN, batch_size=8)
-    channel.start(spec, seed=1)
-    hits = _steps(channel, x, y)
-    channel.finish()
-    return float(np.mean(hits))
-
-
-def _steps(channel: Channel, x: Array, y: Array) -> list[float]:
-    """Ask for eight, tell their labels, ask for the next; the accuracy of each step."""
-    hits = []
-    scores = channel.predict(x[:8])
-    for start in range(0, len(x) - 16 + 1, 8):
+    scores = channel.predict(x[160:168])
+    for start in range(160, 224, 8):
         hits.append(float((scores.argmax(1) == y[start : start + 8]).mean()))
         scores = channel.reveal_and_predict(y[start : start + 8], x[start + 8 : start + 16])
-    return hits
+    channel.finish()
+    return float(np.mean(hits))
+
+
+def unknowable(channel: Channel, steps: int = 40) -> float:
+    """Prequential steps with labels that have nothing to do with the inputs; the accuracy on what
+    only somebody who is ahead can tell."""
+    draw = np.random.default_rng(11)
+    x = draw.normal(size=(8 * (steps + 1), 6)).astype(np.float32)
+    y = draw.integers(3, size=8 * (steps + 1))
+    channel.start(Stream("classification", (6,), 3, batch_size=8), seed=1)
+    hits = []
+    scores = channel.predict(x[:8])
+    for start in range(0, 8 * steps, 8):
+        hits.append(float((scores.argmax(1) == y[start : start + 8]).mean()))
+        scores = channel.reveal_and_predict(y[start : start + 8], x[start + 8 : start + 16])
+    channel.finish()
+    return float(np.mean(hits[1:]))
 
 
 class Lender:
@@ -124,10 +147,8 @@ class Lender:
 
     def __init__(self, backend: Backend, limits: Limits = LIMITS) -> None:
         self.backend = backend
-        self.limits = limits
         self.pool = SessionPool(backend, limits)
         self._session: Session | None = None
-        self._honest: float | None = None
 
     def session(self) -> Session:
         if self._session is None or self._session.spent:
@@ -139,20 +160,18 @@ class Lender:
 
     def run(self, learner: str, files: Mapping[str, str] | None = None) -> Outcome:
         """One whole job of a learner (`from honest import Learner` works in it)."""
-        return run_in(self.session(), learner, files)
+        session = self.session()
+        session.install({"honest.py": HONEST, "learner.py": learner, **(files or {})})
+        return _outcome(session, course)
 
-    def honest_score(self) -> float:
-        """What the honest learner scores here.
-
-        Raises:
-            AssertionError: it does not, or the stream cannot be learned.
-        """
-        if self._honest is None:
-            outcome = self.run(HONEST)
-            if outcome.verdict != "scored" or outcome.score <= 2 * CHANCE:
-                raise AssertionError(f"expected the honest learner to score, got {outcome}")
-            self._honest = outcome.score
-        return self._honest
+    def pair(self, learner: str) -> tuple[Outcome, Outcome]:
+        """Two sessions of a learner at the same time, on one stream that nobody can know."""
+        with Session(self.backend, PAIRED) as one, Session(self.backend, PAIRED) as two:
+            for session in (one, two):
+                session.install({"honest.py": HONEST, "learner.py": learner})
+            with ThreadPoolExecutor(2) as together:
+                runs = [together.submit(_outcome, each, unknowable) for each in (one, two)]
+                return runs[0].result(), runs[1].result()
 
     def close(self) -> None:
         self.pool.close()
@@ -161,17 +180,10 @@ class Lender:
             self._session = None
 
 
-def run_in(
-    session: Session,
-    learner: str,
-    files: Mapping[str, str] | None = None,
-    work: Callable[[Channel], float] = run_stream,
-) -> Outcome:
-    """One whole job in a session."""
-    session.install({"honest.py": HONEST, "learner.py": learner, **(files or {})})
+def _outcome(session: Session, drive: Callable[[Channel], float]) -> Outcome:
     try:
         with session.job() as channel:
-            score = work(channel)
+            score = drive(channel)
     except LearnerFailed as failure:
         said = failure.trace + (session.report.output if session.report else "")
         return Outcome(failure.cause, 0.0, said, str(failure), session.report)
@@ -179,157 +191,72 @@ def run_in(
     return Outcome("scored", score, said, "", session.report)
 
 
-@dataclass(frozen=True)
-class Canaries:
-    """Things of the host that nothing in a sandbox may find."""
+class Trial:
+    """Hostile programs against one backend, beside what the honest learner does there."""
 
-    file: Path
-    abstract: str
+    def __init__(self, lender: Lender, traps: Canaries) -> None:
+        self.lender = lender
+        self.traps = traps
+        self._honest: float | None = None
 
-    @classmethod
-    @contextmanager
-    def out(cls) -> Iterator[Canaries]:
-        """A file that all may read, a socket that listens, a word in the environment."""
-        name, before = f"cambrian-host-canary-{secrets.token_hex(8)}", os.environ.get(SECRET)
-        with (
-            tempfile.TemporaryDirectory(prefix="cambrian-canaries-") as folder,
-            socket.socket(socket.AF_UNIX) as listener,
-        ):
-            file = Path(folder, "canary")
-            file.write_text("HOST-CANARY")
-            file.chmod(0o644)
-            listener.bind("\0" + name)
-            listener.listen()
-            os.environ[SECRET] = SECRET
-            try:
-                yield cls(file, name)
-            finally:
-                if before is None:
-                    del os.environ[SECRET]
-                else:
-                    os.environ[SECRET] = before
+    def honest(self) -> float:
+        """The honest learner's score.
 
-    def fill(self, source: str) -> str:
-        """A program that is to look for them."""
-        return source.replace("@CANARY@", str(self.file)).replace("@ABSTRACT@", self.abstract)
+        Raises:
+            ValueError: it does not learn here, so nothing could be told.
+        """
+        if self._honest is None:
+            outcome = self.lender.run(HONEST)
+            if outcome.verdict != "scored" or outcome.score <= 0.7:
+                raise ValueError(f"expected the honest learner to learn, got {outcome}")
+            self._honest = outcome.score
+        return self._honest
 
-    def faults(self) -> list[str]:
-        """What happened to them."""
-        try:
-            untouched = self.file.read_text() == "HOST-CANARY"
-            beside = [entry.name for entry in self.file.parent.iterdir()]
-        except OSError as error:
-            return [f"a file of the host: {error}"]
-        return ([] if untouched else ["a file of the host was changed"]) + (
-            [] if beside == ["canary"] else [f"files in a folder of the host: {beside}"]
-        )
+    def faults(self, program: Program) -> list[str]:
+        """Run a program as its header says; every way in which the sandbox did not hold."""
+        self.honest()
+        source = program.filled(self.traps.file, self.traps.abstract)
+        before, began = _resident(), time.monotonic()
+        if program.pair:
+            found = [f for out in self.lender.pair(source) for f in self._seen(program, out, True)]
+        else:
+            found = []
+            for _ in range(program.times):
+                session = self.lender.session()
+                outcome = self.lender.run(source)
+                found += self._seen(program, outcome, False)
+            found += self._after(outcome, session)
+        took = time.monotonic() - began
+        if took > LONGEST_S * max(program.times, 2 if program.pair else 1):
+            found.append(f"it took {took:.0f} s")
+        if _resident() - before > GROWTH:
+            found.append(f"this process grew by {(_resident() - before) >> 20} MiB")
+        if not self.traps.untouched():
+            found.append("the host's file was changed")
+        return found
 
+    def _seen(self, program: Program, outcome: Outcome, paired: bool) -> Iterator[str]:
+        name = self.lender.backend.name
+        if "BREACH" in outcome.said and not program.inside(name):
+            with suppress(StopIteration):
+                yield next(line for line in outcome.said.splitlines() if "BREACH" in line)
+        if outcome.verdict not in program.expected(name):
+            yield f"verdict {outcome.verdict}: {outcome.message}"
+        bound = GUESSED if paired else self.honest() + 1e-9
+        if outcome.score > bound:
+            yield f"score {outcome.score:.3f}, over {bound:.3f}"
 
-SECRET = "SECRET_CANARY"  # noqa: S105 - no secret: programs look for this very word
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What came of a program.
-
-    Attributes:
-        faults: what it must not have been able to do, in words; none: the sandbox held.
-    """
-
-    program: Program
-    outcomes: list[Outcome] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-
-
-def attempt_program(program: Program, lender: Lender, canaries: Canaries) -> Attempt:
-    """Run one program as its headers say, and look at everything that it must not have done.
-
-    Raises:
-        SandboxBroken: the sandbox itself is gone or misbehaves.
-    """
-    if program.request_s is not None and not program.pair:
-        limits = replace(lender.limits, request_s=program.request_s)
-        own = Lender(lender.backend, limits)
-        try:
-            return _attempt(program, own, canaries)
-        finally:
-            own.close()
-    return _attempt(program, lender, canaries)
-
-
-def _attempt(program: Program, lender: Lender, canaries: Canaries) -> Attempt:
-    attempt = Attempt(program)
-    source = canaries.fill(program.source)
-    honest = lender.honest_score()
-    lender.session()
-    before, began = _resident(), time.monotonic()
-    if program.pair:
-        _pair(attempt, lender, source)
-    else:
-        for _ in range(program.times):
-            _once(attempt, lender, source, honest)
-    took, gained = time.monotonic() - began, _resident() - before
-    if took > LONGEST_S * program.times:
-        attempt.faults.append(f"it took {took:.0f} s")
-    if gained > MEMORY:
-        attempt.faults.append(f"the host gained {gained >> 20} MiB of memory")
-    attempt.faults.extend(canaries.faults())
-    if not program.pair and not lender.session().spent:
-        again = lender.run(HONEST)
-        if (again.verdict, again.score) != ("scored", honest):
-            attempt.faults.append(f"the next job inherits: {again}")
-    return attempt
-
-
-def _once(attempt: Attempt, lender: Lender, source: str, honest: float) -> None:
-    session = lender.session()
-    outcome = run_in(session, source)
-    _judge(attempt, outcome, lender.backend.name)
-    if outcome.score > honest + 1e-9:
-        attempt.faults.append(f"it scored {outcome.score:.3f}, an honest learner {honest:.3f}")
-    if outcome.verdict != "scored" and not session.spent:
-        attempt.faults.append("a job failed and its session went on")
-
-
-def _pair(attempt: Attempt, lender: Lender, source: str) -> None:
-    """Two agents in two sessions, on the same stream at the same time."""
-    request = attempt.program.request_s or lender.limits.request_s
-    limits = replace(lender.limits, request_s=request, job_s=2 * lender.limits.job_s)
-
-    def run(_: int) -> Outcome:
-        with Session(lender.backend, limits) as session:
-            ready.append(session)
-            until = time.monotonic() + limits.start_s
-            while len(ready) < 2 and time.monotonic() < until:
-                time.sleep(0.01)
-            return run_in(session, source, work=run_unknown)
-
-    ready: list[Session] = []
-    with ThreadPoolExecutor(max_workers=2) as both:
-        outcomes = list(both.map(run, range(2)))
-    luck = CHANCE + GUESSED * (CHANCE * (1 - CHANCE) / UNKNOWN) ** 0.5
-    for outcome in outcomes:
-        _judge(attempt, outcome, lender.backend.name)
-        if outcome.score > luck:
-            attempt.faults.append(
-                f"one of two scored {outcome.score:.3f} on labels that nobody can know"
-            )
-
-
-def _judge(attempt: Attempt, outcome: Outcome, backend: str) -> None:
-    """What holds for every run."""
-    attempt.outcomes.append(outcome)
-    if "BREACH" in outcome.said and not attempt.program.inside(backend):
-        lines = [line for line in outcome.said.splitlines() if "BREACH" in line]
-        attempt.faults.append("; ".join(lines)[:1000])
-    expected = attempt.program.expected(backend)
-    if outcome.verdict not in expected:
-        attempt.faults.append(
-            f"expected {' or '.join(sorted(expected))}, got {outcome.verdict}: "
-            f"{outcome.message} {outcome.said[-1000:]}"
-        )
+    def _after(self, outcome: Outcome, session: Session) -> Iterator[str]:
+        """A failed job ends its session; where it lives on, the honest learner scores the same."""
+        if outcome.verdict != "scored":
+            if not session.spent:
+                yield "the session of a failed job is used again"
+        elif not session.spent:
+            again = self.lender.run(HONEST)
+            if (again.verdict, again.score) != ("scored", self.honest()):
+                yield f"the next job inherits: {again.verdict} {again.score:.3f}"
 
 
 def _resident() -> int:
-    """Bytes of memory of this process."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

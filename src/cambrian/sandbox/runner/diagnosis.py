@@ -85,5 +85,5 @@ def trained(root: object, limit: int = 100_000) -> list[Tensor]:
 
 
 def _number(value: float) -> float:
-    """JSON knows no infinity."""
-    return value if np.isfinite(value) else -1.0
+    """What the host takes is a float32; -1 stands for what is none."""
+    return value if abs(value) <= np.finfo(np.float32).max else -1.0

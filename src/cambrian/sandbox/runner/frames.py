@@ -7,6 +7,10 @@ A frame is a fixed header, a small JSON object, and at most one raw tensor::
 The set of types and dtypes is closed, every size is bounded and checked before anything is
 allocated, and nothing is ever unpickled. An answer carries its request's sequence number.
 
+A description holds what JSON holds and the host can go on with: whole numbers of 64 bits, finite
+ones, each key once, text that is UTF-8. A number of four hundred digits or an infinity is no frame,
+so nobody who reads a description later has to ask whether one may be converted.
+
 Used on both sides, so: standard library and numpy only.
 """
 
@@ -19,6 +23,7 @@ import select
 import socket
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -35,8 +40,16 @@ MAX_PAYLOAD = 1 << 28
 MAX_DIMS = 4
 MAX_DEPTH = 64
 """Objects and lists in one another: who shows or stores a description may recurse over it."""
+MOST, LEAST = (1 << 63) - 1, -(1 << 63)
+"""Whole numbers in a description: what SQLite, numpy and a float can take without an error."""
 BUFFER = 1 << 16
 """Bytes that are read at once: most frames, header and tensor together, in one system call."""
+TICK_S = 1.0
+"""The longest that is slept at once in a wait, so that a standstill is told from a long wait."""
+STANDSTILL_S = 1.0
+"""Who wakes up so much later than it asked to was stopped, or had no processor, in between."""
+LAST_LOOK_S = 1.0
+"""After a deadline, what lies there is still taken, without waiting for more, for so long."""
 
 
 class Kind(IntEnum):
@@ -132,11 +145,22 @@ class FrameSocket:
 
     The socket is non-blocking and read through a small buffer: a round trip is a few microseconds
     of work, so the system calls and the waking up are what it costs.
+
+    A deadline is of time in which this side ran: one that was stopped (a suspended virtual machine,
+    SIGSTOP) takes what came meanwhile, and waits for the rest of the time that was left.
+
+    Attributes:
+        stood_s: seconds that this side stood still or was busy elsewhere, as far as it noticed.
+        watch: called once a second while nothing comes.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self.socket = sock
+        self.stood_s = 0.0
+        self.watch: Callable[[], None] | None = None
+        self._until = math.inf
+        self._seen = time.monotonic()
         self._buffer = memoryview(bytearray(BUFFER))
         self._start = self._end = 0
         self._readable = select.poll()
@@ -163,6 +187,21 @@ class FrameSocket:
         except OSError:
             return False
 
+    def look(self, asked_s: float = 0.0) -> float:
+        """The time (of `time.monotonic`). What went by since the last look, beyond the `asked_s`
+        that were slept on purpose, is added to `stood_s` if it is too long for work of our own."""
+        now = time.monotonic()
+        late = now - self._seen - asked_s
+        if late > STANDSTILL_S:
+            self.stood_s += late
+            self._until += late
+        self._seen = now
+        return now
+
+    def rested(self) -> None:
+        """What went by since the last look has been accounted for."""
+        self._seen = time.monotonic()
+
     def send(
         self,
         kind: Kind,
@@ -185,11 +224,12 @@ class FrameSocket:
         Raises:
             ChannelClosed, DeadlinePassed.
         """
+        self._until, self._seen = _end_of(deadline), time.monotonic()
         while parts:
             try:
                 sent = self.socket.sendmsg(parts, (), socket.MSG_NOSIGNAL)
             except BlockingIOError:
-                if not self._wait(self._writable, deadline):
+                if not self._wait(self._writable):
                     raise DeadlinePassed("the frame could not be sent in time") from None
                 continue
             except OSError as error:
@@ -208,55 +248,42 @@ class FrameSocket:
             FrameError: no frame, or none of those expected; nothing was allocated for it.
             ChannelClosed, DeadlinePassed.
         """
-        if deadline is not None and time.monotonic() >= deadline:
-            raise DeadlinePassed("the deadline has passed")
-        spin_until = time.monotonic() + spin_s if spin_s else 0.0
+        self._until, self._seen = _end_of(deadline), time.monotonic()
+        spin_until = self._seen + spin_s if spin_s else 0.0
         while self._end - self._start < HEADER.size:
-            self._read(deadline, spin_until)
+            self._read(spin_until)
         header = self._buffer[self._start : self._start + HEADER.size]
         self._start += HEADER.size
         kind, sequence, meta_size, dtype, shape, payload = _check(header, expect)
-        meta = self._meta(meta_size, deadline) if meta_size else {}
+        meta = self._meta(meta_size) if meta_size else {}
         array: Array | None = None
         if dtype is not None:
             array = np.empty(shape, dtype)
             if payload:
-                self._fill(array.data.cast("B"), deadline)
+                self._fill(array.data.cast("B"))
         return Frame(kind, sequence, meta, array)
 
-    def _meta(self, size: int, deadline: float | None) -> dict[str, Any]:
+    def _meta(self, size: int) -> dict[str, Any]:
         raw = bytearray(size)
-        self._fill(memoryview(raw), deadline)
-        try:
-            meta = json.loads(raw.decode("utf-8"))
-            if b"\\u" in raw:  # a lone surrogate passes JSON, and then breaks who stores the text
-                json.dumps(meta, ensure_ascii=False).encode("utf-8")
-        except (ValueError, RecursionError):
-            raise FrameError("the frame's description is not JSON") from None
-        if not isinstance(meta, dict):
-            raise FrameError("the frame's description is not a JSON object")
-        if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _deeper(meta, MAX_DEPTH):
-            raise FrameError(f"the frame's description is more than {MAX_DEPTH} levels deep")
-        return meta
+        self._fill(memoryview(raw))
+        return described(bytes(raw))
 
-    def _read(self, deadline: float | None, spin_until: float) -> None:
+    def _read(self, spin_until: float) -> None:
         """Read what there is into the buffer, at least one byte."""
         if self._start:
             left = self._end - self._start
             self._buffer[:left] = self._buffer[self._start : self._end]
             self._start, self._end = 0, left
-        self._end += self._receive_into(self._buffer[self._end :], deadline, spin_until)
+        self._end += self._receive_into(self._buffer[self._end :], spin_until)
 
-    def _fill(self, view: memoryview, deadline: float | None) -> None:
+    def _fill(self, view: memoryview) -> None:
         done = min(len(view), self._end - self._start)
         view[:done] = self._buffer[self._start : self._start + done]
         self._start += done
         while done < len(view):
-            done += self._receive_into(view[done:], deadline)
+            done += self._receive_into(view[done:])
 
-    def _receive_into(
-        self, view: memoryview, deadline: float | None, spin_until: float = 0.0
-    ) -> int:
+    def _receive_into(self, view: memoryview, spin_until: float = 0.0) -> int:
         while True:
             try:
                 count = self.socket.recv_into(view)
@@ -264,25 +291,94 @@ class FrameSocket:
                 if spin_until and time.monotonic() < spin_until:
                     os.sched_yield()  # whoever has work to do goes first
                     continue
-                if not self._wait(self._readable, deadline):
+                if not self._wait(self._readable):
                     raise DeadlinePassed("no whole frame came in time") from None
                 continue
             except OSError as error:
                 raise ChannelClosed(str(error)) from None
             if count == 0:
                 raise ChannelClosed("the other side closed the channel")
-            if deadline is not None and time.monotonic() >= deadline:
+            if self.look() >= self._until + LAST_LOOK_S:  # bytes that never end
                 raise DeadlinePassed("no whole frame came in time")
             return count
 
-    @staticmethod
-    def _wait(poll: select.poll, deadline: float | None) -> bool:
-        """Sleep until the socket is ready; False when the deadline came first."""
-        if deadline is None:
-            poll.poll()
-            return True
-        left = deadline - time.monotonic()
-        return left > 0 and bool(poll.poll(math.ceil(left * 1000)))
+    def _wait(self, poll: select.poll) -> bool:
+        """Sleep until the socket is ready; False when the deadline came first, and nothing lies
+        there."""
+        if self._until == math.inf:
+            return bool(poll.poll())
+        while True:
+            left = self._until - self.look()
+            if left <= 0:
+                return left > -LAST_LOOK_S and bool(poll.poll(0))
+            asked = min(left, TICK_S)
+            ready = bool(poll.poll(math.ceil(asked * 1000)))
+            self.look(asked)
+            if ready:
+                return True
+            if self.watch is not None:
+                self.watch()
+
+
+def described(raw: bytes) -> dict[str, Any]:
+    """The description of a frame from its bytes.
+
+    Raises:
+        FrameError: it is no plain JSON object: see the module's text.
+    """
+    try:
+        meta = _DECODER.decode(raw.decode("utf-8"))
+        if b"\\u" in raw:  # a lone surrogate passes JSON, and then breaks who stores the text
+            json.dumps(meta, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise FrameError(f"the frame's description is not JSON: {_why(error)}") from None
+    if not isinstance(meta, dict):
+        raise FrameError("the frame's description is not a JSON object")
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _deeper(meta, MAX_DEPTH):
+        raise FrameError(f"the frame's description is more than {MAX_DEPTH} levels deep")
+    return meta
+
+
+def _why(error: Exception) -> str:
+    """The first words, and nothing of what was sent: that may be a megabyte."""
+    return str(error.args[0] if error.args and not isinstance(error, UnicodeError) else error)[:100]
+
+
+def _whole(digits: str) -> int:
+    value = int(digits) if len(digits) <= 20 else MOST + 1
+    if not LEAST <= value <= MOST:
+        raise ValueError("a whole number of more than 64 bits")
+    return value
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("a number without end")
+    return value
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key comes twice")
+    return found
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_keys_once,
+    parse_float=_finite,
+    parse_int=_whole,
+    parse_constant=_no_number,
+)
+
+
+def _end_of(deadline: float | None) -> float:
+    return math.inf if deadline is None else deadline
 
 
 def encode(

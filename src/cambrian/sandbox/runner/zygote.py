@@ -29,6 +29,7 @@ from pathlib import Path
 
 import torch
 
+from cambrian.sandbox.runner.counters import Counters
 from cambrian.sandbox.runner.frames import (
     ChannelClosed,
     DeadlinePassed,
@@ -48,8 +49,9 @@ OUTPUT_LIMIT = 64 << 20
 CONTROL = Expect(frozenset({Kind.JOB, Kind.END}))
 PIPE_READS = 64
 CLEANING = 3.0  # seconds for what a job left in its scratch place; more spends the session
-COUNTED = 64  # processes, and files, of a job that leave no more than a few bits in a counter
+KILLING = 4.0  # seconds for its processes to be gone; one that is stuck in the kernel spends it too
 POLLED = 0.002  # between two looks at a job, where its end cannot be waited for
+KILLED_AGAIN = 0.5  # seconds between two rounds of killing
 LEAVING = 0.5  # seconds a learner has to go by itself once its channel is closed
 
 
@@ -77,7 +79,8 @@ class Zygote:
         self.session = session
         self.scratch = scratch
         self.alone = os.getpid() == 1
-        self.counters = self._counters()
+        # Elsewhere processes and files of others are counted too.
+        self.counters = Counters.now(scratch) if self.alone else None
         control = socket.socket(socket.AF_UNIX)
         control.connect(str(session / "control.sock"))
         self.control = FrameSocket(control)
@@ -113,20 +116,22 @@ class Zygote:
         os.set_blocking(reader, False)
         output = Output()
         try:
-            status, usage, reason = self._watch(child, reader, output)
+            reason = self._watch(child, reader, output)
         except ChannelClosed:
             self._kill(child)
             return None
         finally:
             os.close(reader)
+        there, status, usage = os.wait4(child, os.WNOHANG)
         return {
-            "exit": os.waitstatus_to_exitcode(status),
+            # One that no signal ends is as good as killed; the sandbox goes with it.
+            "exit": os.waitstatus_to_exitcode(status) if there else -signal.SIGKILL,
             "cpu_s": usage.ru_utime + usage.ru_stime,
             "peak_bytes": usage.ru_maxrss * 1024,
             "output": output.tail.decode("utf-8", "replace"),
             "output_bytes": output.total,
             "ended": reason,
-            "clean": self._clean(),
+            "clean": bool(there) and self._clean(),
         }
 
     def _become(self, door: socket.socket, output: int, mode: str) -> None:
@@ -164,15 +169,16 @@ class Zygote:
         folder.mkdir()
         os.chdir(folder)
 
-    def _watch(
-        self, child: int, reader: int, output: Output
-    ) -> tuple[int, resource.struct_rusage, str]:
-        """Drain the job's output until its process ends, is ended, or prints without end.
+    def _watch(self, child: int, reader: int, output: Output) -> str:
+        """Drain the job's output until its process ends, is ended, or prints without end; how it
+        ended. One that does not go within `KILLING` seconds of being killed is left there.
 
         Raises:
             ChannelClosed: the other side is gone; so must be everything here.
         """
-        ended, kill_at, open_pipe = "by itself", None, True
+        ended, open_pipe = "by itself", True
+        kill_at: float | None = None
+        given_up: float | None = None
         exited = _exit_descriptor(child)
         try:
             while True:
@@ -192,9 +198,13 @@ class Zygote:
                     ended, kill_at = "on request", time.monotonic() + LEAVING
                 if output.total > OUTPUT_LIMIT and ended != "for its output":
                     ended, kill_at = "for its output", time.monotonic()
-                if kill_at is not None and time.monotonic() >= kill_at:
+                now = time.monotonic()
+                if given_up is not None and now >= given_up:
+                    break
+                if kill_at is not None and now >= kill_at:
+                    given_up = given_up or now + KILLING
                     self._kill(child)
-                    kill_at = time.monotonic() + 1.0
+                    kill_at = time.monotonic() + KILLED_AGAIN
         finally:
             if exited is not None:
                 os.close(exited)
@@ -203,31 +213,24 @@ class Zygote:
             if not (open_pipe and select.select([reader], [], [], 0)[0]):
                 break
             open_pipe = output.take(reader)
-        _, status, usage = os.wait4(child, 0)
-        return status, usage, ended
+        return ended
 
     def _put_back(self) -> bool:
         """What the next job could read of the last one in the scratch folder itself: its mode is
-        set (no call that sets a time is allowed); of the counters of processes and inodes, which
-        nobody can set back, a job may use up so few that they tell next to nothing. False where it
-        used up more."""
+        set (no call that sets a time is allowed); of what is counted for good, a job may use up so
+        little that it tells next to nothing. False where it used up more."""
         with contextlib.suppress(PermissionError):  # root's, and so not the job's to change either
             self.scratch.chmod(stat.S_IRWXU)
-        before, self.counters = self.counters, self._counters()
-        return all(now - then <= COUNTED for now, then in zip(self.counters, before, strict=True))
-
-    def _counters(self) -> tuple[int, int]:
-        """The last process id given in this namespace, and the scratch place's last inode."""
-        probe = self.scratch / "counter"
-        probe.mkdir()
-        inode = probe.stat().st_ino
-        probe.rmdir()
-        last = Path("/proc/loadavg").read_text("ascii").split()[-1] if self.alone else "0"
-        return int(last), inode if self.alone else 0
+        before = self.counters
+        if before is None:
+            return True
+        self.counters = Counters.now(self.scratch)
+        return self.counters.since(before)
 
     def _kill(self, child: int) -> None:
-        """Kill whatever a job may have started, until nothing is left."""
-        for _ in range(200):
+        """Kill whatever a job may have started, until nothing is left, for a second at most."""
+        deadline = time.monotonic() + 1.0
+        while time.monotonic() < deadline:
             try:
                 if self.alone:
                     os.kill(-1, signal.SIGKILL)
@@ -256,19 +259,21 @@ class Zygote:
 
     def _clean(self) -> bool:
         """Reap what was orphaned and empty every writable place; False if that failed."""
+        deadline = time.monotonic() + CLEANING
         try:
             while self.alone:
+                _in_time(deadline)
                 pid, _ = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return False  # a process outlived the killing
         except ChildProcessError:
             pass
+        except TimeoutError:
+            return False
         try:
-            deadline = time.monotonic() + CLEANING
-            for entry in self.scratch.iterdir():
-                _remove(entry, deadline)
-            return not any(self.scratch.iterdir()) and self._put_back()
-        except (OSError, RecursionError, ValueError):
+            _empty(str(self.scratch), deadline)
+            return self._put_back()
+        except (OSError, ValueError):
             return False  # a tree made to be hard to remove: the session goes, and it with it
 
 
@@ -287,25 +292,42 @@ def _has_exited(child: int) -> bool:
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _remove(entry: Path, deadline: float) -> None:
-    """Remove a tree, links never followed. Raises OSError or RecursionError where it cannot."""
-    if entry.is_symlink() or not entry.is_dir():
-        entry.unlink()
-        return
-    entry.chmod(stat.S_IRWXU)
-    for folder, names, _ in os.walk(entry):
-        _in_time(deadline)
-        for path in (Path(folder, name) for name in names):
-            if not path.is_symlink():
-                path.chmod(stat.S_IRWXU)
-    for folder, names, files in os.walk(entry, topdown=False):
-        for path in (Path(folder, name) for name in (*files, *names)):
-            _in_time(deadline)
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()
-            else:
-                path.unlink()
-    entry.rmdir()
+def _empty(place: str, deadline: float) -> None:
+    """Remove all that is in a folder; links are never followed.
+
+    One entry at a time, and no listing is kept: however many there are, and however deep they lie,
+    it takes next to no memory and ends within the deadline.
+
+    Raises:
+        OSError: it cannot be done, or (TimeoutError) not in time.
+    """
+    folders = [place]
+    while folders:
+        folder = folders[-1]
+        inner = _first_folder(folder, deadline)
+        if inner is not None:
+            os.chmod(inner, stat.S_IRWXU)  # noqa: PTH101 - a path object for each costs more
+            folders.append(inner)
+            continue
+        folders.pop()
+        if folders:
+            os.rmdir(folder)  # noqa: PTH106
+
+
+def _first_folder(folder: str, deadline: float) -> str | None:
+    """Remove what is no folder from one, up to the first folder in it; that one's path. None once
+    a look finds nothing at all: one that removes may pass over what is there."""
+    found = True
+    while found:
+        found = False
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                _in_time(deadline)
+                found = True
+                if entry.is_dir(follow_symlinks=False):
+                    return entry.path
+                os.unlink(entry.path)  # noqa: PTH108
+    return None
 
 
 def _in_time(deadline: float) -> None:

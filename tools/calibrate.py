@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
 """Measure what the benchmarks' scores are normalised by, and what their reference agents cost.
 
-    scripts/calibrate [BENCHMARK ...] [--seeds N]
-    scripts/calibrate --joint BENCHMARK ...
+    tools/calibrate.py [BENCHMARK ...] [--seeds N]
+    tools/calibrate.py --joint BENCHMARK ...
 
 Writes `src/cambrian/evaluators/calibration/NAME-VERSION.json`. A benchmark's `bounds` say how: the
 floor is the `finetune` seed agent at the best constant learning rate of a grid, the ceiling the
 same network trained jointly to convergence, unless they name a seed agent (for label-drift: the
 `random_features` seed agent told the current names). The costs are those of the `replay` seed
-agent, or of the one that the benchmark names as its `reference`. A name that ends in "+each-batch" has the ends of its stream and costs of its own.
+agent, or of the one that the benchmark names as its `reference`. A name that ends in "+each-batch"
+has the ends of its stream and costs of its own.
 
-With `--joint` it measures what intransigence is held against, and nothing else: for each task k of a
-stream whose ceiling is joint training, the accuracy on it of that network trained on tasks 1 to k;
-`calibration/joint.json` keeps the means over three seeds. Our own
-code only, so it runs without a sandbox.
+With `--joint` it measures what intransigence is held against, and nothing else: for each task k of
+a stream whose ceiling is joint training, the accuracy on it of that network trained on tasks 1 to
+k; `calibration/joint.json` keeps the means over three seeds. Our own code only, so it runs without
+a sandbox.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import itertools
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -81,7 +83,9 @@ def session_of(files: dict[str, str]) -> Session:
     return _SESSIONS[key]
 
 
-def run(files: dict[str, str], bench: Benchmark, seeds: int) -> tuple[list[float], list[dict]]:
+def run(
+    files: dict[str, str], bench: Benchmark, seeds: int
+) -> tuple[list[float], list[dict[str, Any]]]:
     """Raw scores and costs, one per seed of the screen and full stages."""
     raws, costs = [], []
     stream = dataclasses.replace(bench.stream("full"), flops=1 << 60, memory_bytes=1 << 40)
@@ -90,6 +94,7 @@ def run(files: dict[str, str], bench: Benchmark, seeds: int) -> tuple[list[float
         with session.job() as channel:
             outcome, cost = drive(channel, bench, stream, Unit(bench.name, "full", seed))
         raws.append(outcome.raw)
+        assert session.report is not None
         costs.append(dataclasses.asdict(cost) | {"cpu_s": session.report.cpu_s})
     return raws, costs
 
@@ -112,7 +117,7 @@ def joint(bench: Benchmark, seed: int, apart: bool) -> float:
     return float(np.mean([trained(bench, [task], seed)[0] for task in tasks]))
 
 
-def joint_accuracies(bench: Benchmark) -> dict:
+def joint_accuracies(bench: Benchmark) -> dict[str, Any]:
     """R*_k of Chaudhry 2018: the accuracy on task k of a network trained on tasks 1 to k."""
     if bounds(bench).ceiling != "joint":
         raise SystemExit(f"{bench.name}: its ceiling is no joint training, so it has no reference")
@@ -140,10 +145,10 @@ def trained(bench: Benchmark, tasks: list[Task], seed: int) -> list[float]:
     epochs = max(JOINT_EPOCHS, -(-JOINT_STEPS // -(-len(y) // 64)))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     for _ in range(epochs):
-        for rows in torch.randperm(len(y)).split(64):
+        for rows in torch.split(torch.randperm(len(y)), 64):
             loss = F.cross_entropy(net(x[rows]), y[rows])
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
         schedule.step()
     with torch.no_grad():
@@ -152,7 +157,7 @@ def trained(bench: Benchmark, tasks: list[Task], seed: int) -> list[float]:
     return [metrics.accuracy(s, t.test_y) for s, t in pairs]
 
 
-def floor(bench: Benchmark, seeds: int) -> tuple[float, dict]:
+def floor(bench: Benchmark, seeds: int) -> tuple[float, dict[str, Any]]:
     """The raw score that is 0, and how it was found."""
     agent = bounds(bench).floor
     if agent != "rates":
@@ -191,7 +196,7 @@ def ceiling(bench: Benchmark, seeds: int) -> tuple[float, str]:
     return float(np.mean(raws)), f"{kind}: {how}; seeds {np.round(raws, 4).tolist()}"
 
 
-def calibrate(bench: Benchmark, seeds: int) -> dict:
+def calibrate(bench: Benchmark, seeds: int) -> dict[str, Any]:
     bottom, found = floor(bench, seeds)
     raws, costs = run(dict(load_seed(reference(bench))), bench, seeds)
     top, how = ceiling(bench, seeds)
@@ -210,7 +215,7 @@ def calibrate(bench: Benchmark, seeds: int) -> dict:
     }
 
 
-def closer(bench: Benchmark) -> dict:
+def closer(bench: Benchmark) -> dict[str, Any]:
     """A stream probed after every batch: its ends are known, and what it costs is measured once."""
     known = calibration(benchmarks.benchmark(bench.name.removesuffix(EACH_BATCH)))
     _, costs = run(dict(load_seed(reference(bench))), bench, 1)
@@ -219,7 +224,7 @@ def closer(bench: Benchmark) -> dict:
     return {**ends, **spent(costs), "details": details}
 
 
-def spent(costs: list[dict]) -> dict:
+def spent(costs: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "flops": round(float(np.mean([c["flops"] for c in costs]))),
         "state_bytes": round(float(np.mean([c["state_bytes"] for c in costs]))),

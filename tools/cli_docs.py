@@ -19,4 +19,4 @@ if __name__ == "__main__":
         if "--check" not in sys.argv[1:]:
             target.write_text(text, encoding="utf-8")
         elif not target.is_file() or target.read_text(encoding="utf-8") != text:
-            sys.exit(f"docs/{name} is not what the commands say: run scripts/cli-docs")
+            sys.exit(f"docs/{name} is not what the commands say: run tools/cli_docs.py")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Ask our peers' own code for figures that our tests are held against.
 
-    scripts/oracles [avalanche] [rliable] [--l2metrics CHECKOUT]
+    tools/oracles.py [avalanche] [rliable] [--l2metrics CHECKOUT]
 
 Makes an environment of its own for each peer (in the user's cache; minutes and about a gigabyte
 for Avalanche), runs a program of benchmarks/peers/ there, and writes tests/evaluators/oracles/
@@ -38,7 +38,9 @@ def main() -> int:
     given = parser.parse_args()
     failed = False
     peers = given.peers or ([] if given.l2metrics else list(PROGRAMS))
-    asked = [(peer, peer, PROGRAMS[peer], []) for peer in peers]
+    asked: list[tuple[str, str, str, list[str]]] = [
+        (peer, peer, PROGRAMS[peer], []) for peer in peers
+    ]
     if given.l2metrics:  # it needs pandas, which rliable's environment has
         asked.append(
             ("l2metrics", "rliable", "l2metrics_example.py", [str(given.l2metrics.resolve())])

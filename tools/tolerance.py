@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measure how far the same evaluation comes out apart where floating point is done otherwise.
 
-    scripts/tolerance [--seeds N] [--only WORD] [--torch PYTHON]     measure; docs/tolerance.json
-    scripts/tolerance --write                                       only write the page's table
-    scripts/tolerance --check                                       only compare
+    tools/tolerance.py [--seeds N] [--only WORD] [--torch PYTHON]     measure; docs/tolerance.json
+    tools/tolerance.py --write                                       only write the page's table
+    tools/tolerance.py --check                                       only compare
 
 One machine stands in for several: the same learners, streams and seeds are run with other vector
 instructions (of PyTorch's own kernels, of MKL, of oneDNN), with two threads, and with MKL's
@@ -24,6 +24,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE, PAGE = ROOT / "docs/tolerance.json", ROOT / "docs/statistics.md"
@@ -92,7 +93,7 @@ def measured_with(python: str, condition: str, seeds: int) -> dict[str, list[lis
     return found
 
 
-def differences(store: dict) -> list[tuple[str, dict[str, float], bool]]:
+def differences(store: dict[str, Any]) -> list[tuple[str, dict[str, float], bool]]:
     """Of each condition the largest difference in raw score by run, and whether FLOPs agree."""
     usual = store["conditions"][USUAL]
     rows = []
@@ -106,7 +107,7 @@ def differences(store: dict) -> list[tuple[str, dict[str, float], bool]]:
     return rows
 
 
-def table(store: dict) -> str:
+def table(store: dict[str, Any]) -> str:
     """The page's part: one row a condition."""
     usual = store["conditions"][USUAL]
     runs = list(usual)
@@ -115,8 +116,8 @@ def table(store: dict) -> str:
     most = largest(store)
     lines = [
         f"{store['machine']}, PyTorch {store['torch']}, {seeds} seeds: the largest difference in",
-        f"raw score to {USUAL} (one thread, what the libraries choose by themselves), and whether the",
-        "FLOPs are the same.",
+        f"raw score to {USUAL} (one thread, what the libraries choose by themselves), and",
+        "whether the FLOPs are the same.",
         "",
         f"| condition | {' | '.join(runs)} | FLOPs |",
         f"|---|{'---|' * len(runs)}---|",
@@ -128,12 +129,12 @@ def table(store: dict) -> str:
     return "\n".join(lines)
 
 
-def largest(store: dict) -> float:
+def largest(store: dict[str, Any]) -> float:
     """The largest difference in raw score there was."""
     return max(value for _, found, _ in differences(store) for value in found.values())
 
 
-def page(store: dict) -> str:
+def page(store: dict[str, Any]) -> str:
     """docs/statistics.md with the table as it should be."""
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     return f"{before}{BEGIN}\n{table(store)}\n{END}{rest.split(END)[1]}"
@@ -162,7 +163,7 @@ def main() -> None:
         store = json.loads(STORE.read_text(encoding="utf-8"))
         if page(store) != PAGE.read_text(encoding="utf-8"):
             raise SystemExit(
-                "docs/statistics.md is not what was measured: scripts/tolerance --write"
+                "docs/statistics.md is not what was measured: tools/tolerance.py --write"
             )
         if largest(store) > TOLERANCE:
             raise SystemExit(f"{largest(store):.4f} was measured, over the stated {TOLERANCE}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure which orderings of the literature hold here, and write docs/orderings.json.
 
-    scripts/orderings [--seeds N] [--more] [--check]
+    tools/orderings.py [--seeds N] [--more] [--check]
 
 Each is a comparison between seed agents, or the composed seed agent with mechanisms, on the same
 streams and seeds, which are N from 100 on (`REPORTED`: nothing was tuned on them); what did not
@@ -259,8 +259,12 @@ def shortcut(m: Measured) -> Finding:
 FAMILIES = ("finetune", "replay", "random_features", "ewc", "label_map")
 
 
+def _on(m: Measured, stream: str, agent: str) -> float:
+    return m(agent, stream)
+
+
 def no_best(m: Measured) -> Finding:
-    best = {n: max(FAMILIES, key=lambda agent, n=n: m(agent, n)) for n in SHORTCUT}
+    best = {n: max(FAMILIES, key=functools.partial(_on, m, n)) for n in SHORTCUT}
     return len(set(best.values())) > 1, "best: " + ", ".join(f"{n} {a}" for n, a in best.items())
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Simulate what the rules of comparison promise, and write the tables of docs/statistics.md.
 
-    scripts/statistics-docs [--trials N]
+    tools/statistics_docs.py [--trials N]
 
 Replaces what stands between the two marks in the page; about two minutes. The tests run the same
 simulation, shorter, and hold the promises.
@@ -37,7 +37,7 @@ def tables(trials: int) -> Iterator[str]:
     yield f"{trials:,} trials a row; differences in units of their own standard deviation, σ."
     yield ""
     yield "| differences | five seeds: false claim | power at 1 σ | raced: false claim "
-    yield "| false \"not worse\" | power at 1 σ | seeds at 0 | seeds at 1 σ |"
+    yield '| false "not worse" | power at 1 σ | seeds at 0 | seeds at 1 σ |'
     yield "|---|---|---|---|---|---|---|---|"
     for number, (name, draw) in enumerate(shapes.items()):
         rows = draw(np.random.default_rng(number), (trials, last))
@@ -56,7 +56,8 @@ def tables(trials: int) -> Iterator[str]:
     yield "| effect | " + " | ".join(f"{n} seeds" for n in seeds) + " |"
     yield "|---|" + "---|" * len(seeds)
     for effect in (0.5, 1.0, 1.5, 2.0):
-        yield f"| {effect:g} σ | " + " | ".join(f"{power(effect, n, 0.05):.0%}" for n in seeds) + " |"
+        shares = " | ".join(f"{power(effect, n, 0.05):.0%}" for n in seeds)
+        yield f"| {effect:g} σ | {shares} |"
     yield ""
     yield "How often a 90 % interval holds the truth, and how often the permutation test is wrong"
     yield "at 10 % (2,000 trials):"

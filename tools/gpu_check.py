@@ -5,7 +5,7 @@ They are our own code, so they run outside any container (`--sandbox none`); the
 worker would. Exit codes: 0 every seed agent trained and came within 0.05 of its score on the CPU,
 1 one did not, 5 there is no GPU (`--device cpu` tries the script itself).
 
-    scripts/gpu-check [--benchmark split-mnist] [--stage screen] [--device cuda]
+    tools/gpu_check.py [--benchmark split-mnist] [--stage screen] [--device cuda]
 """
 
 from __future__ import annotations
