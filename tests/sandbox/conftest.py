@@ -1,4 +1,4 @@
-"""Sessions for the tests: every backend, one live session each."""
+"""Sessions for the tests: every backend, one live session each, and a small honest stream."""
 
 from __future__ import annotations
 
@@ -37,8 +37,6 @@ MAKERS: dict[str, Callable[[], Backend]] = {
     "bubblewrap-user": lambda: BubblewrapBackend(as_root=False),
     "none": PlainBackend,
 }
-__all__ = ["HONEST", "LIMITS", "MAKERS", "Canaries", "Lender", "Outcome", "Traces"]
-
 DOCKER = pytest.param("docker", marks=pytest.mark.docker)
 GVISOR = pytest.param("gvisor", marks=[pytest.mark.docker, pytest.mark.gvisor])
 # For an ordinary user bubblewrap is one thing only (test_ordinary.py runs these as one).
