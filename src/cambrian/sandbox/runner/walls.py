@@ -103,9 +103,3 @@ def _check(result: int) -> bool:
     if error not in ABSENT:
         raise OSError(error, f"a wall could not be put up: {os.strerror(error)}")
     return False
-
-
-def available() -> bool:
-    """Whether this machine's kernel has Landlock."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    return bool(libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1) > 0)
