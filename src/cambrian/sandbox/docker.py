@@ -256,7 +256,7 @@ class DockerBackend:
             for key, what in FOLLOWS.items()
             if not self._info.get(key)
         }
-        return cannot | (GVISOR if self.gvisor else kernel_lacks())
+        return {**cannot, **(GVISOR if self.gvisor else kernel_lacks())}
 
     @property
     def isolation(self) -> str:
