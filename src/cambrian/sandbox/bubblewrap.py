@@ -34,6 +34,7 @@ from cambrian.sandbox.process import (
     USER,
     ZYGOTE,
     draw_user,
+    kernel_lacks,
 )
 
 TRY_S = 20
@@ -132,8 +133,9 @@ class BubblewrapBackend:
     @property
     def reduced(self) -> Mapping[str, str]:
         if self.grouped:
-            return {}
-        return UNGROUPED | (ROOTS if os.geteuid() == 0 and not self.as_root else {})
+            return kernel_lacks()
+        roots = ROOTS if os.geteuid() == 0 and not self.as_root else {}
+        return {**UNGROUPED, **roots, **kernel_lacks()}
 
     @property
     def isolation(self) -> str:

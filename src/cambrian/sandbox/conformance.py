@@ -41,7 +41,7 @@ CHECKS: dict[str, str] = {
     "capabilities": "none, an ordinary user, no new privileges",
     "seccomp": "dangerous system calls and sockets that are not local fail",
     "machine": "what the whole machine does is not told",
-    "shared files": "files that sessions share can be neither locked nor waited at",
+    "shared files": "files that sessions share tell no session of another: no lock, wait or count",
     "process 1": "can be neither read nor stopped by a job",
     "processes": "processes and threads together are bounded",
     "open files": "descriptors are bounded",

@@ -30,6 +30,7 @@ from cambrian.sandbox.process import (
     USERS_MAPPED,
     ZYGOTE,
     draw_user,
+    kernel_lacks,
 )
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ class DockerBackend:
             for key, what in FOLLOWS.items()
             if not self._info.get(key)
         }
-        return cannot | GVISOR if self.gvisor else cannot
+        return {**cannot, **(GVISOR if self.gvisor else kernel_lacks())}
 
     @property
     def isolation(self) -> str:

@@ -156,7 +156,13 @@ def machine(given: dict[str, Any]) -> Finding:
             except OSError:
                 continue
             found.append(f"socket option {option}")
+    if _works(lambda: os.close(os.pidfd_open(os.getpid()))):
+        found.append("descriptors of processes")
     return not found, ", ".join(found) or "no file of /proc, sysinfo or socket tells of it"
+
+
+MAPPED = ("smaps", "smaps_rollup", "numa_maps", "pagemap")
+"""What tells how many processes have a page of a file."""
 
 
 def shared_files(given: dict[str, Any]) -> Finding:
@@ -171,7 +177,8 @@ def shared_files(given: dict[str, Any]) -> Finding:
     if _waits_at(descriptor):
         found.append("a futex")
     os.close(descriptor)
-    return not found, ", ".join(found) or "no lock, lease or wait"
+    found += [f"/proc/self/{name}" for name in MAPPED if _told(f"/proc/self/{name}")]
+    return not found, ", ".join(found) or "no lock, lease or wait, nor who maps them"
 
 
 def _works(attempt: Callable[[], Any]) -> bool:

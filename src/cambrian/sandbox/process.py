@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import secrets
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -71,6 +73,21 @@ MACHINE_FILES = (
 )
 """What /proc tells of the whole machine, which a job in another sandbox can move (processes,
 memory, open files, switches). What is left is of the process who asks, or never changes."""
+
+
+NO_LANDLOCK = {
+    "shared files": "this kernel has no Landlock (Linux 5.13, among its security modules): a "
+    "job can tell which pages of a file another sandbox has mapped"
+}
+
+
+@cache
+def kernel_lacks() -> Mapping[str, str]:
+    """Walls that this machine's kernel cannot raise, by the name of their check, and why."""
+    create_ruleset, version = 444, 1  # the same number on every processor
+    libc = ctypes.CDLL(None, use_errno=True)
+    found = libc.syscall(create_ruleset, None, ctypes.c_size_t(0), version)
+    return {} if found > 0 else NO_LANDLOCK
 
 
 class SandboxProcess(Protocol):

@@ -27,6 +27,8 @@ PAIRED = Limits(memory_bytes=640 << 20, request_s=10.0, job_s=60.0, unbounded_me
 GROWTH = 64 << 20
 """Bytes by which this process may grow."""
 LONGEST_S = 30.0
+OPENING = 4
+"""So much longer may a pair take, whose two sessions are opened meanwhile."""
 GUESSED = 0.5
 """Accuracy on three classes that nobody can know, which chance passes once in a billion runs."""
 
@@ -230,7 +232,7 @@ class Trial:
                 found += self._seen(program, outcome, False)
             found += self._after(outcome, session)
         took = time.monotonic() - began
-        if took > LONGEST_S * max(program.times, 2 if program.pair else 1):
+        if took > LONGEST_S * max(program.times, OPENING if program.pair else 1):
             found.append(f"it took {took:.0f} s")
         if _resident() - before > GROWTH:
             found.append(f"this process grew by {(_resident() - before) >> 20} MiB")

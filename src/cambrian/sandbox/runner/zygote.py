@@ -40,6 +40,7 @@ from cambrian.sandbox.runner.frames import (
 )
 from cambrian.sandbox.runner.job import MODES
 from cambrian.sandbox.runner.meter import FlopMeter
+from cambrian.sandbox.runner.walls import raise_walls
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -168,6 +169,8 @@ class Zygote:
         folder = self.scratch / "job"
         folder.mkdir()
         os.chdir(folder)
+        if self.alone:
+            raise_walls()
 
     def _watch(self, child: int, reader: int, output: Output) -> str:
         """Drain the job's output until its process ends, is ended, or prints without end; how it
