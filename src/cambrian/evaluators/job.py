@@ -25,6 +25,7 @@ from cambrian.evaluators.benchmarks.tasks import TaskStream, with_untrained
 from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration
 from cambrian.evaluators.checkpoints import Checkpoints
 from cambrian.evaluators.transcript import UNTRAINED, Transcript
+from cambrian.evaluators.turns import StreamBusy, Waiting, turn
 from cambrian.sandbox.channel import Channel, Cost, Stream
 from cambrian.sandbox.failures import LearnerFailed
 from cambrian.sandbox.session import Report, Session
@@ -55,7 +56,8 @@ class Evaluation:
         score: normalised (0 floor, 1 ceiling); None unless `scored`.
         raw: the benchmark's own score.
         reason: why it failed or broke; untrusted text where it comes from the learner.
-        cause: a word for it, of `cambrian.sandbox.failures.CAUSES`, or "broken".
+        cause: a word for it, of `cambrian.sandbox.failures.CAUSES`, or "broken", or "busy": another
+            agent had the stream for too long.
         predictions: what it answered, for `evaluators.transcript.recompute`.
         wall_s, cpu_s: host seconds, and the sandbox's processor seconds.
     """
@@ -86,8 +88,12 @@ def evaluate(
     *,
     device: str = "cpu",
     checkpoints: Checkpoints | None = None,
+    waiting: Waiting | None = None,
 ) -> Evaluation:
     """Run one unit in a session that has the agent installed. Never raises for the agent's sake.
+
+    No other agent runs the same stream with the same seed on this machine meanwhile; `waiting` is
+    called now and then while one does. That time counts for nothing.
 
     With `checkpoints`, a benchmark that can goes on from where this stream was cut; its processor
     seconds are then those of this part.
@@ -100,6 +106,24 @@ def evaluate(
     base = Evaluation(
         unit, "broken", bench.version, device=device, provenance=provenance(session, bench)
     )
+    try:
+        with turn(unit.benchmark, unit.stage, unit.seed, waiting):
+            return _judged(session, bench, measure, base, checkpoints)
+    except StreamBusy as busy:
+        return dataclasses.replace(base, cause="busy", reason=str(busy))
+    except SandboxBroken as error:
+        return dataclasses.replace(base, cause="broken", reason=str(error))
+
+
+def _judged(
+    session: Session,
+    bench: Benchmark,
+    measure: Calibration,
+    base: Evaluation,
+    checkpoints: Checkpoints | None,
+) -> Evaluation:
+    """The verdict on `base.unit`."""
+    unit, device = base.unit, base.device
     began = time.monotonic()
     try:
         outcome, cost = _drive(session, bench, measure, unit, device, checkpoints)
