@@ -204,6 +204,7 @@ def test_a_killed_worker_leaves_no_folder_process_or_descriptor(tmp_path: Path) 
                     assert list(Path(tempfile.gettempdir()).glob(f"cambrian-{process.pid}-*"))
                     await worker.close(now=True)
                     break
+            assert process is not None
             assert not list(Path(tempfile.gettempdir()).glob(f"cambrian-{process.pid}-*"))
             assert not Path(f"/proc/{process.pid}").exists()
 
