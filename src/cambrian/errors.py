@@ -90,3 +90,12 @@ class StorageLocked(StorageTrouble, Refused):
 class SandboxBroken(CambrianError):
     """The sandbox or the host broke. The verdict is `broken`: it is retried and never
     counts against the agent."""
+
+
+def kinds() -> dict[str, type[CambrianError]]:
+    """Every kind of error above by its name, as it goes over a pipe."""
+    return {
+        made.__name__: made
+        for made in globals().values()
+        if isinstance(made, type) and issubclass(made, CambrianError)
+    }

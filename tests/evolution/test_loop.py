@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 import pytest
@@ -20,7 +21,7 @@ from tests.evolution.instant_run import BENCHMARKS, grow, picture
 
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.agents.tree import SourceTree
-from cambrian.archive import Archive
+from cambrian.archive import Archive, Proposal
 from cambrian.archive.check import check
 from cambrian.archive.lineage import Lineage
 from cambrian.daemon.supervisor import prepare
@@ -29,7 +30,10 @@ from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution.budget import evaluations_per_variant
 from cambrian.evolution.deciding import Decider
 from cambrian.evolution.loop import Loop
+from cambrian.evolution.proposing import Proposer
+from cambrian.evolution.rewriting import Variant
 from cambrian.evolution.settings import LAG, Settings
+from cambrian.evolution.workers import Ask, ImproverFailed
 
 ROOT = Path(__file__).parents[2]
 PROPOSALS = 14
@@ -197,15 +201,165 @@ class Broken(InstantWorker):
             yield one
 
 
-def test_a_variant_on_which_the_sandbox_keeps_breaking_is_parked_not_failed(
+def test_variants_that_alone_break_the_sandbox_fail_and_stop_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every variant does, one after the other, and a seed agent is fine in between."""
+    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.0)
+    run_with(tmp_path / "archive", Broken, proposals=5)
+    with Archive.open(tmp_path / "archive") as archive:
+        counts = archive.counts()
+        ended = counts["failed_smoke"] + counts["duplicate"]
+        assert (ended, counts["parked"], counts["judged"]) == (5, 0, 0)
+        first = archive.proposals.at(0)
+        assert first is not None
+        assert first.reason == "broke its sandbox in the smoke stage"
+        [gate] = archive.gates(proposal_id=first.id)
+        assert (gate.verdict, gate.gate) == ("fail", "smoke")
+        assert "broken: " in gate.detail
+        assert "no room" in gate.detail
+        kinds = [event.kind for event in archive.events(limit=100_000)]
+        assert "run.paused" not in kinds
+        assert check(archive, identity=lambda files: SourceTree(files).identity) == []
+
+
+class OneBreaks(InstantWorker):
+    """One variant's full stage always breaks, and its breaking takes the engine along."""
+
+    victim = ""
+    seconds_down = 0.0
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        if units and units[0].stage == "full" and agent_id not in SEEDS:
+            OneBreaks.victim = OneBreaks.victim or agent_id
+            if agent_id == OneBreaks.victim:
+                OneBreaks.seconds_down = time.monotonic() + 0.05
+                raise SandboxBroken("the engine went down")
+        if time.monotonic() < OneBreaks.seconds_down:
+            raise SandboxBroken("the engine is down")
+        async for one in super().evaluate(agent_id, files, units, device):
+            yield one
+
+
+def test_a_variant_that_takes_the_machine_down_each_time_is_held_to_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.01)
+    run_with(tmp_path / "archive", OneBreaks, proposals=4)
+    with Archive.open(tmp_path / "archive", read_only=True) as archive:
+        proposal = next(p for p in archive.proposals.select() if p.agent_id == OneBreaks.victim)
+        assert proposal.state == "rejected"
+        assert proposal.reason == "broke its sandbox in the full stage"
+        kinds = [event.kind for event in archive.events(limit=100_000)]
+        assert kinds.count("run.paused") == kinds.count("run.went_on") > 0
+        assert archive.counts()["admitted"] > 0
+
+
+class HangingImprovers(InstantWorker):
+    """The improvers of variants hang; those of seed agents do not."""
+
+    theirs: set[str] = set()  # noqa: RUF012
+
+    async def improve(
+        self, files: Mapping[str, str], evidence: Mapping[str, Any], ask: Ask
+    ) -> dict[str, Any]:
+        if files["improver.py"] not in SEED_IMPROVERS:
+            raise ImproverFailed("timeout: it said nothing for 60 s", "timeout")
+        return await super().improve(files, evidence, ask)
+
+
+SEED_IMPROVERS = {load_seed(name)["improver.py"] for name in seed_names()}
+
+
+def test_an_improver_that_hangs_fails_its_gate_once_a_seed_agents_was_seen_to_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.0)
-    run_with(tmp_path / "archive", Broken, proposals=2)
+    real = Proposer._by_recombination
+
+    async def with_an_improver_of_its_own(
+        self: Proposer, proposal: Proposal, attempt: int
+    ) -> Variant:
+        made = await real(self, proposal, attempt)
+        own = f"{made.tree['improver.py']}\n# {proposal.idx}\n"
+        return replace(made, tree=SourceTree({**made.tree, "improver.py": own}))
+
+    monkeypatch.setattr(Proposer, "_by_recombination", with_an_improver_of_its_own)
+    run_with(tmp_path / "archive", HangingImprovers, proposals=4)
     with Archive.open(tmp_path / "archive", read_only=True) as archive:
-        counts = archive.counts()
-        assert (counts["parked"], counts["judged"], counts["failed_smoke"]) == (2, 0, 0)
-        assert "no room" in str(archive.proposals.at(0).reason)  # type: ignore[union-attr]
+        found = [g for g in archive.gates(proposal_id=1) if g.gate == "improver"]
+        states = {p.state for p in archive.proposals.select()}
+        assert states == {"rejected"}
+        assert found[0].verdict == "fail"
+        assert "broken: " in found[0].detail
+        kinds = [event.kind for event in archive.events(limit=100_000)]
+        assert "run.paused" not in kinds
+
+
+class SlowHost(InstantWorker):
+    """A seed agent is too slow for a while."""
+
+    slow = 0
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        async for one in super().evaluate(agent_id, files, units, device):
+            if agent_id in SEEDS and units[0].stage == "full" and SlowHost.slow < 9:
+                SlowHost.slow += 1
+                one = replace(one, verdict="failed", score=None, raw=None, cause="timeout")
+            yield one
+
+
+def test_a_seed_agents_timeout_is_never_its_last_word(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.01)
+    run_with(tmp_path / "archive", SlowHost)
+    assert picture(tmp_path / "archive") == picture(undisturbed)
+
+
+def test_a_standstill_of_the_whole_process_releases_and_repeats_nothing(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped for longer than a lease, several times, and once the clock is set on by a day."""
+    monkeypatch.setattr("cambrian.evolution.working.LEASE_S", 0.2)
+    monkeypatch.setattr("cambrian.evolution.working.BEAT_S", 0.05)
+    home = tmp_path / "archive"
+    with Archive.open_or_create(home) as archive, archive.lock():
+        prepare(archive)
+        row = archive.runs.start(3, settings().to_json(), PROPOSALS)
+
+        def make(log: Path) -> InstantWorker:
+            return InstantWorker(log, lambda _: 0.005)
+
+        loop = Loop(archive, row, settings(), lambda _: None, home / "logs", make)
+
+        async def stopped_now_and_then() -> None:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(until_done, tasks.cancel_scope)
+                for stop in range(6):
+                    await anyio.sleep(0.15)
+                    time.sleep(0.5)  # as SIGSTOP does to the event loop
+                    if stop == 3:
+                        monkeypatch.setattr(archive.database, "now", lambda: time.time() + 86400)
+
+        async def until_done(scope: anyio.CancelScope) -> None:
+            archive.runs.end(row.id, await loop.run())
+            scope.cancel()
+
+        anyio.run(stopped_now_and_then)
+        kinds = [event.kind for event in archive.events(limit=100_000)]
+        assert not {"job.released", "job.parked"} & set(kinds)
+        keys = [
+            (e.agent_id, e.benchmark, e.stage, e.seed)
+            for agent in archive.agents.after(0, 1000)
+            for e in archive.evaluations.of(agent.id)
+        ]
+        assert len(keys) == len(set(keys))
+    assert picture(home) == picture(undisturbed)
 
 
 class Down(InstantWorker):

@@ -23,6 +23,7 @@ from cambrian.evaluators.checkpoints import Checkpoints, key_of
 from cambrian.evaluators.job import Unit, evaluate
 from cambrian.evaluators.wire import to_json
 from cambrian.evaluators.worker import FULL
+from cambrian.pipes import private_output
 from cambrian.sandbox.backends import choose
 from cambrian.sandbox.gpu import on
 from cambrian.sandbox.session import Session
@@ -95,6 +96,7 @@ def checkpoints_of(
 @click.command(help=__doc__)
 @click.argument("job", metavar="JOB.json")
 def main(job: str) -> None:
+    result_to = private_output()  # a benchmark may print
     try:
         given = read_job(job)
         unit, files = unit_of(given), files_of(given)
@@ -109,5 +111,6 @@ def main(job: str) -> None:
     except CambrianError as error:
         click.echo(f"cambrian-evaluate: {error}", err=True)
         sys.exit(error.exit_code)
-    click.echo(json.dumps(to_json(result)))
+    result_to.write(json.dumps(to_json(result)) + "\n")
+    result_to.close()
     sys.exit(0 if result.verdict == "scored" else 1)

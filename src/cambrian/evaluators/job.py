@@ -28,6 +28,7 @@ from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration
 from cambrian.evaluators.checkpoints import Checkpoints
 from cambrian.evaluators.finite import NotFinite, finite
 from cambrian.evaluators.transcript import UNTRAINED, Neutral, Transcript
+from cambrian.evaluators.turns import StreamBusy, Waiting, turn
 from cambrian.sandbox.channel import Channel, ChannelClosed, Cost, Stream
 from cambrian.sandbox.failures import LearnerFailed
 from cambrian.sandbox.session import Report, Session
@@ -58,7 +59,8 @@ class Evaluation:
         score: normalised (0 floor, 1 ceiling); None unless `scored`.
         raw: the benchmark's own score.
         reason: why it failed or broke; untrusted text where it comes from the learner.
-        cause: a word for it, of `cambrian.sandbox.failures.CAUSES`, or "broken".
+        cause: a word for it, of `cambrian.sandbox.failures.CAUSES`, or "broken", or "busy": another
+            agent had the stream for too long.
         predictions: what it answered, for `evaluators.transcript.recompute`.
         wall_s, cpu_s: host seconds, and the sandbox's processor seconds.
     """
@@ -89,8 +91,12 @@ def evaluate(
     *,
     device: str = "cpu",
     checkpoints: Checkpoints | None = None,
+    waiting: Waiting | None = None,
 ) -> Evaluation:
     """Run one unit in a session that has the agent installed. Never raises for the agent's sake.
+
+    No other agent runs the same stream with the same seed on this machine meanwhile; `waiting` is
+    called now and then while one does. That time counts for nothing.
 
     With `checkpoints`, a benchmark that can goes on from where this stream was cut; its processor
     seconds are then those of this part.
@@ -103,6 +109,24 @@ def evaluate(
     base = Evaluation(
         unit, "broken", bench.version, device=device, provenance=provenance(session, bench)
     )
+    try:
+        with turn(unit.benchmark, unit.stage, unit.seed, waiting):
+            return _judged(session, bench, measure, base, checkpoints)
+    except StreamBusy as busy:
+        return dataclasses.replace(base, cause="busy", reason=str(busy))
+    except SandboxBroken as error:
+        return dataclasses.replace(base, cause="broken", reason=str(error))
+
+
+def _judged(
+    session: Session,
+    bench: Benchmark,
+    measure: Calibration,
+    base: Evaluation,
+    checkpoints: Checkpoints | None,
+) -> Evaluation:
+    """The verdict on `base.unit`."""
+    unit, device = base.unit, base.device
     began = time.monotonic()
     try:
         outcome, cost = _drive(session, bench, measure, unit, device, checkpoints)
@@ -212,14 +236,14 @@ def drive(
     channel.listener = transcript = Transcript(stream)
     channel.start(told(stream), learner_seed(unit.benchmark, unit.stage, unit.seed), device)
     kept: dict[str, Any] = {"checkpoints": checkpoints} if resumable(bench) else {}
-    outcome = _judged(channel, bench, unit, kept)
+    outcome = _outcome(channel, bench, unit, kept)
     cost = channel.finish()
     if checkpoints is not None and checkpoints.resumed:  # the first part's answers are gone
         return outcome, cost
     return dataclasses.replace(outcome, predictions=transcript.packed()), cost
 
 
-def _judged(channel: Channel, bench: Benchmark, unit: Unit, kept: dict[str, Any]) -> Outcome:
+def _outcome(channel: Channel, bench: Benchmark, unit: Unit, kept: dict[str, Any]) -> Outcome:
     """What the benchmark makes of the answers; every figure is a finite number.
 
     Raises:

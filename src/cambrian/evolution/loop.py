@@ -62,7 +62,7 @@ class Loop:
         purse = Purse(archive, run.id, self._limits, self._prices, self._answer_tokens)
         proposer = Proposer(archive, run.id, settings, logs, hire, purse, model)
         self._decider = Decider(self._stretch)
-        machine = Machine(self._stretch, self._decider, hire, logs)
+        machine = Machine(self._stretch, proposer, self._decider, hire, logs)
         self._opener = Opener(self._stretch, proposer, self._decider, machine)
         self._machine = machine
         self._crew = Crew(
@@ -161,6 +161,9 @@ class Loop:
             pipeline.queue_seed(seed.id, self.run_id)
         for proposal in archive.proposals.undecided():
             pipeline.advance(proposal)
+            if archive.proposals.get(proposal.id).state == "proposed":
+                for job in archive.jobs.of(proposal_id=proposal.id):
+                    archive.jobs.revive(job.id)  # parked, and killed before that was acted upon
         self._decider.decide()
 
     def _done(self) -> bool:

@@ -166,7 +166,7 @@ class Opener:
         self._recorded.pop(index - 2 * LAG, None)
 
     async def _prepared(self, proposal: Proposal) -> Outcome | None:
-        """The variant; tried again where our machine broke, and parked if it goes on breaking.
+        """The variant; tried again where the sandbox broke, and given up if it goes on breaking.
 
         None if the run was told to stop while it could not be made.
         """
@@ -178,12 +178,12 @@ class Opener:
             try:
                 outcome = await self._proposer.prepare(proposal)
             except SandboxBroken as broke:
-                if not await self._machine.works(str(broke)):
+                if not await self._machine.works(str(broke), self._machine.improver_works):
                     continue
                 breaks += 1
                 stretch.tell(f"the sandbox broke (attempt {breaks}): {broke}")
                 if breaks == PREPARATIONS:
-                    return NoVariant(str(broke), end="parked")
+                    return self._without(proposal, broke)
                 await anyio.sleep(breaking.BACK_OFF_S * breaks)
                 continue
             if isinstance(outcome, NoVariant) and outcome.misconfigured:
@@ -199,6 +199,16 @@ class Opener:
             stretch.pause("endpoint", str(outcome))
             await self._wait(max(wait_s, outcome.wait_s))
         raise AssertionError("waits() has no end")
+
+    def _without(self, proposal: Proposal, broke: SandboxBroken) -> NoVariant:
+        """No variant: its parent's improver breaks, and a seed agent's does not."""
+        parent = proposal.parents[0]
+        if self._machine.is_a_seeds_improver(self._stretch.archive.agents.files(parent)):
+            return NoVariant(str(broke), end="parked")
+        return NoVariant(
+            f"the improver of {parent[:10]} broke its sandbox {PREPARATIONS} times, and a seed "
+            f"agent's did not: {broke}"
+        )
 
     async def _unpaused(self) -> None:
         """Wait until nothing but the endpoint (which only asking again can tell) is down."""

@@ -181,6 +181,17 @@ class Proposer:
 
     async def check_improver(self, worker: Worker, files: Mapping[str, str]) -> None:
         """Find out whether an improver still makes a valid edit of what a scripted model says."""
+        valid, detail = await self.try_improver(worker, files)
+        reach("improver.judged")
+        self.archive.ledger.record_improver_check(improver_hash(files), valid, detail)
+        reach("improver.recorded")
+
+    async def try_improver(self, worker: Worker, files: Mapping[str, str]) -> tuple[bool, str]:
+        """Whether an improver makes a valid edit of what a scripted model says, and why not.
+
+        Raises:
+            SandboxBroken: it broke its sandbox, or hung in it.
+        """
 
         async def scripted(messages: list[dict[str, str]]) -> str:
             return probe_answer()
@@ -188,16 +199,13 @@ class Proposer:
         try:
             edit = Edit.from_json(await worker.improve(files, probe_evidence(), scripted))
             changed = apply(probe_tree(), edit).identity != probe_tree().identity
-            valid, detail = changed, "it made an edit" if changed else "its edit changes nothing"
+            return changed, "it made an edit" if changed else "its edit changes nothing"
         except ImproverFailed as error:
             if error.cause == "timeout":  # a busy host must not condemn it for ever
                 raise SandboxBroken(f"the improver's check: {error}") from None
-            valid, detail = False, str(error)[:2000]
+            return False, str(error)[:2000]
         except (EditError, InvalidAgent, AskRefused) as error:
-            valid, detail = False, str(error)[:2000]
-        reach("improver.judged")
-        self.archive.ledger.record_improver_check(improver_hash(files), valid, detail)
-        reach("improver.recorded")
+            return False, str(error)[:2000]
 
     # -- workers for improvers ---------------------------------------------------------
 

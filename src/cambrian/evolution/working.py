@@ -122,7 +122,7 @@ class Crew:
                 await worker.close(now=True)
                 self._archive.jobs.release(job.id, "dropped by request", counts=False)
         except SandboxBroken as broke:
-            await self._machine.broke(worker, job, str(broke))
+            await self._machine.broke(worker, job, broke)
         finally:
             self._held.discard(scope)
             del self._leased[job.id]
@@ -140,12 +140,15 @@ class Crew:
             for one, todo in self._stretch.pipeline.work(job):
                 its = self._archive.agents.files(one)
                 async for evaluation in worker.evaluate(one, its, todo, device):
+                    if job.proposal_id is None and evaluation.cause == "timeout":
+                        # A busy host must not cost an archive its seed agent for ever.
+                        raise SandboxBroken(f"a seed agent took too long: {evaluation.reason}")
                     reach("evaluation.judged")
                     self._record(one, evaluation)
                     reach("evaluation.recorded")
         reach("job.carried_out")
         following = self._completed(job, owner)
-        self._machine.worked()
+        self._machine.worked(job)
         return following
 
     def _record(self, agent_id: str, evaluation: Evaluation) -> None:

@@ -1,7 +1,7 @@
 """`python -m cambrian.agents.recombine`: parents and a seed as JSON in, a proposal as JSON out.
 
 Parents are code that nobody trusts. They are only parsed, in this process, which limits itself
-first: a parser that runs away is stopped by the kernel.
+first: a parser that runs away is stopped by the kernel, and so is one whose parent has ended.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from cambrian.agents.recombine import recombine
 from cambrian.agents.tree import SourceTree
 from cambrian.errors import UsageError
+from cambrian.pipes import end_with_parent, private_output
 
 CPU_SECONDS = 15
 ADDRESS_SPACE = 1 << 30
@@ -22,6 +23,8 @@ MAX_INPUT = 4 << 20
 
 def main() -> int:
     """Exit code 0 with a proposal, 2 with {"error": ...} where the parents are at fault."""
+    end_with_parent(int(sys.argv[1]) if sys.argv[1:] else None)
+    answer_to = private_output()
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -34,7 +37,8 @@ def main() -> int:
         code = 0
     except (UsageError, RecursionError, MemoryError) as error:
         answer, code = {"error": str(error) or type(error).__name__}, UsageError.exit_code
-    sys.stdout.write(json.dumps(answer))
+    with answer_to:
+        answer_to.write(json.dumps(answer))
     return code
 
 

@@ -38,7 +38,7 @@ def recombine_in_subprocess(
     trees = [dict(parent) for parent in parents]
     request = json.dumps({"parents": trees, "seed": seed, "weights": dict(weights or {})})
     process = subprocess.Popen(
-        [sys.executable, "-s", "-P", "-m", "cambrian.agents.recombine"],
+        [sys.executable, "-s", "-P", "-m", "cambrian.agents.recombine", str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
