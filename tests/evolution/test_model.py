@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 from tests.evolution.endpoint import Reply, endpoint
-from tests.evolution.fakes import InstantWorker
+from tests.evolution.fakes import InstantWorker, noted
 from tests.evolution.instant_run import BENCHMARKS
 
 from cambrian.agents.seeds import load_seed
@@ -142,7 +142,7 @@ class Asking(InstantWorker):
     ) -> dict[str, Any]:
         text = await ask([{"role": "user", "content": evidence["rules"][:20]}])
         edit = await super().improve(files, evidence, _silent)
-        return edit | {"files": {"NOTES.md": text}}
+        return edit | {"files": noted(files, text)}
 
 
 async def _silent(_: list[dict[str, str]]) -> str:

@@ -60,7 +60,7 @@ PIECE = re.compile(
 )
 
 MAX_SECTION = 24_000
-SECTIONS = ("scores", "history", "failures", "cards", "rules")
+SECTIONS = ("benchmarks", "scores", "history", "failures", "cards", "rules")
 
 
 class Improver:
