@@ -174,7 +174,9 @@ class Proposals:
             twin = self._twin(agent_id, fingerprint)
             if not self._claim(proposal, agent_id, files, title, hypothesis, line, prints):
                 self._set(proposal, agent_id=agent_id, **texts)
-                self.close(proposal_id, "duplicate", f"the same code as {agent_id}")
+                first = self._agents.twin(fingerprint) if fingerprint else None
+                same = agent_id if first is None else first.id  # which may be a duplicate itself
+                self.close(proposal_id, "duplicate", f"the same code as {same}")
                 return "duplicate"
             reach("variant.inside")
             if twin is not None:
