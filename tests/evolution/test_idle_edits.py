@@ -25,7 +25,7 @@ from cambrian.evolution.results import SEARCH_SEEDS
 from cambrian.evolution.settings import Settings
 from cambrian.evolution.workers import Ask
 
-Edits = Callable[[Mapping[str, str]], dict[str, str]]
+Edits = Callable[[Mapping[str, str]], Mapping[str, str | None]]
 
 IDLE: dict[str, Edits] = {
     "notes": lambda files: {"NOTES.md": files.get("NOTES.md", "") + "more"},
@@ -100,7 +100,7 @@ def test_what_was_told_from_its_ancestors_before_is_found_over_the_whole_archive
         supervisor.prepare(archive)
         other = next(seed for seed in archive.agents.seeds() if seed.title == "replay")
         replaying = {"learner.py": "# mine\n" + archive.agents.files(other.id)["learner.py"]}
-    grow(home, lambda files: replaying | {p: None for p in files if p.startswith("parts/")}, 2)  # type: ignore[arg-type, dict-item]
+    grow(home, lambda files: replaying | {p: None for p in files if p.startswith("parts/")}, 2)
     with Archive.open(home, read_only=True) as archive:
         assert {p.reason and p.reason[:30] for p in archive.proposals.select()} == {
             f"the same code as {other.id}"[:30]

@@ -99,7 +99,11 @@ def _failed(archive: Archive, agent: Agent | None) -> str:
     if agent is None or agent.status != "seed" or agent.score is not None:
         return ""
     rows = [row for row in archive.evaluations.failures_of_seeds() if row.agent_id == agent.id]
-    return "".join(f"; it failed on {row.benchmark}: {row.reason}" for row in rows)
+    first = [(row.reason.splitlines() or ["no reason given"])[0] for row in rows]
+    return "".join(
+        f"; it failed on {row.benchmark} ({reason}), and is no parent"
+        for row, reason in zip(rows, first, strict=True)
+    )
 
 
 def _show(agent: Agent | None, proposal: Proposal | None, gates: Sequence[Gate], said: str) -> None:
