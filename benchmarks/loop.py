@@ -34,7 +34,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 import anyio  # noqa: E402 - after the path is set
 from _table import Figure, report  # noqa: E402
 from tests.evolution import nursery  # noqa: E402
-from tests.evolution.fakes import InstantWorker, judged  # noqa: E402
+from tests.evolution.fakes import InstantWorker, judged, noted  # noqa: E402
 
 from cambrian.archive import Archive  # noqa: E402
 from cambrian.daemon.supervisor import prepare  # noqa: E402
@@ -78,7 +78,7 @@ class Asking(InstantWorker):
         Asking.made += 1
         text = await ask([{"role": "user", "content": f"{Asking.made} {evidence['rules']}"}])
         edit = await super().improve(files, evidence, _silent)
-        return edit | {"title": f"Note {Asking.made}", "files": {"NOTES.md": text}}
+        return edit | {"title": f"Note {Asking.made}", "files": noted(files, text)}
 
 
 async def _silent(_: list[dict[str, str]]) -> str:

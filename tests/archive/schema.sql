@@ -27,7 +27,7 @@ CREATE TABLE agents (
     lower REAL,
     upper REAL,
     created_at REAL NOT NULL,
-    decided_at REAL, files TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(files)),
+    decided_at REAL, files TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(files)), fingerprint BLOB, learner BLOB,
     -- A number is given with the fate, in the order of decisions, so that it does not depend
     -- on which worker was faster.
     CHECK ((number IS NULL) = (status = 'candidate')),
@@ -467,3 +467,7 @@ END;
 CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events BEGIN
     SELECT RAISE(ABORT, 'events are append-only: expected an insert, came a delete');
 END;
+CREATE INDEX agents_fingerprint ON agents (fingerprint) WHERE fingerprint IS NOT NULL;
+CREATE INDEX agents_learner ON agents (learner, number)
+    WHERE learner IS NOT NULL AND status IN ('seed', 'admitted');
+CREATE INDEX agents_without_fingerprint ON agents (status) WHERE fingerprint IS NULL;

@@ -212,3 +212,10 @@ def test_a_diff_shows_what_changed_and_nothing_else() -> None:
     assert "-z\n+z\n\\ No newline at end of file\n" in diff
     assert "same.py" not in diff
     assert unified_diff(old, old) == ""
+
+
+def test_a_candidate_has_no_subtree_yet(garden: Garden) -> None:
+    seed = garden.seed()
+    candidate = garden.propose("undecided", seed).agent_id
+    with pytest.raises(NotFound, match="is a candidate"):
+        garden.archive.agents.subtree(str(candidate))

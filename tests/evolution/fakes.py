@@ -47,7 +47,7 @@ class InstantWorker(Worker):
         return {
             "title": "t",
             "hypothesis": "h",
-            "files": {"NOTES.md": "changed"},
+            "files": noted(files, "changed"),
             "blocks": [],
             "predicted_gain": 0.1,
             "confidence": 0.5,
@@ -55,6 +55,11 @@ class InstantWorker(Worker):
 
     async def close(self, *, now: bool = False) -> None:
         return
+
+
+def noted(files: Mapping[str, str], text: str) -> dict[str, str]:
+    """Files of an edit that says something in the notes, and in the code (notes are no change)."""
+    return {"NOTES.md": text, "learner.py": f"{files['learner.py']}\nNOTE = {text!r}\n"}
 
 
 def judged(
@@ -85,4 +90,4 @@ def judged(
     )
 
 
-__all__ = ["InstantWorker", "judged", "quality"]
+__all__ = ["InstantWorker", "judged", "noted", "quality"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from tests.evolution.fakes import InstantWorker
+from tests.evolution.fakes import InstantWorker, noted
 from tests.evolution.instant_run import BENCHMARKS
 
 from cambrian.archive import Archive
@@ -25,7 +25,7 @@ class Asking(InstantWorker):
     ) -> dict[str, Any]:
         text = await ask([{"role": "user", "content": evidence["rules"][:20]}])
         edit = await super().improve(files, evidence, _silent)
-        return edit | {"files": {"NOTES.md": text}}
+        return edit | {"files": noted(files, text)}
 
 
 async def _silent(_: list[dict[str, str]]) -> str:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.evolution.fakes import InstantWorker
+from tests.evolution.fakes import InstantWorker, noted
 from tests.evolution.instant_run import BENCHMARKS, picture
 
 from cambrian import failpoints
@@ -74,7 +74,7 @@ class InstantImprover(InstantWorker):
         seen = json.dumps([evidence, sorted(files)], sort_keys=True)
         text = await ask([{"role": "user", "content": hashlib.sha256(seen.encode()).hexdigest()}])
         edit = await super().improve(files, evidence, _silent)
-        return edit | {"title": f"Note {text[:8]}", "files": {"NOTES.md": text}}
+        return edit | {"title": f"Note {text[:8]}", "files": noted(files, text)}
 
 
 async def _silent(_: list[dict[str, str]]) -> str:

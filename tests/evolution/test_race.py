@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
+import numpy as np
 import pytest
 from tests.evolution.fakes import InstantWorker
 from tests.evolution.instant_run import BENCHMARKS, picture
 
 from cambrian.archive import Archive, Gate
+from cambrian.archive.check import check
 from cambrian.daemon.supervisor import prepare
 from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evaluators.statistics import RACE
@@ -19,6 +22,7 @@ from cambrian.evolution.admission import Rules, improvement, more_seeds
 from cambrian.evolution.budget import evaluations_per_variant
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.results import RACE_SEEDS, Result, Results
+from cambrian.evolution.selection import Selection
 from cambrian.evolution.settings import Settings, differences
 
 RULES = Rules(seeds="raced")
@@ -121,6 +125,26 @@ def test_a_parent_that_fails_on_a_new_seed_ends_the_race_and_stalls_nothing(
         assert archive.proposals.undecided() == []
         counts = archive.counts()
     assert counts["proposals"] == 10
+
+
+def test_selection_sees_the_same_whether_it_was_loaded_before_a_parents_failure_or_after(
+    tmp_path: Path,
+) -> None:
+    """A parent fails in a race after it was decided: when, depends on the workers."""
+    grow(tmp_path / "archive", 1)
+    with Archive.open(tmp_path / "archive") as archive:
+        through = archive.proposals.decided_through()
+        kept = Selection(archive, "clade")
+        before = [kept.draw(through, 2, np.random.default_rng(n)) for n in range(20)]
+        for seed in archive.agents.seeds():
+            one = archive.evaluations.record_of(archive.evaluations.of(seed.id, "full")[0])
+            late = replace(one, stage="race", seed=99, verdict="failed", score=None)
+            archive.evaluations.record(late)
+        loaded = Selection(archive, "clade")
+        for selection in (kept, loaded):
+            drawn = [selection.draw(through, 2, np.random.default_rng(n)) for n in range(20)]
+            assert drawn == before
+        assert not [found for found in check(archive) if found.kind == "clade counts"]
 
 
 def test_the_most_that_a_variant_may_cost_counts_the_race_and_its_parents_share() -> None:

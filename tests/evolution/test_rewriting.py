@@ -89,10 +89,9 @@ def test_an_improver_may_say_what_is_wrong_with_an_answer() -> None:
         ({**GOOD, "files": {"learner.py": "def f(:\n"}}, "learner.py"),
         ({**GOOD, "files": {"../escape.py": "x = 1"}}, "escape"),
         ({**GOOD, "files": {"learner.py": "x = 1\n"}}, "Learner"),
-        ({**GOOD, "files": {"learner.py": "# a comment\n" + PARENT["learner.py"]}}, "comments"),
         ({"files": 7}, ""),
     ],
-    ids=["missing", "empty", "syntax", "path", "no learner", "comment only", "nonsense"],
+    ids=["missing", "empty", "syntax", "path", "no learner", "nonsense"],
 )
 def test_an_edit_that_is_invalid_twice_makes_no_variant(edit: Any, said: str) -> None:
     improver = Improver(edit, edit)
@@ -100,6 +99,14 @@ def test_an_edit_that_is_invalid_twice_makes_no_variant(edit: Any, said: str) ->
         anyio.run(by_model, PARENT, {}, improver)
     assert said in str(reason.value)
     assert len(improver.shown) == 2
+
+
+def test_an_edit_of_comments_alone_is_asked_about_once_and_then_taken_as_it_is() -> None:
+    idle = {**GOOD, "files": {"learner.py": "# a comment\n" + PARENT["learner.py"]}}
+    improver = Improver(idle, idle)
+    made = anyio.run(by_model, PARENT, {}, improver)
+    assert made.tree.fingerprint == PARENT.fingerprint
+    assert "comments" in improver.shown[1]["error"]
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,10 @@ class Mechanism:
         """The name of its class."""
         return str(self.card["class"])
 
+    def to_json(self) -> dict[str, Any]:
+        """What an improver is shown of it: its card, with its name."""
+        return {**self.card, "name": self.name}
+
     @property
     def reference(self) -> str:
         """Its title with the first paper, for a sentence."""

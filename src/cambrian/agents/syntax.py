@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from cambrian.errors import InvalidAgent
@@ -48,29 +48,91 @@ def _check_nesting(path: str, module: ast.Module) -> None:
     )
 
 
-def without_docstrings(module: ast.Module) -> ast.Module:
-    """Remove the docstrings of a tree, in place."""
-    for node in ast.walk(module):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                del node.body[0]
-    return module
+def fingerprint_of(code: Mapping[str, str], *, documented: bool = False) -> str:
+    """SHA-256 over what Python files (path -> text) do, as their syntax says it.
 
-
-def fingerprint_of(code: Mapping[str, str]) -> str:
-    """SHA-256 over the syntax of Python files (path -> text), docstrings left out."""
+    Comments, layout, `pass` and constants that stand alone (docstrings among them) do not count;
+    `documented`: docstrings do. Equal in every version of Python that parses the files into the
+    same nodes: empty fields, contexts and kinds of quotes are left out, and constants are written
+    in a form of our own (`ast.dump` and `repr` change between versions, and `repr` refuses
+    integers of over 4,300 digits). A file that does not parse counts with its bytes.
+    """
     digest = hashlib.sha256()
     for path, text in sorted(code.items()):
-        digest.update(f"{path}\0{_shape(path, text)}\0".encode())
+        digest.update(f"{path}\0{_shape(path, text, documented)}\0".encode())
     return digest.hexdigest()
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _shape(path: str, text: str) -> str:
-    shape = ast.dump(without_docstrings(parse(path, text)))
-    return hashlib.sha256(shape.encode(errors="surrogatepass")).hexdigest()
+def _shape(path: str, text: str, documented: bool) -> str:
+    digest = hashlib.sha256()
+    try:
+        module = parse(path, text)
+    except InvalidAgent:
+        digest.update(b"bytes\0" + text.encode(errors="surrogatepass"))
+    else:
+        for word in _words(module, documented):
+            digest.update(word)
+    return digest.hexdigest()
+
+
+_SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _words(module: ast.Module, documented: bool) -> Iterator[bytes]:
+    """The tree as a sequence that no other tree has; not recursive."""
+    waiting: list[object] = [module]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, bytes):
+            yield item
+        elif isinstance(item, ast.Constant):
+            yield b"=" + _constant(item.value)
+        elif isinstance(item, ast.AST):
+            yield f"({type(item).__name__}".encode()
+            waiting.append(b")")
+            for name, value in reversed(list(ast.iter_fields(item))):
+                if name in _SKIPPED or value is None or value == []:
+                    continue
+                if isinstance(value, list) and name in ("body", "orelse", "finalbody"):
+                    value = _effective(item, name, value, documented)
+                waiting += (value, f".{name} ".encode())
+        elif isinstance(item, list):
+            yield f"[{len(item)} ".encode()
+            waiting += reversed(item)
+        else:
+            yield b"=" + _constant(item)
+
+
+def _effective(
+    owner: ast.AST, name: str, body: Sequence[ast.stmt], documented: bool
+) -> list[ast.stmt]:
+    """The statements that do something."""
+    return [
+        one
+        for at, one in enumerate(body)
+        if not isinstance(one, ast.Pass)
+        and not (
+            isinstance(one, ast.Expr)
+            and isinstance(one.value, ast.Constant)
+            and not (documented and at == 0 and name == "body" and isinstance(owner, _DOCUMENTED))
+        )
+    ]
+
+
+def _constant(value: object) -> bytes:
+    """A constant or an identifier, with its type and length."""
+    if isinstance(value, str):
+        text = value.encode("utf-8", "surrogatepass")
+    elif isinstance(value, bytes):
+        text = value
+    elif isinstance(value, int) and not isinstance(value, bool):
+        text = hex(value).encode()
+    elif isinstance(value, float):
+        text = value.hex().encode()
+    elif isinstance(value, complex):
+        text = f"{value.real.hex()} {value.imag.hex()}".encode()
+    else:  # None, True, False, ...
+        text = repr(value).encode()
+    return f"{type(value).__name__} {len(text)} ".encode() + text

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cambrian.agents.literals import check_literals
+from cambrian.agents.reach import closure
 from cambrian.agents.syntax import fingerprint_of, parse
 from cambrian.errors import InvalidAgent
 from cambrian.text import first_hidden
@@ -86,12 +87,39 @@ class SourceTree(Mapping[str, str]):
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the syntax: equal for trees that differ in comments, docstrings or layout only.
+        """A hash of what the agent does, as its syntax says it: equal for trees that differ in
+        comments, docstrings, layout, notes or files that nothing imports only.
 
-        Notes do not count. Stable for one minor version of Python (it hashes `ast.dump`).
+        What counts are the learner, the improver and what these import (see `reach.closure` and
+        `syntax.fingerprint_of`), with the paths.
         """
-        code = {path: text for path, text in self._files.items() if path != NOTES}
-        return fingerprint_of(code)
+        return self._fingerprint(LEARNER, IMPROVER)
+
+    @cached_property
+    def learner_fingerprint(self) -> str | None:
+        """The same of the learner and what it imports: agents in which it is equal learn in the
+        same way. None where the code cannot tell what the learner reaches."""
+        return None if closure(self._files, [LEARNER]).opaque else self._fingerprint(LEARNER)
+
+    @cached_property
+    def improver_hash(self) -> str:
+        """SHA-256 of the improver and all that it imports, byte for byte; of `improver.py` alone
+        where that imports nothing of the agent."""
+        reached = closure(self._files, [IMPROVER])
+        paths = tuple(self._files) if reached.opaque else reached.paths
+        if set(paths) <= {IMPROVER}:
+            return hashlib.sha256(self._files.get(IMPROVER, "").encode()).hexdigest()
+        digest = hashlib.sha256()
+        for path in paths:
+            content = self._files[path].encode()
+            digest.update(f"{path}\0{len(content)}\0".encode())
+            digest.update(content)
+        return digest.hexdigest()
+
+    def _fingerprint(self, *roots: str) -> str:
+        reached = closure(self._files, roots)
+        code = {path: self._files[path] for path in reached.paths}
+        return fingerprint_of(code, documented=reached.documented)
 
     @property
     def size(self) -> int:

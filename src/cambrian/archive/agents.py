@@ -40,6 +40,30 @@ DROP TABLE parents_before;
 CREATE UNIQUE INDEX parents_children ON parents (parent_id, child_id);
 """
 
+FINGERPRINTS = """
+-- What an agent does, and what its learner does, as their syntax says it (16 bytes each; see
+-- `agents.tree.SourceTree`). NULL: not looked at yet, or, for the learner, not to be told.
+ALTER TABLE agents ADD COLUMN fingerprint BLOB;
+ALTER TABLE agents ADD COLUMN learner BLOB;
+CREATE INDEX agents_fingerprint ON agents (fingerprint) WHERE fingerprint IS NOT NULL;
+CREATE INDEX agents_learner ON agents (learner, number)
+    WHERE learner IS NOT NULL AND status IN ('seed', 'admitted');
+CREATE INDEX agents_without_fingerprint ON agents (status) WHERE fingerprint IS NULL;
+"""
+
+# The code of one that was parked is not judged; a variant that equals it has to be.
+_TWIN = f"""
+SELECT {COLUMNS} FROM agents a LEFT JOIN proposals p ON p.id = a.proposal_id
+WHERE a.fingerprint = ? AND (a.status <> 'candidate' OR p.state <> 'parked')
+ORDER BY a.number IS NULL, a.number, a.proposal_index LIMIT 1
+"""
+
+_SAME_LEARNER = """
+SELECT id FROM agents WHERE learner = ? AND status IN ('seed', 'admitted') AND score IS NOT NULL
+  AND (proposal_index IS NULL OR proposal_index <= ?)
+ORDER BY number LIMIT 1
+"""
+
 Order = Literal["number", "score", "lower", "recent"]
 _ORDERS: dict[str, str] = {
     "number": "a.number IS NULL, a.number, a.proposal_index",
@@ -245,6 +269,28 @@ class Agents:
         """Texts by their numbers; see `Sources.texts`."""
         return self._sources.texts(numbers)
 
+    def twin(self, fingerprint: bytes) -> Agent | None:
+        """The first agent whose code does the same; None if there is none."""
+        row: Row | None = self._database.row(_TWIN, (fingerprint,))
+        return None if row is None else Agent.of(row)
+
+    def learner(self, agent_id: str) -> bytes | None:
+        """The fingerprint of an agent's learner; None where there is none."""
+        found = self._database.value("SELECT learner FROM agents WHERE id = ?", (agent_id,))
+        return None if found is None else bytes(found)
+
+    def with_learner(self, learner: bytes, through: int) -> str | None:
+        """The first scored member, as decided through a proposal, whose learner is the same."""
+        found = self._database.value(_SAME_LEARNER, (learner, through))
+        return None if found is None else str(found)
+
+    def without_fingerprint(self, limit: int) -> list[str]:
+        """Up to `limit` agents whose code was not looked at yet: of an archive of old, or seeds."""
+        rows = self._database.rows(
+            "SELECT id FROM agents WHERE fingerprint IS NULL LIMIT ?", (limit,)
+        )
+        return [row["id"] for row in rows]
+
     def parents(self, agent_id: str) -> list[Agent]:
         """Its parents, the primary one first; none for a seed."""
         return [self.get(parent_id) for parent_id in self.get(agent_id).parents]
@@ -280,9 +326,11 @@ class Agents:
             limit: so many at most: a page of a big clade. depth: levels below the agent.
 
         Raises:
-            NotFound: no such agent.
+            NotFound: no such agent, or it is undecided and has no place in the tree yet.
         """
         number = self.get(agent_id).number
+        if number is None:
+            raise NotFound(f"expected an agent that was decided, but {agent_id} is a candidate")
         deepest = _EVERYTHING if depth is None else depth
         keys = {"number": number, "limit": limit, "depth": deepest}
         walk = [(row["number"], row["level"]) for row in self._database.rows(_SUBTREE, keys)]

@@ -89,7 +89,7 @@ _RULES: dict[str, str] = {
         FROM agents a JOIN proposals p ON p.id = a.proposal_id
         WHERE p.agent_id IS NOT a.id OR p.idx <> a.proposal_index
            OR (a.status = 'admitted') <> (p.state = 'admitted')
-           OR (a.status = 'rejected') <> (p.state IN ('rejected', 'failed_smoke'))""",
+           OR (a.status = 'rejected') <> (p.state IN ('rejected', 'failed_smoke', 'duplicate'))""",
     "gap in proposals": """
         SELECT 'expected ' || (max(idx) + 1) || ' proposals, found ' || count(*)
         FROM proposals HAVING count(*) <> max(idx) + 1""",

@@ -111,6 +111,22 @@ class Database:
                 raise
 
     @contextmanager
+    def durable(self) -> Iterator[None]:
+        """A transaction that survives a power cut too, once it is committed, whatever the
+        archive's durability; not to be nested.
+
+        Raises: as `transaction` does.
+        """
+        with self.lock:
+            (before,) = self.connection.execute("PRAGMA synchronous").fetchone()
+            self._control("PRAGMA synchronous = FULL")
+            try:
+                with self.transaction():
+                    yield
+            finally:
+                self._control(f"PRAGMA synchronous = {int(before)}")
+
+    @contextmanager
     def step(self) -> Iterator[None]:
         """A transaction of its own, or part of the one that is open, and then no savepoint: for the
         small verbs of which several make one. They look before they write, so that one that is

@@ -218,6 +218,38 @@ class Evaluations:
         )
         return {row["name"]: unpack(row) for row in rows}
 
+    def failures_of_seeds(self) -> list[Evaluation]:
+        """Of each seed agent without a score that has failed, its first failure, by number."""
+        rows = self._database.rows(
+            "SELECT id, number FROM agents WHERE status = 'seed' AND score IS NULL ORDER BY number"
+        )
+        found = []
+        for row in rows:
+            found += [one for one in self.known(row["id"]) if one.verdict == "failed"][:1]
+        return found
+
+    def record_of(self, evaluation: Evaluation, *, sealed: bool = False) -> EvaluationRecord:
+        """All that was recorded of an evaluation, series and answers included, to be recorded
+        again: of an agent that learns in the same way, or in another archive.
+
+        Raises:
+            CambrianError: a blob is damaged.
+        """
+        arrays: dict[str, dict[str, np.ndarray]] = {"curve": {}, "matrix": {}}
+        rows = self._database.rows(
+            f"SELECT * FROM {_table('series', sealed)} WHERE evaluation_id = ? ORDER BY name",
+            (evaluation.id,),
+        )
+        for row in rows:
+            arrays[row["kind"]][row["name"]] = unpack(row)
+        plain = {k: v for k, v in vars(evaluation).items() if k not in ("id", "created_at")}
+        return EvaluationRecord(
+            **plain,
+            curves=arrays["curve"],
+            matrices=arrays["matrix"],
+            predictions=self.predictions(evaluation.id, sealed=sealed),
+        )
+
     def sealed_agents(self) -> list[str]:
         """Agents with at least one sealed result that counts, by number."""
         rows = self._database.rows(

@@ -229,6 +229,16 @@ class Jobs:
             self._event("revived", job)
         return True
 
+    def repeat(self, job_id: int, error: str, *, park_after: int, delay_s: float) -> Job:
+        """A job that was carried out and left something undone: queue it again, to be left alone
+        for a while, or park it at the cap of attempts. One that has not ended stays as it is."""
+        with self._database.transaction():
+            job = self.get(job_id)
+            if job.state == "done":
+                self._database.execute("UPDATE jobs SET finished_at = NULL WHERE id = ?", (job_id,))
+                self._give_back(job, error, park_after, delay_s)
+        return self.get(job_id)
+
     def revive_unowned(self) -> int:
         """Revive parked jobs that belong to no proposal (seeds, sealed runs): without them a run
         cannot end. To be called at start, under the archive's lock. Returns how many."""

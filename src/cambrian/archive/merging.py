@@ -259,7 +259,7 @@ class _Merging:
     def _made(self, agent: Line, state: str, line: Line, proposal_id: int, index: int) -> bool:
         """Keep the agent that a proposal made; whether it is this proposal's here."""
         admitted = state == "admitted"
-        if state not in ("admitted", "rejected", "failed_smoke"):
+        if state not in ("admitted", "rejected", "failed_smoke", "duplicate"):
             agent.wrong("no agent with a proposal that made none", state)
         agent.choice("status", {"admitted" if admitted else "rejected"})
         files, known = self._files(agent), self.archive.agents.find(agent.text("id"))

@@ -6,7 +6,9 @@ primary parent, rejected ones too). They are what clade-metaproductivity is esti
 Huxley-Gödel Machine (Wang et al. 2025, arXiv 2510.21614, section 3), where a trial is a task
 that was solved or not. Here a trial is an evaluation of the screen or full stage, and a normalised
 score s counts as max(0, min(1, s)) of a success (in millionths, so that sums are exact in any
-order); a learner that failed, in whatever stage, is a trial without success.
+order); a learner that failed in a stage that it went through before it was decided is a trial
+without success. The race is no such stage: a member is raced again with each of its children, when
+depends on the workers, and what selection sees must not.
 
 A row is made when an agent is decided, and each later evaluation is added when it is recorded:
 both go up the ancestors in the same transaction, at a cost of the depth, not of the size.
@@ -62,7 +64,10 @@ INSERT INTO tallies
     WHERE state = 'admitted' GROUP BY 1;
 """
 
-_COUNTS = "(verdict = 'failed' OR (verdict = 'scored' AND stage IN ('screen', 'full')))"
+_COUNTS = (
+    "((verdict = 'failed' AND stage <> 'race') OR "
+    "(verdict = 'scored' AND stage IN ('screen', 'full')))"
+)
 _SUCCESS = (
     f"CASE verdict WHEN 'scored' THEN CAST(round(min(max(score, 0.0), 1.0) * {UNIT}) AS INTEGER) "
     "ELSE 0 END"

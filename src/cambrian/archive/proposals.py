@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from cambrian.archive.agents import Agents
 from cambrian.archive.database import Database, decode, encode, storable
@@ -25,6 +25,7 @@ from cambrian.archive.jobs import Jobs
 from cambrian.archive.memory import Memory
 from cambrian.archive.nodes import Nodes
 from cambrian.archive.records import UNJUDGED, Agent, Gate, Proposal, ProposalState, Rewriter
+from cambrian.archive.steering import Steering
 from cambrian.errors import NotFound, Refused, UsageError
 from cambrian.failpoints import reach
 
@@ -43,13 +44,20 @@ class Proposals:
     """The verbs on proposals."""
 
     def __init__(
-        self, database: Database, agents: Agents, jobs: Jobs, nodes: Nodes, gates: Gates
+        self,
+        database: Database,
+        agents: Agents,
+        jobs: Jobs,
+        nodes: Nodes,
+        gates: Gates,
+        steering: Steering,
     ) -> None:
         self._database = database
         self._agents = agents
         self._jobs = jobs
         self._gates = gates
         self._nodes = nodes
+        self._steering = steering
         self._known: Memory[str, UnderWay] = Memory(database, 1)
 
     def under_way(self) -> UnderWay:
@@ -124,6 +132,8 @@ class Proposals:
         parents: Sequence[str] | None = None,
         payload: Any = None,
         priority: int = 0,
+        fingerprint: bytes | None = None,
+        learner: bytes | None = None,
     ) -> Literal["proposed", "duplicate"]:
         """Record what the rewriter made, and queue the evaluation of its first `stage`.
 
@@ -132,11 +142,15 @@ class Proposals:
         proposal with all evaluations it has: an undecided proposal with a larger index had it
         (that one becomes the duplicate), or it was parked because our machine broke.
 
+        New text that does what a known agent does (`fingerprint`) is kept as an agent of its own,
+        which is rejected when the proposal has its turn and ends as a duplicate.
+
         Recording the same variant again returns what was returned before.
 
         Args:
             parents: those that the variant really comes from, the primary one first; None for
                 all that were drawn.
+            fingerprint, learner: of its code and of its learner's; None where they are not known.
 
         Raises:
             Refused: the proposal is terminal, or holds another variant.
@@ -145,7 +159,7 @@ class Proposals:
         with database.transaction():
             proposal = self.get(proposal_id)
             if proposal.agent_id == agent_id:
-                return "duplicate" if proposal.state == "duplicate" else "proposed"
+                return "duplicate" if _is_duplicate(proposal) else "proposed"
             self._require(proposal, "open")
             texts = {
                 "title": title,
@@ -156,11 +170,20 @@ class Proposals:
                 "operation": operation,
             }
             line = proposal.parents if parents is None else tuple(parents)
-            if not self._claim(proposal, agent_id, files, title, hypothesis, line):
+            prints = {"fingerprint": fingerprint, "learner": learner}
+            twin = self._twin(agent_id, fingerprint)
+            if not self._claim(proposal, agent_id, files, title, hypothesis, line, prints):
                 self._set(proposal, agent_id=agent_id, **texts)
-                self.close(proposal_id, "duplicate", f"the same code as {agent_id}")
+                first = self._agents.twin(fingerprint) if fingerprint else None
+                same = agent_id if first is None else first.id  # which may be a duplicate itself
+                self.close(proposal_id, "duplicate", f"the same code as {same}")
                 return "duplicate"
             reach("variant.inside")
+            if twin is not None:
+                self._set(proposal, agent_id=agent_id, **texts)
+                reason = f"the same code as {twin.id} but for comments, layout or notes"
+                self.make_ready(proposal_id, {"end": "duplicate", "reason": reason})
+                return "duplicate"
             self._set(proposal, agent_id=agent_id, state="proposed", **texts)
             database.event("proposal.proposed", proposal_id=proposal_id)
             self._jobs.queue(
@@ -174,6 +197,12 @@ class Proposals:
             )
         return "proposed"
 
+    def _twin(self, agent_id: str, fingerprint: bytes | None) -> Agent | None:
+        """Of new text, the agent that does the same."""
+        if fingerprint is None or self._agents.find(agent_id) is not None:
+            return None
+        return self._agents.twin(fingerprint)
+
     def _claim(
         self,
         proposal: Proposal,
@@ -182,6 +211,7 @@ class Proposals:
         title: str,
         why: str,
         parents: Sequence[str],
+        prints: Mapping[str, bytes | None],
     ) -> bool:
         """Make the code this proposal's candidate; False if it belongs to another."""
         columns = {
@@ -193,12 +223,16 @@ class Proposals:
         }
         known = self._agents.find(agent_id)
         if known is None:
-            self._agents.insert(agent_id, files, parents, {**columns, "status": "candidate"})
+            row = {**columns, **prints, "status": "candidate"}
+            self._agents.insert(agent_id, files, parents, row)
             return True
         if not self._passes_on(known, proposal):
             return False
+        owner = self.get(cast(int, known.proposal_id))
         self._agents.set(agent_id, **columns)
         self._agents.set_parents(agent_id, parents)
+        if not owner.terminal:
+            self.close(owner.id, "duplicate", f"the same code as that of proposal {proposal.idx}")
         return True
 
     def _passes_on(self, known: Agent, proposal: Proposal) -> bool:
@@ -207,10 +241,7 @@ class Proposals:
         owner = self.get(known.proposal_id)
         if owner.state == "parked":
             return True
-        if owner.terminal or owner.idx < proposal.idx:
-            return False
-        self.close(owner.id, "duplicate", f"the same code as that of proposal {proposal.idx}")
-        return True
+        return not owner.terminal and owner.idx > proposal.idx
 
     def make_ready(self, proposal_id: int, outcome: Any) -> bool:
         """Store what the decision needs; the scheduler decides in order of the index.
@@ -278,8 +309,9 @@ class Proposals:
     ) -> Proposal:
         """End a proposal without a judgement. Closing it again as the same changes nothing.
 
-        A candidate that failed the smoke stage becomes a rejected agent. One that is parked
-        stays a candidate: our machine broke, and that never counts against the agent.
+        A candidate that failed the smoke stage, or does what a known agent does, becomes a rejected
+        agent. One that is parked stays a candidate: our machine broke, and that never counts
+        against the agent. What waited for a person's word waits no more.
 
         Raises:
             UsageError: `state` is not duplicate, invalid, failed_smoke or parked.
@@ -293,7 +325,8 @@ class Proposals:
                 return proposal
             self._require(proposal, "open", "proposed", "ready")
             agent = self._agents.find(proposal.agent_id or "")
-            if state == "failed_smoke" and agent is not None and agent.proposal_id == proposal_id:
+            own = agent is not None and agent.proposal_id == proposal_id
+            if agent is not None and own and state in ("failed_smoke", "duplicate"):
                 self._agents.set(
                     agent.id,
                     status="rejected",
@@ -334,6 +367,7 @@ class Proposals:
         self._set(proposal, state=state, reason=reason, decided_at=database.now())
         self._gates.passed(proposal.id, gates)
         self._jobs.cancel_queued(proposal.id)
+        self._steering.withdraw(proposal.id)
         database.event(
             f"proposal.{state}",
             proposal_id=proposal.id,
@@ -379,6 +413,16 @@ class Proposals:
             "SELECT n FROM tallies WHERE name = ?", (f"admitted.{reason}",)
         )
         return int(found or 0)
+
+    def judged_before(self, idx: int) -> tuple[int, int]:
+        """How many proposals with a smaller index were judged, and admitted; reads all of them."""
+        row = self._database.row(
+            "SELECT count(*) AS judged, ifnull(sum(state = 'admitted'), 0) AS admitted "
+            "FROM proposals WHERE idx < ? AND state IN ('admitted', 'rejected')",
+            (idx,),
+        )
+        assert row is not None
+        return row["judged"], row["admitted"]
 
     def decided_through(self) -> int:
         """The largest k such that proposals 0..k are all terminal; -1 if there is none."""
@@ -426,6 +470,13 @@ class Proposals:
 def _decoded(stored: Mapping[str, Any]) -> dict[str, Any]:
     """What is read back of JSON columns."""
     return {name: decode(stored[name]) for name in _JSON & stored.keys()}
+
+
+def _is_duplicate(proposal: Proposal) -> bool:
+    """Whether it ended as a duplicate, or will when it has its turn."""
+    outcome = proposal.outcome
+    waits = isinstance(outcome, Mapping) and outcome.get("end") == "duplicate"
+    return proposal.state == "duplicate" or (proposal.state == "ready" and waits)
 
 
 def _finite(value: float | None) -> bool:

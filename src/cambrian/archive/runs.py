@@ -10,6 +10,9 @@ from cambrian.archive.database import Database, encode
 from cambrian.archive.records import Run, RunState
 from cambrian.errors import NotFound, Refused, UsageError
 
+JUDGED_BEFORE, AGENTS_BEFORE = "judged_before", "agents_before"
+"""Meters of a run: what the archive held when it began."""
+
 
 class Runs:
     """The verbs on runs."""
@@ -50,8 +53,24 @@ class Runs:
                     "version": version,
                 },
             )
+            self._count_before(run_id)
             database.event("run.started", run_id=run_id, seed=seed, target=target_proposals)
         return self.get(run_id)
+
+    def _count_before(self, run_id: int) -> None:
+        """What there was before the run, so that its budget counts what it did itself."""
+        tallies = self._database.rows("SELECT name, n FROM tallies WHERE name LIKE 'proposals.%'")
+        counted = {row["name"].removeprefix("proposals."): row["n"] for row in tallies}
+        admitted = counted.get("admitted", 0)
+        for name, amount in (
+            (JUDGED_BEFORE, admitted + counted.get("rejected", 0)),
+            (AGENTS_BEFORE, admitted),
+        ):
+            if amount:
+                self._database.execute(
+                    "INSERT INTO meters (run_id, name, amount) VALUES (?, ?, ?)",
+                    (run_id, name, amount),
+                )
 
     def get(self, run_id: int) -> Run:
         """A run by its id.

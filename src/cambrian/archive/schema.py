@@ -103,6 +103,16 @@ def m010_events_by_their_number(database: Database) -> None:
         database.execute(statement)
 
 
+def m011_fingerprints(database: Database) -> None:
+    """What agents do, as their syntax says it; filled at the next run's start, in batches. Failures
+    in a race are no outcomes of clades any more."""
+    for statement in statements(agents.FINGERPRINTS):
+        database.execute(statement)
+    raced = "SELECT 1 FROM evaluations WHERE stage = 'race' AND verdict = 'failed' LIMIT 1"
+    if database.value(raced) is not None:
+        nodes.fill(database)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_tables,
     m002_views,
@@ -114,6 +124,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m008_said_once,
     m009_files_with_agents,
     m010_events_by_their_number,
+    m011_fingerprints,
 )
 
 

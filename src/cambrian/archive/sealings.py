@@ -64,7 +64,7 @@ class Sealings:
         self._database = database
 
     def open(self, agent_id: str, *, run_id: int | None, evaluations: int) -> Sealing:
-        """Count one use, before it takes place, with its event.
+        """Count one use, before it takes place, with its event; not even a power cut takes it back.
 
         Raises:
             NotFound: no such agent. UsageError: nothing would be evaluated.
@@ -74,7 +74,7 @@ class Sealings:
         database = self._database
         if database.value("SELECT 1 FROM agents WHERE id = ?", (agent_id,)) is None:
             raise NotFound(f"expected an agent of this archive, came {agent_id!r}")
-        with database.transaction():
+        with database.durable():
             row: Row = {
                 "agent_id": agent_id,
                 "run_id": run_id,

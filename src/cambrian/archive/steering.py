@@ -227,7 +227,7 @@ class Steering:
         """A person's word on a decision that waits; False if the same was said before.
 
         Raises:
-            NotFound: nobody was asked about this proposal.
+            NotFound: nobody was asked about this proposal, or it has ended by itself.
             Refused: the opposite was said before, and the decision may have been made on it.
             UsageError: `state` is neither approved nor rejected.
         """
@@ -235,7 +235,7 @@ class Steering:
             raise UsageError(f"expected approved or rejected, came {state!r}")
         with self._database.transaction():
             known = self.approval(proposal_id)
-            if known is None:
+            if known is None or (known.state == "waiting" and self._ended(proposal_id)):
                 raise NotFound("no decision on that agent waits for approval: `cambrian approvals`")
             if known.state == state:
                 return False
@@ -251,6 +251,24 @@ class Steering:
             self._database.event(f"approval.{state}", proposal_id=proposal_id, by=by, reason=reason)
         return True
 
+    def withdraw(self, proposal_id: int) -> bool:
+        """Its proposal ended without a person's word: nothing waits for it; False if nothing did.
+        Called by the verb that ends one, inside its transaction."""
+        withdrawn = self._database.execute(
+            "DELETE FROM approvals WHERE proposal_id = ? AND state = 'waiting'", (proposal_id,)
+        )
+        if withdrawn:
+            self._database.event("approval.withdrawn", proposal_id=proposal_id)
+        return bool(withdrawn)
+
+    def _ended(self, proposal_id: int) -> bool:
+        """Whether a proposal is terminal: an archive of old may hold such an approval."""
+        found = self._database.value(
+            "SELECT 1 FROM proposals WHERE id = ? AND state IN ('open', 'proposed', 'ready')",
+            (proposal_id,),
+        )
+        return found is None
+
     def approval(self, proposal_id: int) -> Approval | None:
         """What was asked about a proposal's decision; None where nobody was asked."""
         row = self._database.row("SELECT * FROM approvals WHERE proposal_id = ?", (proposal_id,))
@@ -259,7 +277,9 @@ class Steering:
     def waiting(self) -> list[Approval]:
         """Approvals without an answer, oldest first."""
         rows = self._database.rows(
-            "SELECT * FROM approvals WHERE state = 'waiting' ORDER BY proposal_id"
+            "SELECT a.* FROM approvals a JOIN proposals p ON p.id = a.proposal_id "
+            "WHERE a.state = 'waiting' AND p.state IN ('open', 'proposed', 'ready') "
+            "ORDER BY a.proposal_id"
         )
         return [Approval.of(row) for row in rows]
 

@@ -138,11 +138,13 @@ class Archive:
         self.agents = Agents(database, Sources(database), self.nodes)
         self.jobs = Jobs(database)
         self._gates = Gates(database)
-        self.proposals = Proposals(database, self.agents, self.jobs, self.nodes, self._gates)
+        self.steering = Steering(database)
+        self.proposals = Proposals(
+            database, self.agents, self.jobs, self.nodes, self._gates, self.steering
+        )
         self.evaluations = Evaluations(database, self.agents, self.nodes)
         self.sealings = Sealings(database)
         self.ledger = Ledger(database)
-        self.steering = Steering(database)
         self._counts: Memory[int, dict[str, int]] = Memory(database, 1)
 
     @classmethod

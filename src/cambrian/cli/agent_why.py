@@ -43,17 +43,18 @@ def why(shared: Shared, agent_id: str | None, index: int | None, as_json: bool) 
     with shared.reading() as archive:
         agent, proposal = _subject(archive, agent_id, index)
         gates = [] if proposal is None else archive.gates(proposal_id=proposal.id)
+        said = decision(agent, proposal) + _failed(archive, agent)
     if as_json:
         show_json(
             {
                 "agent": agent and item(agent, proposal.reason if proposal else None),
                 "proposal": proposal and _as_json(proposal),
-                "decision": decision(agent, proposal),
+                "decision": said,
                 "gates": [asdict(gate) for gate in gates],
             }
         )
     else:
-        _show(agent, proposal, gates)
+        _show(agent, proposal, gates, said)
 
 
 def _subject(
@@ -93,7 +94,19 @@ def _as_json(proposal: Proposal) -> dict[str, object]:
     return {name: getattr(proposal, name) for name in names}
 
 
-def _show(agent: Agent | None, proposal: Proposal | None, gates: Sequence[Gate]) -> None:
+def _failed(archive: Archive, agent: Agent | None) -> str:
+    """Of a seed agent that failed: on what, and how."""
+    if agent is None or agent.status != "seed" or agent.score is not None:
+        return ""
+    rows = [row for row in archive.evaluations.failures_of_seeds() if row.agent_id == agent.id]
+    first = [(row.reason.splitlines() or ["no reason given"])[0] for row in rows]
+    return "".join(
+        f"; it failed on {row.benchmark} ({reason}), and is no parent"
+        for row, reason in zip(rows, first, strict=True)
+    )
+
+
+def _show(agent: Agent | None, proposal: Proposal | None, gates: Sequence[Gate], said: str) -> None:
     title = proposal.title if proposal and proposal.title else agent.title if agent else ""
     hypothesis = proposal.hypothesis if proposal else None
     show_fields(
@@ -103,7 +116,7 @@ def _show(agent: Agent | None, proposal: Proposal | None, gates: Sequence[Gate])
             "hypothesis": hypothesis,
             "proposal": proposal and f"{proposal.idx}, by {proposal.rewriter}",
             "parents": proposal and ", ".join(map(short, proposal.parents)),
-            "decision": decision(agent, proposal),
+            "decision": said,
         }
     )
     if not gates:

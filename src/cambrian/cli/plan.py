@@ -13,7 +13,7 @@ from cambrian.cli.text import duration, quantity
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import STAGES, benchmark, sealed_names
 from cambrian.evaluators.calibration import calibration
-from cambrian.evolution.budget import LIMITS, evaluations_per_variant
+from cambrian.evolution.budget import LIMITS, Budget, evaluations_per_variant
 from cambrian.evolution.settings import Settings
 
 COSTLIER = 1.3
@@ -126,14 +126,15 @@ def _seeds(path: Path) -> tuple[int, int]:
 
 def _proposals_left(path: Path, settings: Settings) -> float | None:
     """Proposals until the nearest limit that can be told in them; None where only time ends it."""
-    opened, judged, admitted, used = 0, 0, 0, 0.0
+    opened, judged, admitted, used = 0.0, 0.0, 0.0, 0.0
     with _existing(path) as archive:
         if archive is not None:
-            counts, current = archive.counts(), archive.runs.current()
-            judged, admitted = counts["judged"], counts["admitted"]
+            current = archive.runs.current()
             if current is not None:
-                opened = counts["proposals"] - current.first_proposal
-                used = archive.steering.meters(current.id).get("evaluations", 0.0)
+                spent = Budget(archive, current, settings.to_json()).spent(0.0)
+                opened, judged, admitted, used = (
+                    spent[name] for name in ("proposals", "judged", "agents", "evaluations")
+                )
     prompt, completion, _ = _per_proposal(path)
     price = settings.prices.get(settings.model)
     dollars = price.dollars(int(prompt), int(completion)) if price else 0.0

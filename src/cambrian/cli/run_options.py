@@ -131,8 +131,8 @@ ANY = click.FloatRange(min=0)
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _whole("--proposals", "End after N proposals. [default: 40, where no other end is given]"),
     _hours("--hours", "End after H hours, pauses not counted."),
-    _whole("--judged", "End after N judged variants."),
-    _whole("--agents", "End after N admissions to the tree."),
+    _whole("--judged", "End after this run has judged N variants."),
+    _whole("--agents", "End after N admissions to the tree by this run."),
     _whole("--evaluations", "Never make more than N evaluations (sealed ones, at the end, apart)."),
     _hours("--cpu-hours", "End after H hours of processor time inside."),
     _whole("--tokens", "Hard stop on the tokens a model may cost. [default: none]"),

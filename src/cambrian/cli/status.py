@@ -46,6 +46,7 @@ def summarise(archive: Archive, control: Archive | None) -> dict[str, Any]:
         "proposals": counts["proposals"],
         "agents": counts["agents"],
         "members": counts["members"],
+        "failed_seeds": _failed_seeds(archive),
         "evaluations": counts["evaluations_scored"] + counts["evaluations_failed"],
         "evaluations_broken": counts["evaluations_broken"],
         "sealed_evaluations": counts["sealed_evaluations_scored"],
@@ -58,6 +59,19 @@ def summarise(archive: Archive, control: Archive | None) -> dict[str, Any]:
         "control": beside,
         "spend": vars(archive.ledger.total()),
     }
+
+
+def _failed_seeds(archive: Archive) -> list[dict[str, Any]]:
+    """Seed agents that failed, and so are no parents: whom nothing descends from."""
+    return [
+        {
+            "id": row.agent_id,
+            "title": archive.agents.get(row.agent_id).title,
+            "benchmark": row.benchmark,
+            "reason": row.reason,
+        }
+        for row in archive.evaluations.failures_of_seeds()
+    ]
 
 
 def _run(archive: Archive) -> dict[str, Any]:
@@ -173,6 +187,7 @@ def _show_counts(found: dict[str, Any]) -> None:
             "process": None if running is None else running or "unknown",
             "proposals": f"{found['proposals']}: {', '.join(parts) or 'none judged yet'}",
             "agents": f"{found['agents']}, {found['members']} of them in the tree",
+            "failed seeds": "; ".join(map(_failed_seed, found["failed_seeds"])) or None,
             "evaluations": f"{found['evaluations']}"
             + (f" ({broken} more broke and were repeated)" if broken else ""),
             "time": duration(found["wall_s"]),
@@ -188,6 +203,11 @@ def _show_counts(found: dict[str, Any]) -> None:
             else None,
         }
     )
+
+
+def _failed_seed(one: dict[str, Any]) -> str:
+    reason = (one["reason"].splitlines() or ["no reason given"])[0]
+    return line(f"{one['title']} on {one['benchmark']} ({reason})")[:200]
 
 
 def _jobs(live: dict[str, Any]) -> str | None:

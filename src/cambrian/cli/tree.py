@@ -93,11 +93,20 @@ def label(archive: Archive, agent: Agent, *, champion: bool = False) -> str:
         f"#{number}{'*' if champion else ''}",
         short(agent.id),
         (agent.kind or agent.status).replace("_", " "),
-        interval(agent.score, agent.lower, agent.upper),
+        _score(archive, agent),
         line(agent.title),
         *(f"x #{archive.agents.get(other).number}" for other in agent.parents[1:]),
     ]
     return "  ".join(parts)
+
+
+def _score(archive: Archive, agent: Agent) -> str:
+    """Its score; of a seed agent that failed, on what."""
+    if agent.score is None and agent.status == "seed":
+        for row in archive.evaluations.failures_of_seeds():
+            if row.agent_id == agent.id:
+                return f"failed on {line(row.benchmark)}"
+    return interval(agent.score, agent.lower, agent.upper)
 
 
 def _as_json(roots: Sequence[Agent], below: Below, depth: int | None) -> None:

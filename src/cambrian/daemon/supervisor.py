@@ -16,7 +16,7 @@ from typing import Any, Literal
 import anyio
 
 from cambrian.agents.seeds import load_seed, seed_names
-from cambrian.archive import Archive, EvaluationRecord, Run
+from cambrian.archive import Archive, Run
 from cambrian.archive.lineage import Lineage
 from cambrian.archive.store import CONTROL
 from cambrian.daemon import killswitch
@@ -24,7 +24,7 @@ from cambrian.daemon.service import Options, Service
 from cambrian.errors import CambrianError, Refused, UsageError
 from cambrian.evaluators.benchmarks import benchmark, search_names, seed_agents
 from cambrian.evaluators.calibration import calibration
-from cambrian.evolution import sealing
+from cambrian.evolution import likeness, sealing
 from cambrian.evolution.broker import OpenAIModel
 from cambrian.evolution.budget import LIMITS
 from cambrian.evolution.records import missing, units
@@ -57,17 +57,20 @@ def init(path: Path) -> None:
         Lineage(archive).update()
 
 
-def prepare(archive: Archive, benchmarks: Sequence[str] = ()) -> None:
+def prepare(archive: Archive, benchmarks: Sequence[str] = (), tell: Tell = lambda _: None) -> None:
     """Add the seed agents that are not there yet: those of every archive, and those that some
     benchmarks ask for. One that a newer Cambrian has other code for stays as the archive has it: a
-    second one of its name would be judged, drawn and counted beside it."""
-    there = {seed.title for seed in archive.agents.seeds()}
+    second one of its name would be judged, drawn and counted beside it. Then every agent is known
+    by what its code does."""
     asked = {name for bench in benchmarks for name in seed_agents(benchmark(bench))}
+    there = {seed.title for seed in archive.agents.seeds()}
     for name in (*seed_names(), *sorted(asked.difference(seed_names()))):
-        if name not in there:
-            tree = load_seed(name)
-            archive.agents.add_seed(tree.identity, tree, name)
+        if name in there:
+            continue
+        tree = load_seed(name)
+        archive.agents.add_seed(tree.identity, tree, name)
         reach("seed.added")
+    likeness.fill(archive, tell)
 
 
 def run(
@@ -100,7 +103,7 @@ def run(
     settings = _ready(settings, tell, options)
     with Archive.open_or_create(path) as archive, archive.lock():
         reach("archive.made")
-        prepare(archive, settings.benchmarks)
+        prepare(archive, settings.benchmarks, tell)
         _same_benchmarks(archive, settings.benchmarks)
         left = _rest_left(archive, settings, control=control, seal=seal)
         done = archive.runs.last() if left else None
@@ -134,7 +137,7 @@ def _ready(settings: Settings, tell: Tell, options: Options) -> Settings:
 
 def _same_benchmarks(archive: Archive, names: Sequence[str]) -> None:
     last = archive.runs.last()
-    if last is None:
+    if last is None or not archive.agents.seeds_and_last_of_runs():  # nobody has a score yet
         return
     before = list(last.settings.get("benchmarks", names))
     if sorted(before) != sorted(names):
@@ -253,10 +256,11 @@ def _start_or_resume(archive: Archive, settings: Settings, abandon: bool) -> Run
             f"run {unfinished.id} of this archive is unfinished and had other settings "
             f"({'; '.join(changed)}): repeat its command to go on, or add --abandon to give it up"
         )
-    archive.runs.end(unfinished.id, "abandoned")
-    for proposal in archive.proposals.undecided():
-        archive.proposals.close(proposal.id, "invalid", "given up with its run")
-    return archive.runs.start(settings.seed, settings.to_json(), target)
+    with archive.transaction():  # else a kill would leave its proposals to the next run's rules
+        archive.runs.end(unfinished.id, "abandoned")
+        for proposal in archive.proposals.undecided():
+            archive.proposals.close(proposal.id, "invalid", "given up with its run")
+        return archive.runs.start(settings.seed, settings.to_json(), target)
 
 
 def _control(
@@ -298,5 +302,5 @@ def _copy_seeds(archive: Archive, control: Archive) -> None:
     for seed in archive.agents.seeds():
         control.agents.add_seed(seed.id, archive.agents.files(seed.id), seed.title)
         for row in archive.evaluations.of(seed.id):
-            given = {k: v for k, v in vars(row).items() if k not in ("id", "created_at")}
-            control.evaluations.record(EvaluationRecord(**given))
+            control.evaluations.record(archive.evaluations.record_of(row))
+    likeness.fill(control)

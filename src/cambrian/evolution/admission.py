@@ -23,6 +23,8 @@ Seeds = Literal["fixed", "raced"]
 
 NEW = "behaves in a new way"
 """The reason of those admitted for novelty alone; the quota counts them by it."""
+SAME_LEARNER = "another improver for its parent's learner"
+"""The reason of those that learn as their parents do; the quota counts them too."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ class Standing:
 
     Attributes:
         members: how every member behaves (seeds included).
-        admitted: how many proposals were admitted, `novel` of them for novelty alone.
+        admitted: how many proposals were admitted, `novel` of them for novelty, or a new improver,
+            alone.
     """
 
     members: Neighbours
@@ -112,14 +115,23 @@ def decide(
     benchmarks: Sequence[str],
     standing: Standing,
     rules: Rules,
+    *,
+    same_learner: bool = False,
 ) -> Decision:
-    """Judge a variant that has been through the full stage. Every gate is looked at and kept."""
+    """Judge a variant that has been through the full stage. Every gate is looked at and kept.
+
+    Args:
+        same_learner: its learner is its parent's, so that its results are too, and say nothing
+            for it; its improver may be better, which only its descendants will show.
+    """
     better = improvement(child, parent, benchmarks, rules)
     floor = above_floor(child, benchmarks)
     level = not_worse(child, parent, benchmarks, rules)
     new = novelty(child, standing.members, benchmarks, rules)
     room = quota(standing, rules)
     gates = (better, floor, level, new, room)
+    if same_learner:
+        return _another_improver(floor, room, gates)
     if better.verdict == "pass":
         return Decision("improvement", "better than its parent", gates)
     if floor.verdict == "fail":
@@ -131,6 +143,21 @@ def decide(
     if new.verdict == "pass":
         return Decision(None, "new, but the quota for novelty is full", gates)
     return Decision(None, "neither better, nor level with its parent, nor new", gates)
+
+
+def _another_improver(floor: Gate, room: Gate, gates: tuple[Gate, ...]) -> Decision:
+    """A stepping stone within the quota, and never for scores that are its parent's."""
+    same = Gate(
+        gate="learner",
+        rule="the learner is another than its parent's; if not, only the quota lets it in",
+        verdict="info",
+        detail="the same learner: the results are its parent's",
+    )
+    if floor.verdict == "fail":
+        return Decision(None, "not above the floor", (*gates, same))
+    if room.verdict == "pass":
+        return Decision("stepping_stone", SAME_LEARNER, (*gates, same))
+    return Decision(None, f"{SAME_LEARNER}, but the quota is full", (*gates, same))
 
 
 def improvement(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
@@ -216,7 +243,7 @@ def novelty(child: Results, members: Neighbours, benchmarks: Sequence[str], rule
 
 
 def quota(standing: Standing, rules: Rules) -> Gate:
-    """Whether one more may be admitted for novelty alone; the first always may."""
+    """Whether one more may be in for novelty, or a new improver, alone; the first always may."""
     share = (standing.novel + 1) / (standing.admitted + 1)
     allowed = standing.novel == 0 or share <= rules.quota
     return Gate(

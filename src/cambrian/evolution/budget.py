@@ -1,5 +1,8 @@
 """What a run may use, and what it has used: hard stops, and how long they still leave.
 
+Every limit counts what this run did, over its restarts; what earlier runs of the archive did, or
+was merged into it, is not of it.
+
 The stops on proposals, judged variants, agents, evaluations, tokens and dollars are exact: nothing
 is begun that could go over one. Time and processor time cannot be known before they are spent:
 when one of these is used up no proposal is opened any more, and what is under way (at most `LAG`
@@ -14,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cambrian.archive import Archive, Run
+from cambrian.archive.runs import AGENTS_BEFORE, JUDGED_BEFORE
 from cambrian.errors import UsageError
 
 LIMITS = (
@@ -110,10 +114,30 @@ class Budget:
             money = self._archive.ledger.total(run_id=self._run_id)
             tokens = money.prompt_tokens + money.completion_tokens
             return tokens if name == "tokens" else money.dollars
-        counts = self._archive.counts()
         if name == "proposals":
-            return counts["proposals"] - self._first
-        return counts["judged"] if name == "judged" else counts["admitted"]
+            return self._archive.counts()["proposals"] - self._first
+        return self._done()[name]
+
+    def _done(self) -> dict[str, int]:
+        """What this run has judged and admitted: there may be more in the archive."""
+        counts, before = self._archive.counts(), self._before()
+        return {
+            "judged": counts["judged"] - before[JUDGED_BEFORE],
+            "agents": counts["admitted"] - before[AGENTS_BEFORE],
+        }
+
+    def _before(self) -> dict[str, int]:
+        """What there was when it began. A run of an older Cambrian did not count it: then what is
+        recorded of earlier proposals tells."""
+        meters = self._archive.steering.meters(self._run_id)
+        if JUDGED_BEFORE in meters:
+            return {name: int(meters.get(name, 0)) for name in (JUDGED_BEFORE, AGENTS_BEFORE)}
+        return self._earlier
+
+    @functools.cached_property
+    def _earlier(self) -> dict[str, int]:
+        judged, admitted = self._archive.proposals.judged_before(self._first)
+        return {JUDGED_BEFORE: judged, AGENTS_BEFORE: admitted}
 
     def used_up(self, wall_s: float, under_way: int) -> str:
         """The limit that ends the run now, in words; "" while there is room.
@@ -136,8 +160,7 @@ class Budget:
         if not under_way:
             return False
         limits = self.limits
-        counts = self._archive.counts()
-        for name, done in (("judged", counts["judged"]), ("agents", counts["admitted"])):
+        for name, done in self._done().items():
             limit = limits[name]
             if limit is not None and done + under_way >= limit:
                 return True

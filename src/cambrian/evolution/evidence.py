@@ -3,17 +3,17 @@ sealed score, and nothing that was decided later than its proposal may see."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cambrian.agents.catalogue import catalogue
+from cambrian.agents.catalogue import catalogue, mechanism
 from cambrian.archive import Agent, Archive, Proposal
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import ALLOWANCE, calibration
 from cambrian.evolution.records import results_of
 from cambrian.evolution.results import SEARCH_SEEDS
 
-CARDS_SHOWN = 6
+CARDS_SHOWN, CARDS_BY_GAIN = 6, 2
 HISTORY_SHOWN = 20
 FAILURES_SHOWN = 5
 
@@ -28,8 +28,17 @@ experience replay for streams (spec.flops, spec.memory_bytes). The streams permu
 nothing tells them apart."""
 
 
-def evidence(archive: Archive, proposal: Proposal, benchmarks: Sequence[str]) -> dict[str, Any]:
-    """The evidence for rewriting a proposal's first parent, as a JSON object."""
+def evidence(
+    archive: Archive,
+    proposal: Proposal,
+    benchmarks: Sequence[str],
+    weights: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """The evidence for rewriting a proposal's first parent, as a JSON object.
+
+    Args:
+        weights: what the archive has learned of mechanisms (`experience.Experience.weights`).
+    """
     parent = proposal.parents[0]
     champion = archive.agents.champion(proposal.seen_through)
     agent = archive.agents.get(parent)
@@ -38,13 +47,14 @@ def evidence(archive: Archive, proposal: Proposal, benchmarks: Sequence[str]) ->
         shown["grandparent"] = agent.parents[0]
     # As decided by then, whatever has been recorded since.
     children = archive.agents.children_through(parent, proposal.seen_through, HISTORY_SHOWN)
+    code = dict(archive.agents.files(parent))
     return {
-        "code": dict(archive.agents.files(parent)),
+        "code": code,
         "scores": {name: _scores(archive, who, benchmarks) for name, who in shown.items()},
         "benchmarks": {name: _benchmark(name) for name in benchmarks},
         "failures": _failures(archive, children),
         "history": [_tried(child) for child in children],
-        "cards": [_card(m) for m in list(catalogue().values())[:CARDS_SHOWN]],
+        "cards": [mechanism(name).to_json() for name in cards(code, proposal.idx, weights or {})],
         "rules": RULES,
     }
 
@@ -97,5 +107,24 @@ def _tried(child: Agent) -> dict[str, Any]:
     }
 
 
-def _card(mechanism: Any) -> dict[str, Any]:
-    return {**mechanism.card, "name": mechanism.name}
+def cards(code: Mapping[str, str], index: int, weights: Mapping[str, float]) -> list[str]:
+    """The mechanisms whose cards are shown for proposal `index`, by name.
+
+    First those that the parent lacks: the `CARDS_BY_GAIN` that paid best so far, and others in
+    turns, so that each is shown every few proposals. What the parent has only fills up.
+    """
+    everything = list(catalogue())
+    lacking = [name for name in everything if f"parts/{name}.py" not in code]
+    best = sorted(lacking, key=lambda name: (-weights.get(name, 1.0), name))[:CARDS_BY_GAIN]
+    best = best if weights else []
+    chosen = best + _in_turns(
+        [name for name in lacking if name not in best], CARDS_SHOWN - len(best), index
+    )
+    has = [name for name in everything if name not in lacking]
+    return chosen + _in_turns(has, CARDS_SHOWN - len(chosen), index)
+
+
+def _in_turns(names: Sequence[str], count: int, index: int) -> list[str]:
+    """`count` of them (all where there are fewer), going on where the last proposal stopped."""
+    count = min(count, len(names))
+    return [names[(index * count + at) % len(names)] for at in range(count)]

@@ -6,7 +6,8 @@ decided through k − L sees in here exactly what `Agents.members(k − L)` list
 whichever process it looks: positions are in the order of joining (seeds first), which is the same
 however the arrays came about.
 
-Evaluations of an agent that are recorded after it was decided are seen at the next loading only.
+Nothing that is recorded of an agent after it was decided enters its counts (see
+`cambrian.archive.nodes`), so that a table that was kept and one that is loaded are equal.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ class Loop:
             )
         self._decider.project()
         for seed in archive.agents.seeds():
-            pipeline.queue_seed(seed.id, self.run_id)
+            pipeline.seeding.advance(seed.id, self.run_id)
         for proposal in archive.proposals.undecided():
             pipeline.advance(proposal)
             if archive.proposals.get(proposal.id).state == "proposed":

@@ -7,7 +7,7 @@ import sys
 import anyio
 
 from cambrian.archive import Proposal
-from cambrian.errors import Refused, SandboxBroken, Unreachable
+from cambrian.errors import CambrianError, Refused, SandboxBroken, Unreachable
 from cambrian.evolution import breaking
 from cambrian.evolution.breaking import Machine
 from cambrian.evolution.deciding import Decider
@@ -48,7 +48,7 @@ class Opener:
     async def open_all(self) -> None:
         """Open proposals until the run's end."""
         stretch = self._stretch
-        while not self._seeds_scored():
+        while not self._seeds_settled():
             if stretch.stop:
                 return
             await stretch.changed()
@@ -78,8 +78,13 @@ class Opener:
         self.done = True
         stretch.notify()
 
-    def _seeds_scored(self) -> bool:
-        return all(seed.score is not None for seed in self._stretch.archive.agents.seeds())
+    def _seeds_settled(self) -> bool:
+        """Whether every seed agent was judged; the run is given up if none of them works."""
+        try:
+            return self._stretch.pipeline.seeding.settled()
+        except CambrianError as error:
+            self._stretch.give_up(error)
+            return False
 
     def _first_unrecorded(self) -> int:
         for proposal in self._proposals.undecided():

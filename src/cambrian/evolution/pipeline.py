@@ -12,24 +12,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from cambrian.agents.improvers.probe import VERSION
+from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive, Evaluation, Gate, Job, Proposal
 from cambrian.archive.steering import Approval
-from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import STAGES
 from cambrian.evaluators.job import Unit
-from cambrian.evolution import admission
+from cambrian.evolution import admission, likeness
 from cambrian.evolution.admission import Rules, Standing
 from cambrian.evolution.approval import Policy
 from cambrian.evolution.behaviours import Behaviours
 from cambrian.evolution.records import missing, results_of, units
 from cambrian.evolution.results import RACE_SEEDS, SEARCH_SEEDS, Results
+from cambrian.evolution.seeding import Seeding
 
-STAGES_OF_SEEDS = ("screen", "full")
 STAGES_OF_VARIANTS = ("smoke", "screen", "full")
 RACE = "race-"
 """A job's stage is this and the number of seeds that a look of the race takes in."""
-
-IMPROVER_FILE = "improver.py"
 
 
 class Pipeline:
@@ -46,28 +45,8 @@ class Pipeline:
         self.policy = policy
         self.benchmarks = tuple(benchmarks)
         self.rules = rules
+        self.seeding = Seeding(archive, benchmarks)
         self._behaviours = Behaviours(archive, benchmarks, self.results)
-
-    # -- seeds -------------------------------------------------------------------------
-
-    def queue_seed(self, agent_id: str, run_id: int) -> bool:
-        """Queue what a seed agent still lacks, or score it if nothing; False once it is scored."""
-        for stage in STAGES_OF_SEEDS:
-            if missing(self.archive, agent_id, units(stage, self.benchmarks)):
-                self.archive.jobs.queue(
-                    "evaluate", run_id=run_id, agent_id=agent_id, stage=stage, priority=-1
-                )
-                return True
-        failed = [e for e in self.archive.evaluations.of(agent_id) if e.verdict == "failed"]
-        if failed:
-            raise CambrianError(
-                f"seed agent {agent_id[:10]} failed on {failed[0].benchmark}: {failed[0].reason}"
-            )
-        estimate = results_of(self.archive, agent_id).estimate(self.benchmarks, SEARCH_SEEDS)
-        self.archive.agents.set_score(
-            agent_id, score=estimate.mean, lower=estimate.lower, upper=estimate.upper
-        )
-        return False
 
     # -- variants ----------------------------------------------------------------------
 
@@ -75,6 +54,7 @@ class Pipeline:
         """Queue the next stage of a proposed variant, or make it ready to be decided."""
         if proposal.state != "proposed" or proposal.agent_id is None:
             return
+        likeness.reuse(self.archive, proposal, self.benchmarks)
         for stage in STAGES_OF_VARIANTS:
             rows = self.archive.evaluations.of(proposal.agent_id, stage)
             failed = [row for row in rows if row.verdict == "failed"]
@@ -82,6 +62,8 @@ class Pipeline:
                 self._failed(proposal, stage, failed[0])
                 return
             if missing(self.archive, proposal.agent_id, units(stage, self.benchmarks)):
+                if stage == "smoke" and self._is_screened(proposal):
+                    continue
                 self._queue(proposal, stage)
                 return
             if stage == "screen" and not self._passes_screen(proposal):
@@ -93,16 +75,33 @@ class Pipeline:
         """Whom a job of evaluations has judged, on what; a look of a race needs the parent too."""
         agent_id, stage = str(job.agent_id), str(job.stage)
         if not stage.startswith(RACE):
+            if job.proposal_id is not None and self._is_known(job):
+                return []
             return [(agent_id, missing(self.archive, agent_id, units(stage, self.benchmarks)))]
         assert job.proposal_id is not None
         parent = self.archive.proposals.get(job.proposal_id).parents[0]
         look = int(stage.removeprefix(RACE))
         return [(one, self._unraced(one, look)) for one in (agent_id, parent)]
 
+    def _is_screened(self, proposal: Proposal) -> bool:
+        """Whether the screen is done already, as of results that were reused: seeds have no smoke
+        stage."""
+        wanted = units("screen", self.benchmarks)
+        return not missing(self.archive, str(proposal.agent_id), wanted)
+
+    def _is_known(self, job: Job) -> bool:
+        """Whether a variant's stage need not be run, because its learner is a member's."""
+        assert job.proposal_id is not None
+        proposal = self.archive.proposals.get(job.proposal_id)
+        likeness.reuse(self.archive, proposal, self.benchmarks)
+        return job.stage == "smoke" and self._is_screened(proposal)
+
     def _races(self, proposal: Proposal) -> bool:
         """Queue the next look of a variant's race with its parent, if there is to be one. A parent
         that fails on a new seed ends the race where it is."""
         child, parent = str(proposal.agent_id), proposal.parents[0]
+        if likeness.same_learner(self.archive, child, parent):
+            return False  # it would be raced with itself
         failed, its = (
             [row for row in self.archive.evaluations.of(one, "race") if row.verdict == "failed"]
             for one in (child, parent)
@@ -224,7 +223,14 @@ class Pipeline:
         raced = self.rules.seeds == "raced"
         its = proposal.parents[0]
         parent = results_of(self.archive, its) if raced else self.results(its)
-        decision = admission.decide(child, parent, self.benchmarks, self._standing(), self.rules)
+        decision = admission.decide(
+            child,
+            parent,
+            self.benchmarks,
+            self._standing(),
+            self.rules,
+            same_learner=likeness.same_learner(self.archive, str(proposal.agent_id), its),
+        )
         estimate = child.estimate(self.benchmarks, SEARCH_SEEDS)
         gates = [self._screen(proposal), self.improver_gate(proposal), *decision.gates]
         kind, reason = decision.kind, decision.reason
@@ -250,7 +256,8 @@ class Pipeline:
         return True
 
     def _standing(self) -> Standing:
-        novel = self.archive.proposals.count_admitted(admission.NEW)
+        reasons = (admission.NEW, admission.SAME_LEARNER)
+        novel = sum(map(self.archive.proposals.count_admitted, reasons))
         return Standing(self._behaviours.neighbours(), self.archive.counts()["admitted"], novel)
 
     def results(self, agent_id: str) -> Results:
@@ -270,5 +277,7 @@ def _heard(approval: Approval) -> Gate:
 
 
 def improver_hash(files: Mapping[str, str]) -> str:
-    """sha256 of an agent's improver."""
-    return hashlib.sha256(files.get(IMPROVER_FILE, "").encode()).hexdigest()
+    """What tells an agent's improver, and all that it imports, from another; and the question that
+    it is tried with from an older one."""
+    tree = files if isinstance(files, SourceTree) else SourceTree(files)
+    return hashlib.sha256(f"probe {VERSION}\0{tree.improver_hash}".encode()).hexdigest()

@@ -24,6 +24,7 @@ from cambrian.errors import InvalidAgent, SandboxBroken
 from cambrian.evolution.broker import Broker, Model, OpenAIModel, Purse
 from cambrian.evolution.evidence import evidence
 from cambrian.evolution.experience import Experience
+from cambrian.evolution.likeness import fingerprints
 from cambrian.evolution.pipeline import improver_hash
 from cambrian.evolution.rewriting import NoVariant, Variant, by_model, by_recombination
 from cambrian.evolution.selection import Selection
@@ -126,7 +127,7 @@ class Proposer:
         for attempt in range(1, TRIES):
             if proposal.rewriter == "model" or isinstance(outcome, NoVariant):
                 break
-            if self.archive.agents.find(outcome.tree.identity) is None:
+            if not self._is_known(outcome.tree):
                 break
             try:
                 outcome = await self._by_recombination(proposal, attempt)
@@ -140,6 +141,7 @@ class Proposer:
         self.refused = 0
         reach("variant.made")
         edit = outcome.edit
+        fingerprint, learner = fingerprints(outcome.tree)
         self.archive.proposals.record_variant(
             proposal.id,
             outcome.tree.identity,
@@ -153,8 +155,17 @@ class Proposer:
             parents=proposal.parents if outcome.crosses else proposal.parents[:1],
             stage="smoke",
             priority=proposal.idx,
+            fingerprint=fingerprint,
+            learner=learner,
         )
         reach("variant.recorded")
+
+    def _is_known(self, tree: SourceTree) -> bool:
+        """Whether an agent of the archive is the same, or does the same."""
+        agents = self.archive.agents
+        return (
+            agents.find(tree.identity) is not None or agents.twin(fingerprints(tree)[0]) is not None
+        )
 
     async def _by_recombination(self, proposal: Proposal, attempt: int) -> Variant:
         trees = [self._trees(agent_id) for agent_id in proposal.parents]
@@ -171,7 +182,8 @@ class Proposer:
         parent = self._trees(proposal.parents[0])
         model = self._model = self._model or OpenAIModel(self.settings.model)
         broker = Broker(self.archive, model, purse=self._purse, proposal_id=proposal.id)
-        shown = evidence(self.archive, proposal, self.settings.benchmarks)
+        learned = self._experience.weights(proposal.seen_through)
+        shown = evidence(self.archive, proposal, self.settings.benchmarks, learned)
         async with self._worker() as worker:
 
             async def improve(given: Mapping[str, Any]) -> dict[str, Any]:

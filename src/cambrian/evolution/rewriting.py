@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from cambrian.agents.edits import Edit, EditError, apply
 from cambrian.agents.recombine.isolated import recombine_in_subprocess
-from cambrian.agents.tree import IMPROVER, SourceTree
+from cambrian.agents.tree import IMPROVER, NOTES, SourceTree
 from cambrian.errors import InvalidAgent, SandboxBroken
 from cambrian.evolution.refusals import (
     AskRefused,
@@ -124,11 +124,14 @@ def _recombine(trees: Sequence[SourceTree], seed: str, weights: Mapping[str, flo
 async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Improve) -> Variant:
     """Let the parent's improver ask a model; one more try with the error if it does not apply.
 
+    An edit of notes alone, or twice of comments or layout alone, is a variant all the same: it is
+    recorded, and ends as a duplicate of its parent.
+
     Raises:
         NoVariant: no valid edit in two tries, the improver failed, or nobody would answer.
         SandboxBroken: ours; to be tried again.
     """
-    problem = ""
+    problem, idle = "", None
     for _ in range(2):
         try:
             given, evidence = await _improved(evidence, problem, improve)
@@ -142,9 +145,12 @@ async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Imp
             before = f"; the edit before that was invalid: {problem}" if problem else ""
             raise NoVariant(f"{error}{before}", refused=error) from None
         else:
-            if _substance(tree) != _substance(parent):
-                return Variant(tree, edit)
+            idle = Variant(tree, edit)
+            if tree.fingerprint != parent.fingerprint or tree.get(NOTES) != parent.get(NOTES):
+                return idle
             problem = "the edit changes nothing but comments or formatting"
+    if idle is not None:
+        return idle
     raise NoVariant(f"the edit was invalid twice; last: {problem}")
 
 
@@ -165,11 +171,6 @@ async def _improved(
 
 def _without_improver(code: Mapping[str, str]) -> dict[str, str]:
     return {path: text for path, text in code.items() if path != IMPROVER}
-
-
-def _substance(tree: SourceTree) -> tuple[str, str]:
-    """What an edit must change: the code beneath its formatting, or the notes."""
-    return tree.fingerprint, tree.get("NOTES.md", "")
 
 
 __all__ = ["NoVariant", "SandboxBroken", "Variant", "by_model", "by_recombination"]

@@ -39,8 +39,10 @@ def require_no_search(archive: Archive) -> None:
 
 
 def wanted(archive: Archive, *, seeds: bool = True) -> list[str]:
-    """Who is sealed unless somebody is named: the seed agents, and the champion."""
-    found = [seed.id for seed in archive.agents.seeds()] if seeds else []
+    """Who is sealed unless somebody is named: the seed agents (none that failed), and the
+    champion."""
+    failed = {one.agent_id for one in archive.evaluations.failures_of_seeds()}
+    found = [seed.id for seed in archive.agents.seeds() if seed.id not in failed] if seeds else []
     champion = archive.champion()
     if champion is not None and champion.id not in found:
         found.append(champion.id)

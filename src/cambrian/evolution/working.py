@@ -14,7 +14,6 @@ from cambrian.evaluators.job import Evaluation
 from cambrian.evolution.breaking import Machine
 from cambrian.evolution.deciding import Decider
 from cambrian.evolution.proposing import Proposer
-from cambrian.evolution.records import to_record
 from cambrian.evolution.stretch import Stretch
 from cambrian.evolution.workers import Hire, Worker
 from cambrian.failpoints import reach
@@ -154,7 +153,7 @@ class Crew:
     def _record(self, agent_id: str, evaluation: Evaluation) -> None:
         """Store a result, and what it used, once."""
         with self._archive.transaction():
-            record = to_record(agent_id, evaluation)
+            record = self._stretch.pipeline.seeding.record(agent_id, evaluation)
             if self._archive.evaluations.record(record):
                 used = {"evaluations": 1.0, "cpu_s": evaluation.cpu_s or 0.0}
                 self._archive.steering.count(self._stretch.run_id, **used)
@@ -177,6 +176,10 @@ class Crew:
         return following
 
     def _advance_seed(self, agent_id: str) -> None:
-        if not self._stretch.pipeline.queue_seed(agent_id, self._stretch.run_id):
-            agent = self._archive.agents.get(agent_id)
+        seeding = self._stretch.pipeline.seeding
+        standing = seeding.advance(agent_id, self._stretch.run_id)
+        agent = self._archive.agents.get(agent_id)
+        if standing == "scored":
             self._stretch.tell(f"seed {agent.title}: {agent.score:.3f}")
+        elif standing in ("failed", "set aside"):
+            self._stretch.tell(f"seed {seeding.why(agent)}; the run goes on without it")

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from cambrian.agents.catalogue import mechanism
 from cambrian.agents.tree import LEARNER, SourceTree
+
+VERSION = 2
+"""Of the question: what an improver did with another one says nothing."""
 
 _LEARNER = '''\
 """A learner for a probe."""
@@ -57,31 +61,42 @@ def probe_tree() -> SourceTree:
 
 
 def probe_evidence() -> dict[str, Any]:
-    """Evidence with every key that an improver may meet."""
+    """Evidence of the shape that every improver is given (`evolution.evidence`), key for key."""
     return {
         "code": dict(probe_tree()),
         "scores": {
+            "parent": {"split-mnist": _scored(0.41)},
+            "champion": {"split-mnist": _scored(0.83)},
+            "grandparent": {"split-mnist": _scored(0.38)},
+        },
+        "benchmarks": {
             "split-mnist": {
-                "score": 0.41,
-                "interval": [0.36, 0.46],
-                "parent": 0.38,
-                "champion": 0.83,
+                "task": "Ten digits in five tasks of two classes, one after the other.",
+                "floor": 0.19,
+                "ceiling": 0.95,
+                "flops_allowed": 1.5e12,
+                "state_bytes_allowed": 6.0e6,
             }
         },
+        "failures": [
+            {"title": "Double the width", "reason": "exception: RuntimeError: shapes do not match"}
+        ],
         "history": [
             {
                 "title": "Halve the learning rate",
                 "hypothesis": "Smaller steps forget less.",
-                "predicted_gain": 0.02,
-                "gain": -0.11,
                 "outcome": "rejected",
+                "score": 0.3,
             }
         ],
-        "cards": [{"name": "reservoir", "claim": "Rehearsal prevents forgetting."}],
-        "failures": [],
+        "cards": [mechanism("reservoir").to_json()],
         "rules": "learner.py must define a class Learner.",
-        "error": None,
     }
+
+
+def _scored(score: float) -> dict[str, Any]:
+    metrics = {"min_accuracy": 0.2, "forgetting": 0.4}
+    return {"score": score, "lower": score - 0.05, "upper": score + 0.05, "metrics": metrics}
 
 
 def probe_answer() -> str:
