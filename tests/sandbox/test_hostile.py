@@ -65,6 +65,14 @@ def test_a_hostile_learner_gets_the_verdict_it_deserves(program: Program, trial:
     assert trial.faults(program) == []
 
 
+@pytest.mark.parametrize("number", [23, 27, 150, 154])
+def test_where_there_is_no_sandbox_the_judging_sees_what_did_not_hold(
+    number: int, plain: Lender, canaries: Canaries
+) -> None:
+    (program,) = (each for each in PROGRAMS if each.number == number)
+    assert any("BREACH" in fault for fault in Trial(plain, canaries).faults(program))
+
+
 REDUCED = [
     pytest.param(
         program,

@@ -22,19 +22,59 @@ _ENFORCED = {True: "enforced", False: "NOT enforced", None: "cannot tell"}
 _EXPECTED = {"enforced": "", "reduced": "reduced", "not applicable": "-"}
 
 
-@click.command(epilog=examples("cambrian doctor", "cambrian doctor --sandbox bubblewrap --json"))
+def _numbers(ctx: click.Context, option: click.Parameter, value: str) -> list[int]:
+    try:
+        return [int(part) for part in value.split(",") if part.strip()]
+    except ValueError:
+        raise click.BadParameter(f"expected numbers with commas (43,75), got {value!r}") from None
+
+
+@click.command(
+    epilog=examples(
+        "cambrian doctor",
+        "cambrian doctor --sandbox bubblewrap --json",
+        "cambrian doctor --attack",
+    )
+)
+@click.option(
+    "--attack",
+    "attacked",
+    is_flag=True,
+    help="Run the shipped hostile learners against the sandboxes here (minutes).",
+)
+@click.option(
+    "--only",
+    default="",
+    callback=_numbers,
+    metavar="N,N",
+    help="With --attack: the programs of these numbers.",
+)
 @sandbox_option
 @json_option
 @common
 @click.pass_context
-def doctor(ctx: click.Context, sandbox: str, as_json: bool) -> None:
+def doctor(
+    ctx: click.Context, attacked: bool, only: list[int], sandbox: str, as_json: bool
+) -> None:
     """Check this machine, and what a sandbox here really enforces.
 
     The sandbox is tried out with code that attempts what it must not be able to do (a few
     seconds). A row marked "reduced" is a wall that this kind of sandbox cannot raise; what is run
     in it is marked so. Exit code 0 if the sandbox is a full one and no wall was found open, else
     1; what could not be told (a busy machine, nothing to enforce) is named.
+
+    With --attack, the learners that try to cheat and to harm, and that come with Cambrian, are run
+    in Docker and bubblewrap (or in the sandbox that is named), and it is said of each whether its
+    wall held. Exit code 0 only if every one did.
     """
+    if attacked:
+        from cambrian.cli.attack import attack
+
+        if not attack(sandbox, only, as_json=as_json):
+            ctx.exit(1)
+        return
+    if only:
+        raise click.UsageError("--only is for --attack")
     from cambrian.cli.health import findings
 
     shared = ctx.ensure_object(Shared)
