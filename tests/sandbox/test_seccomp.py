@@ -178,6 +178,8 @@ def test_conditional_calls_pass_with_the_right_arguments_only() -> None:
         "clone with a descriptor": ([_number("clone"), 0x1011, 0, 0, 0, 0], 1),
         "huge pages of the machine": ([_number("mmap"), 0, 4096, 0, 0x40022, 0, 0], 1),
         "memory of its own": ([_number("mmap"), 0, 4096, 0, 0x22, 2**64 - 1, 0], 0),
+        "to choose what is read ahead": ([_number("madvise"), 0, 0, 1], 1),
+        "names that others looked up": ([_number("openat2"), 0, 0, 0, 0], 38),
         "read ahead": ([_number("madvise"), 0, 0, 3], 1),
         "size of a pipe": ([_number("fcntl"), 0, 1032, 0], 1),
         "clone3": ([_number("clone3"), 0, 0], 38),

@@ -6,7 +6,8 @@ a job must not have goes here, by two means that take no privilege and cannot be
 - A second system call filter: no descriptors of processes. Their inodes are numbered over the whole
   machine (Linux 6.9 and later), so a job in another sandbox would see how many were started.
 - Landlock: of /proc only what follows. A process's `smaps`, `numa_maps` and `pagemap` tell how many
-  others have a page of a file mapped, and two sandboxes map the same files: their libraries.
+  others have a page of a file mapped, and two sandboxes map the same files: their libraries; its
+  `fdinfo` numbers its eventfds among all the machine's.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ ABSENT = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EINVAL})
 OF_MACHINE = ("cpuinfo", "filesystems", "version")
 """What never changes."""
 OF_PROCESS = (
-    *("auxv", "cgroup", "cmdline", "comm", "environ", "fdinfo", "io", "limits", "maps", "mem"),
+    *("auxv", "cgroup", "cmdline", "comm", "environ", "io", "limits", "maps", "mem"),
     *("mountinfo", "mounts", "net", "oom_score_adj", "stat", "statm", "status"),
 )
 """What is the process's own."""

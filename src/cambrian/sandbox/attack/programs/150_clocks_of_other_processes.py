@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 # HOSTILE 150 clocks_of_other_processes
 # EXPECT: scored
+# INSIDE gvisor: each job has a sandbox of its own there, process 1 included
 # LAYER:  a negative clock id names any process's processor clock, process 1's among them: only the fixed clocks may be asked, set as timers or slept on
 from honest import Learner as Base
 import sys, os
