@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -77,7 +78,7 @@ def test_the_archive_is_consistent_and_the_lineage_equal_to_it(undisturbed: Path
         assert check(archive, identity=lambda files: SourceTree(files).identity) == []
 
 
-@pytest.mark.parametrize(("seconds", "least"), [(0.0, PROPOSALS // 2), (60.0, 2)])
+@pytest.mark.parametrize(("seconds", "least"), [(0.0, 3), (60.0, 2)])
 def test_the_lineage_is_written_in_batches_and_keeps_up_with_a_slow_run(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, least: int
 ) -> None:
@@ -90,6 +91,80 @@ def test_the_lineage_is_written_in_batches_and_keeps_up_with_a_slow_run(
     with Archive.open(tmp_path / "archive") as archive:
         assert archive.champion() is not None
         assert sum(filter(None, updates)) == archive.counts()["members"]
+
+
+def test_the_event_loop_turns_while_the_lineage_is_made(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each update takes until the event loop has turned ten times."""
+    turned, updated, update = threading.Semaphore(0), [], Lineage.update
+
+    def slow(self: Lineage) -> int:
+        for _ in range(10):
+            assert turned.acquire(timeout=20), "the event loop stands still"
+        updated.append(threading.current_thread())
+        return update(self)
+
+    monkeypatch.setattr(Lineage, "update", slow)
+    home = tmp_path / "archive"
+    with Archive.open_or_create(home) as archive, archive.lock():
+        prepare(archive)
+        row = archive.runs.start(3, settings().to_json(), PROPOSALS)
+        loop = Loop(archive, row, settings(), lambda _: None, home / "logs", InstantWorker)
+
+        async def turning() -> None:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(turn)
+                archive.runs.end(row.id, await loop.run())
+                tasks.cancel_scope.cancel()
+
+        async def turn() -> None:
+            while True:
+                turned.release()
+                await anyio.sleep(0.001)
+
+        anyio.run(turning)
+    assert len(updated) >= 2
+    assert picture(home) == picture(undisturbed)
+
+
+def test_who_changes_the_workers_changes_how_many_improvers_run_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "nobody is asked")
+    home = tmp_path / "archive"
+    with Archive.open_or_create(home) as archive, archive.lock():
+        prepare(archive)
+        given = settings(rewriter="model", model="m", proposals=12, workers=1)
+        row = archive.runs.start(3, given.to_json(), 12)
+        at_once = [0, 0]
+        most: list[int] = []
+
+        class Counted(InstantWorker):
+            async def improve(
+                self, files: Mapping[str, str], evidence: Mapping[str, Any], ask: Ask
+            ) -> dict[str, Any]:
+                at_once[0] += 1
+                at_once[1] = max(at_once)
+                await anyio.sleep(0.05)
+                at_once[0] -= 1
+                raise ImproverFailed("no idea")
+
+        loop = Loop(archive, row, given, lambda _: None, home / "logs", Counted)
+
+        async def changed() -> None:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(loop.run)
+                while archive.counts()["invalid"] < 4:
+                    await anyio.sleep(0.01)
+                most.append(at_once[1])
+                loop.reload(settings(rewriter="model", model="m", proposals=12, workers=3))
+                while archive.counts()["invalid"] < 12:
+                    await anyio.sleep(0.01)
+                most.append(at_once[1])
+
+        anyio.run(changed)
+        assert most == [1, 3]
 
 
 @pytest.mark.parametrize("workers", [1, 4])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evaluators.turns import StreamBusy
 from cambrian.evolution import workers
 from cambrian.evolution.workers import Worker
-from cambrian.sandbox import gpu
+from cambrian.sandbox import gpu, owner
 
 SEED = load_seed("replay")
 SMOKE = [Unit("split-mnist", "smoke", 0)]
@@ -302,3 +303,44 @@ def test_the_locks_are_in_a_folder_of_ours_alone(
         with pytest.raises(SandboxBroken, match="a folder of ours"):
             turns.home()
     assert not list(tmp_path.glob("elsewhere/*"))
+
+
+@pytest.mark.parametrize(
+    "command", [("cambrian.evaluators.worker", "none"), ("cambrian.agents.recombine",)]
+)
+def test_what_was_started_by_a_process_that_is_gone_ends_at_once(command: tuple[str, ...]) -> None:
+    """Its parent died before it could ask the kernel to be told; its input stays open."""
+    orphan = subprocess.Popen(
+        [sys.executable, "-m", *command, str(2**22 + 1)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    assert orphan.stdin is not None
+    with orphan.stdin:
+        assert orphan.wait(timeout=60) == 1
+
+
+def test_a_worker_ends_with_its_parent_in_the_middle_of_an_evaluation(tmp_path: Path) -> None:
+    program = f"""
+import anyio, os, signal
+from pathlib import Path
+from cambrian.agents.seeds import load_seed
+from cambrian.evaluators.job import Unit
+from cambrian.evolution.workers import Worker
+async def main():
+    worker = Worker("none", Path({str(tmp_path / "log")!r}))
+    units = [Unit("split-mnist", "full", seed) for seed in (1, 2, 3, 4)]
+    async for _ in worker.evaluate("a" * 64, load_seed("replay"), units, "cpu"):
+        print(worker._process.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+anyio.run(main)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    with parent.stdout:
+        worker = int(parent.stdout.readline())
+    parent.wait()
+    end = time.monotonic() + 10
+    while owner._start(worker) is not None and time.monotonic() < end:  # a zombie has ended
+        time.sleep(0.02)
+    assert owner._start(worker) is None

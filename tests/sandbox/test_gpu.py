@@ -139,6 +139,33 @@ def test_the_command_line_refuses_before_anything_is_touched(tmp_path: Path) -> 
     assert not archive.exists()
 
 
+@pytest.mark.parametrize("command", ["run", "daemon"])
+def test_more_workers_than_gpus_are_refused_before_anything_is_touched(
+    tmp_path: Path, command: str
+) -> None:
+    archive = tmp_path / "archive"
+    one = {**os.environ, gpu.GPUS: "GPU-aaaa", "CAMBRIAN_ARCHIVE": str(archive)}
+    options = ["--device", "cuda", "--proposals", "1", "--sandbox", "none"]
+    done = subprocess.run(
+        [sys.executable, "-m", "cambrian.cli.main", command, *options],
+        env=one,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 5, done.stderr
+    assert "--workers 1" in done.stderr
+    assert not archive.exists()
+
+
+@pytest.mark.usefixtures("two")
+def test_there_may_be_as_many_workers_as_gpus() -> None:
+    gpu.require_enough("cuda", 2)
+    gpu.require_enough("cpu", 100)
+    with pytest.raises(Refused, match=r"each of 3 workers.* shows 2.*--workers 2"):
+        gpu.require_enough("cuda", 3)
+
+
 def test_bubblewrap_gives_no_gpu_away(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="GPU"):
         BubblewrapBackend().launch(tmp_path, Limits(gpu="0"))

@@ -70,6 +70,7 @@ def daemon(ctx: click.Context, /, abandon: bool, as_json: bool, **options: Any) 
             reload=reload,
             notifier=Notifier.of(os.environ),
             log=log,
+            patient=True,
         )
     finally:
         log.close()

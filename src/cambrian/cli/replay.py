@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,9 @@ def repeat(backend: Backend, files: Mapping[str, str], row: Recorded) -> Evaluat
     device = row.device or "cpu"
     with on(device, FULL) as limits, Session(backend, limits) as session:
         session.install(files)
-        result = evaluate(session, Unit(row.benchmark, row.stage, row.seed), device=device)
+        unit = Unit(row.benchmark, row.stage, row.seed)
+        say_once = functools.cache(lambda: note(f"another agent runs {unit}; waiting for it"))
+        result = evaluate(session, unit, device=device, waiting=say_once)
     if result.verdict == "broken":
         raise SandboxBroken(f"the sandbox broke, nothing was compared: {result.reason}")
     return result

@@ -84,11 +84,11 @@ def run(
     also be set in the environment, as CAMBRIAN_RUN_ and its name, or under [run] in cambrian.toml
     (`cambrian config show --origin`).
     """
-    from cambrian.sandbox.gpu import require as require_device
+    from cambrian.sandbox.gpu import require_enough
 
     shared = ctx.ensure_object(Shared)
     settings = Given.of(options).settings(prices(ctx))
-    require_device(settings.device)
+    require_enough(settings.device, settings.workers)
     if detach:
         from cambrian.cli.daemon import detached
 

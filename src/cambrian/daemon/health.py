@@ -81,10 +81,7 @@ def page(path: str, service: Service) -> Page:
     if path == "/metrics":
         try:
             return 200, *exposition(service)
-        except (
-            CambrianError,
-            sqlite3.Error,
-        ) as error:  # the run pauses by itself; this must not end it
+        except (CambrianError, sqlite3.Error, OSError) as error:  # the run pauses by itself
             return 503, PLAIN, f"the archive cannot be read: {error}\n"
     return 404, PLAIN, "there are /metrics, /healthz and /readyz\n"
 

@@ -17,6 +17,7 @@ from cambrian.archive.steering import Intent
 from cambrian.errors import CambrianError, NotFound, Refused, UsageError
 from cambrian.evolution.budget import Budget, check_limit
 from cambrian.failpoints import reach
+from cambrian.sandbox.gpu import require_enough
 
 if TYPE_CHECKING:
     from cambrian.evolution.loop import Loop
@@ -50,6 +51,7 @@ class Intents:
         self._stop_process = stop
         self._budget = loop.budget if loop else Budget(archive, run, settings)
         self._workers = settings.get("workers")
+        self._device = str(settings.get("device", "cpu"))
 
     def ask(self, verb: str, arguments: Arguments, by: str, *, dry_run: bool = False) -> str:
         """Write down what is asked and do it; what was done, in words.
@@ -170,6 +172,7 @@ class Intents:
         count = _only(arguments, "count").get("count")
         if type(count) is not int or not 1 <= count <= MOST_WORKERS:
             raise UsageError(f"expected 1 to {MOST_WORKERS} workers, came {count!r}")
+        require_enough(self._device, count)
         orders = self.archive.steering.orders(self.run.id)
         before = self.loop.workers if self.loop else orders.get("workers", self._workers)
         if not dry:

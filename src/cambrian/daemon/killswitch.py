@@ -65,7 +65,11 @@ def interrupt() -> None:
 
 def _look(archive: Path, stop: Callable[[], None], grace_s: float, over: threading.Event) -> None:
     while not over.wait(LOOK_EVERY_S):
-        if is_set(archive):
+        try:
+            found = is_set(archive)
+        except OSError:  # a disk that fails: look again
+            continue
+        if found:
             stop()
             if not over.wait(grace_s):
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -50,10 +50,13 @@ class Notifier:
     def stopping(self) -> None:
         self._send("STOPPING=1")
 
+    def alive(self) -> None:
+        self._send("WATCHDOG=1")
+
     async def watchdog(self) -> None:
         """Say that we are alive, twice as often as asked; for ever."""
         while self.watchdog_s:
-            self._send("WATCHDOG=1")
+            self.alive()
             await anyio.sleep(self.watchdog_s / 2)
 
     def _send(self, *lines: str) -> None:

@@ -19,7 +19,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -41,6 +41,7 @@ from cambrian.evolution.pausing import waits
 from cambrian.evolution.settings import MAY_CHANGE, Settings, changes, differences
 from cambrian.evolution.stretch import Listener, Stop
 from cambrian.evolution.workers import Hire
+from cambrian.sandbox.gpu import require_enough
 
 BEAT_S = 1.0
 State = Literal["finished", "stopped"]
@@ -59,6 +60,7 @@ class Options:
         notifier: the service manager.
         hire, model: make workers and answer questions; None for real ones.
         log: gets every event; None for none.
+        patient: whether a start waits for storage that gives trouble, as a run does.
     """
 
     drain_s: float = 300.0
@@ -68,6 +70,7 @@ class Options:
     hire: Hire | None = None
     model: Model | None = None
     log: EventLog | None = None
+    patient: bool = False
 
 
 class Service:
@@ -97,7 +100,15 @@ class Service:
         """Say something to people, on the screen and in the log."""
         self._listener(text)
         if self.options.log is not None:
-            self.options.log.say(text, run=self.run_id)
+            with suppress(OSError):  # a full disk: the screen has it
+                self.options.log.say(text, run=self.run_id)
+
+    def _follow(self) -> None:
+        """Log what was committed. What the storage does not give now is logged when it does."""
+        if self.options.log is None or self.storage:
+            return
+        with suppress(StorageTrouble, sqlite3.Error, OSError):  # the run meets it by itself
+            self.options.log.follow(self.archive)
 
     def _loop(self) -> Loop:
         return Loop(
@@ -130,8 +141,7 @@ class Service:
                 return await self._stretches()
             finally:
                 self.options.notifier.stopping()
-                if self.options.log is not None and not self.storage:
-                    self.options.log.follow(self.archive)
+                self._follow()
                 tasks.cancel_scope.cancel()
 
     async def _stretches(self) -> State:
@@ -153,7 +163,6 @@ class Service:
                 next_look = waits()
             if not await self._storage_is_back(trouble, next_look):
                 return "stopped"
-            self.loop = self._loop()
 
     async def _storage_is_back(self, trouble: StorageTrouble, looks: Any) -> bool:
         """Wait until the archive can be written again; False if told to stop before."""
@@ -167,6 +176,7 @@ class Service:
                 return False
             try:
                 self._open_again(trouble)
+                self.loop = self._loop()
             except (CambrianError, sqlite3.Error, OSError) as error:
                 self.storage = f"the archive cannot be written: {error}"
                 continue
@@ -233,8 +243,7 @@ class Service:
             if self.stop == "drain" and drained and self.beat - drained > self.options.drain_s:
                 self.tell(f"the drain took {self.options.drain_s:g} s; what is left is dropped")
                 self.halt("now")
-            if self.options.log is not None and not self.storage:
-                self.options.log.follow(self.archive)
+            self._follow()
             if (state := self.state()) != said:
                 said = state
                 self.options.notifier.status(f"run {self.run_id}: {state}")
@@ -249,6 +258,7 @@ class Service:
         self.options.notifier.reloading()
         try:
             given, later = self.options.reload()
+            require_enough(self.settings.device, given.workers)
             # As `auto` was understood at the start: sessions do not move to another sandbox.
             may = {name: getattr(given, name) for name in MAY_CHANGE - {"sandbox"}}
             before, settings = self.settings.to_json(), replace(self.settings, **may)
@@ -262,7 +272,7 @@ class Service:
                 self.tell(f"not taken, a run keeps them to its end: {'; '.join(fixed)}")
             if later:
                 self.tell(f"not taken before a restart: {'; '.join(later)}")
-        except (CambrianError, OSError) as error:
+        except (CambrianError, OSError, sqlite3.Error) as error:
             self.tell(f"the settings stay as they are: {error}")
         self.options.notifier.ready(f"run {self.run_id}")
 
@@ -276,7 +286,7 @@ class Service:
         self, verb: str, arguments: Mapping[str, Any], dry_run: bool, by: str
     ) -> Mapping[str, Any]:
         if verb == "status":
-            return {"answer": self.state(), "data": snapshot(self)}
+            return {"answer": self.state(), "data": self._snapshot()}
         if verb == "stop" and self.storage and not dry_run:
             self.halt(str(arguments.get("how", "drain")))  # it cannot be written down
             return {"answer": "stopping", "data": {}}
@@ -292,6 +302,12 @@ class Service:
             self.tell(f"{text}; the run goes on")
             raise CambrianError(text) from error
         return {"answer": said, "data": {"dry_run": dry_run}}
+
+    def _snapshot(self) -> Mapping[str, Any]:
+        try:
+            return snapshot(self)
+        except (sqlite3.Error, OSError) as error:
+            raise CambrianError(f"the archive cannot be read: {error}") from error
 
     def state(self) -> str:
         """Where it stands, in a word or a line."""

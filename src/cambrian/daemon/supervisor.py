@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +20,21 @@ from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Archive, Run
 from cambrian.archive.lineage import Lineage
 from cambrian.archive.store import CONTROL
+from cambrian.archive.trouble import explained
 from cambrian.daemon import killswitch
 from cambrian.daemon.service import Options, Service
-from cambrian.errors import CambrianError, Refused, UsageError
+from cambrian.errors import CambrianError, Refused, StorageTrouble, UsageError
 from cambrian.evaluators.benchmarks import benchmark, search_names, seed_agents
 from cambrian.evaluators.calibration import calibration
 from cambrian.evolution import likeness, sealing
 from cambrian.evolution.broker import OpenAIModel
 from cambrian.evolution.budget import LIMITS
+from cambrian.evolution.pausing import waits
 from cambrian.evolution.records import missing, units
 from cambrian.evolution.settings import Settings, changes, differences
 from cambrian.evolution.workers import Worker
 from cambrian.failpoints import reach
+from cambrian.sandbox import gpu
 from cambrian.sandbox.backends import choose
 
 ENDLESS = 2**31 - 1
@@ -101,6 +105,8 @@ def run(
     """
     killswitch.require_clear(path)
     settings = _ready(settings, tell, options)
+    if options.patient:
+        _wait_for_storage(path, settings, tell, options)
     with Archive.open_or_create(path) as archive, archive.lock():
         reach("archive.made")
         prepare(archive, settings.benchmarks, tell)
@@ -126,6 +132,7 @@ def _ready(settings: Settings, tell: Tell, options: Options) -> Settings:
     names = tuple(search_names(settings.benchmarks or None))
     for name in names:
         calibration(benchmark(name))
+    gpu.require_enough(settings.device, settings.workers)
     backend = choose(settings.sandbox, announce=tell)
     reaped = backend.reap()
     if reaped:
@@ -133,6 +140,38 @@ def _ready(settings: Settings, tell: Tell, options: Options) -> Settings:
     if settings.rewriter == "model" and options.model is None:
         OpenAIModel(settings.model)  # says now what is missing, not after the seeds were judged
     return dataclasses.replace(settings, benchmarks=names, sandbox=backend.name)
+
+
+def _wait_for_storage(path: Path, settings: Settings, tell: Tell, options: Options) -> None:
+    """Wait until an archive can be written, as a run does that is under way.
+
+    Raises:
+        CambrianError: it never will be by itself (held by another process, damaged, not ours).
+    """
+    said = False
+    for wait_s in waits():
+        try:
+            with Archive.open_or_create(path) as archive, archive.lock():
+                prepare(archive, settings.benchmarks)
+                if (last := archive.runs.last()) is not None:
+                    archive.runs.add_wall(last.id, 0.0)
+        except StorageTrouble as trouble:
+            if not trouble.passing:
+                raise
+            text = f"paused before the start: {explained(trouble, path)}"
+        else:
+            break
+        if not said:
+            tell(text)
+            options.notifier.ready(text)  # a service manager would end a start that takes long
+            said = True
+        end = time.monotonic() + wait_s
+        while time.monotonic() < end:
+            killswitch.require_clear(path)
+            options.notifier.alive()
+            time.sleep(min(wait_s, 1.0))
+    if said:
+        tell("the archive can be written")
 
 
 def _same_benchmarks(archive: Archive, names: Sequence[str]) -> None:
@@ -219,7 +258,10 @@ def _run(
         raise _first(group) from group
     finally:
         if not service.storage:  # else it cannot be written: the next start does it
-            archive.runs.end(row.id, state)
+            try:
+                archive.runs.end(row.id, state)
+            except StorageTrouble as trouble:
+                tell(f"that the run has {state} could not be written: {trouble}")
     reach("run.ended")
     return Ending(state, row.id)
 

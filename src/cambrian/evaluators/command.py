@@ -9,6 +9,7 @@ result goes to standard output as one JSON object; the exit code is 0 for `score
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Mapping
@@ -93,6 +94,10 @@ def checkpoints_of(
     return Checkpoints(Path(str(job["checkpoints"])), key_of(files, *where))
 
 
+def _waiting() -> None:
+    click.echo("another agent runs this benchmark with this seed; waiting for it", err=True)
+
+
 @click.command(help=__doc__)
 @click.argument("job", metavar="JOB.json")
 def main(job: str) -> None:
@@ -107,7 +112,9 @@ def main(job: str) -> None:
         with on(device, FULL) as limits, Session(backend, limits) as session:
             session.install(files)
             kept = checkpoints_of(given, unit, files)
-            result = evaluate(session, unit, device=device, checkpoints=kept)
+            result = evaluate(
+                session, unit, device=device, checkpoints=kept, waiting=functools.cache(_waiting)
+            )
     except CambrianError as error:
         click.echo(f"cambrian-evaluate: {error}", err=True)
         sys.exit(error.exit_code)

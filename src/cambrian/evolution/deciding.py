@@ -1,11 +1,19 @@
-"""Committing decisions, in proposal order or as they come, and keeping the lineage in step."""
+"""Committing decisions, in proposal order or as they come, and keeping the lineage in step.
+
+The lineage is written in a thread, over a connection of its own: git may take minutes to make a
+large one anew, and the event loop turns meanwhile.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Sequence
 
-from cambrian.archive import Proposal
+import anyio
+import anyio.to_thread
+
+from cambrian.archive import Archive, Proposal
 from cambrian.archive.lineage import Lineage
 from cambrian.errors import CambrianError
 from cambrian.evolution.stretch import Stretch
@@ -22,7 +30,10 @@ class Decider:
     def __init__(self, stretch: Stretch) -> None:
         self._stretch = stretch
         self._archive = stretch.archive
-        self._lineage = Lineage(stretch.archive)
+        self._lineage: Lineage | None = None
+        self._reader: Archive | None = None
+        self._due = anyio.Event()
+        self._writing = anyio.Lock()
         self._since_lineage = 0
         self._projected = time.monotonic()
 
@@ -51,7 +62,8 @@ class Decider:
                 break
         late = time.monotonic() - self._projected >= LINEAGE_S
         if self._since_lineage >= (1 if late else LINEAGE_EVERY):
-            self.project()
+            self._since_lineage, self._projected = 0, time.monotonic()
+            self._due.set()
 
     @property
     def _fixed(self) -> bool:
@@ -79,12 +91,38 @@ class Decider:
             parts.append(f"score {agent.score:.3f}" if agent.score is not None else "")
         self._stretch.tell(" · ".join(part for part in [*parts, proposal.reason or ""] if part))
 
-    def project(self) -> None:
+    async def keep_projecting(self) -> None:
+        """Bring the lineage up to date whenever enough was decided; for ever."""
+        while True:
+            await self._due.wait()
+            self._due = anyio.Event()
+            await self.project()
+
+    async def project(self) -> None:
         """Bring the git lineage up to date with the database."""
-        self._since_lineage, self._projected = 0, time.monotonic()
+        async with self._writing:
+            self._since_lineage, self._projected = 0, time.monotonic()
+            try:
+                await anyio.to_thread.run_sync(self._update)
+            except (CambrianError, OSError, sqlite3.Error) as error:
+                self._stretch.tell(
+                    f"the git lineage is behind ({error}); `cambrian db lineage` makes it anew"
+                )
+
+    def _update(self) -> None:
+        """In a thread: what was committed when it begins, as one state."""
+        if self._reader is None or self._lineage is None:
+            self._reader = Archive.open(self._archive.path, read_only=True)
+            self._lineage = Lineage(self._reader)
+        connection = self._reader.database.connection
+        connection.execute("BEGIN")
         try:
             self._lineage.update()
-        except (CambrianError, OSError) as error:
-            self._stretch.tell(
-                f"the git lineage is behind ({error}); `cambrian db lineage` makes it anew"
-            )
+        finally:
+            connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close what it reads with. Idempotent."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = self._lineage = None

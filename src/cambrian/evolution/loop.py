@@ -65,6 +65,7 @@ class Loop:
         machine = Machine(self._stretch, proposer, self._decider, hire, logs)
         self._opener = Opener(self._stretch, proposer, self._decider, machine)
         self._machine = machine
+        self._proposer = proposer
         self._crew = Crew(
             self._stretch, proposer, self._decider, machine, hire, logs, settings.workers
         )
@@ -122,19 +123,26 @@ class Loop:
         Raises:
             CambrianError: nothing can be evaluated here; the run may be resumed.
         """
+        try:
+            return await self._run()
+        finally:
+            self._decider.close()
+
+    async def _run(self) -> Literal["finished", "stopped"]:
         stretch = self._stretch
         self._take_orders()
-        self._recover()
+        await self._recover()
         async with anyio.create_task_group() as tasks:
             self._machine.tasks = tasks
             tasks.start_soon(self._crew.beat)
             tasks.start_soon(stretch.tick)
+            tasks.start_soon(self._decider.keep_projecting)
             tasks.start_soon(self._opener.open_all)
             await self._crew.work(self._done)
             tasks.cancel_scope.cancel()
         self.archive.jobs.release_all_leases()  # of what was dropped
         stretch.count_wall()
-        self._decider.project()
+        await self._decider.project()
         if stretch.failure is not None:
             raise stretch.failure
         return "stopped" if stretch.stop else "finished"
@@ -142,11 +150,11 @@ class Loop:
     def _take_orders(self) -> None:
         """What was asked for earlier and still holds."""
         orders = self.archive.steering.orders(self.run_id)
-        self._crew.size = int(orders.get("workers", self._stretch.settings.workers))
+        self._keep(int(orders.get("workers", self._stretch.settings.workers)))
         if orders.get("paused"):
             self._stretch.pause("asked", ASKED)
 
-    def _recover(self) -> None:
+    async def _recover(self) -> None:
         """Take up what an earlier stretch of the run left between two steps."""
         archive, pipeline = self.archive, self._stretch.pipeline
         archive.jobs.release_all_leases()
@@ -156,7 +164,7 @@ class Loop:
             self._stretch.tell(
                 f"{cut_off} questions were cut off; what they may have cost counts as spent"
             )
-        self._decider.project()
+        await self._decider.project()
         for seed in archive.agents.seeds():
             pipeline.seeding.advance(seed.id, self.run_id)
         for proposal in archive.proposals.undecided():
@@ -200,9 +208,13 @@ class Loop:
     def employ(self, workers: int) -> bool:
         """Keep so many evaluation processes from now on, over restarts."""
         changed = self.archive.steering.order(self.run_id, "workers", workers)
-        self._crew.size = workers
+        self._keep(workers)
         self._stretch.notify()
         return changed
+
+    def _keep(self, workers: int) -> None:
+        self._crew.size = workers
+        self._proposer.at_a_time = workers
 
     def drop(self, proposal_id: int) -> None:
         """Make nothing and carry out nothing more for a proposal that has ended."""

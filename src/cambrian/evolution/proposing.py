@@ -66,9 +66,18 @@ class Proposer:
         # An agent's code never changes, and good parents are drawn again and again.
         self._trees = lru_cache(TREES)(lambda one: SourceTree(archive.agents.files(one)))
         self._idle: list[Worker] = []
-        self._slots = anyio.Semaphore(settings.workers)
+        self._slots = anyio.CapacityLimiter(settings.workers)
         self.refused = 0
         self._hopeless: NoVariant | None = None  # why no question will be answered
+
+    @property
+    def at_a_time(self) -> int:
+        """How many improvers run at the same time."""
+        return int(self._slots.total_tokens)
+
+    @at_a_time.setter
+    def at_a_time(self, count: int) -> None:
+        self._slots.total_tokens = count
 
     # -- parents -----------------------------------------------------------------------
 
@@ -230,7 +239,10 @@ class Proposer:
             await worker.close(now=True)
             raise
         else:
-            self._idle.append(worker)
+            if len(self._idle) >= self.at_a_time:
+                await worker.close()
+            else:
+                self._idle.append(worker)
 
     async def __aenter__(self) -> Proposer:
         return self

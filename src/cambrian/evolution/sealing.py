@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 
 from cambrian.archive import Archive
-from cambrian.errors import Refused, SandboxBroken
+from cambrian.errors import CambrianError, Refused, SandboxBroken
 from cambrian.evaluators.benchmarks import sealed_names
 from cambrian.evaluators.job import Unit
 from cambrian.evolution.records import missing, to_record, units
@@ -76,9 +76,15 @@ def seal(
     if todo:
         try:
             anyio.run(_all, archive, todo, hire, tell, workers, device)
-        except* SandboxBroken as group:
-            raise SandboxBroken(str(group.exceptions[0])) from None
+        except* CambrianError as group:
+            raise _first(group) from None
     return sum(len(left) for _, left in todo)
+
+
+def _first(group: BaseExceptionGroup[CambrianError]) -> CambrianError:
+    """One of the errors of a group, whatever it is nested in."""
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
 
 
 async def _all(

@@ -64,6 +64,21 @@ def require(device: str) -> None:
         )
 
 
+def require_enough(device: str, workers: int) -> None:
+    """Raise where there are more workers than GPUs, of which each needs one to itself.
+
+    Raises:
+        UsageError, Refused: see `require`. Refused: fewer GPUs than workers.
+    """
+    require(device)
+    count = len(devices()) if device == "cuda" else workers
+    if count < workers:
+        raise Refused(
+            f"expected a GPU for each of {workers} workers; this machine shows {count}, and a GPU "
+            f"is never shared: use `--workers {count}`"
+        )
+
+
 class Lease:
     """The exclusive use of one GPU. Use as a context manager, or `release()` it.
 
