@@ -102,7 +102,12 @@ def run(
     settings = _ready(settings, tell, options)
     with Archive.open_or_create(path) as archive, archive.lock():
         reach("archive.made")
-        prepare(archive, settings.benchmarks, tell)
+
+        def progress(text: str) -> None:
+            tell(text)
+            options.notifier.starting(text)
+
+        prepare(archive, settings.benchmarks, progress)
         _same_benchmarks(archive, settings.benchmarks)
         left = _rest_left(archive, settings, control=control, seal=seal)
         done = archive.runs.last() if left else None
