@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cambrian.archive import Archive, Gate
+from cambrian.archive import Archive, Gate, Proposal
 from cambrian.errors import NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
@@ -276,3 +277,45 @@ def test_a_run_is_finished_or_resumed_before_another_starts(
     last = archive.runs.last()
     assert last is not None
     assert last.id == 2
+
+
+def _record(garden: Garden, proposal: Proposal, text: str, fingerprint: bytes) -> str:
+    files = {"learner.py": text}
+    return garden.archive.proposals.record_variant(
+        proposal.id,
+        hashlib.sha256(text.encode()).hexdigest(),
+        files,
+        title=text,
+        hypothesis="h",
+        stage="smoke",
+        fingerprint=fingerprint,
+    )
+
+
+def test_code_that_does_the_same_is_kept_and_rejected_in_its_turn(garden: Garden) -> None:
+    seed, proposals = garden.seed(), garden.archive.proposals
+    first = garden.open(seed)
+    assert _record(garden, first, "x = 1", b"1" * 16) == "proposed"
+    second = garden.open(seed)
+    assert _record(garden, second, "x = 1  # one", b"1" * 16) == "duplicate"
+    assert _record(garden, second, "x = 1  # one", b"1" * 16) == "duplicate"
+    held = proposals.get(second.id)
+    assert held.state == "ready" and held.outcome["end"] == "duplicate"
+    assert garden.archive.jobs.of(proposal_id=second.id) == []
+    own = garden.archive.agents.get(str(held.agent_id))
+    assert own.status == "candidate" and own.id != proposals.get(first.id).agent_id
+    proposals.close(second.id, "duplicate", held.outcome["reason"])
+    assert garden.archive.agents.get(own.id).status == "rejected"
+    assert str(proposals.get(first.id).agent_id) in str(proposals.get(second.id).reason)
+
+
+def test_what_does_the_same_as_a_parked_variant_is_judged_and_that_one_no_more(
+    garden: Garden,
+) -> None:
+    seed, proposals = garden.seed(), garden.archive.proposals
+    first = garden.open(seed)
+    _record(garden, first, "x = 1", b"1" * 16)
+    proposals.close(first.id, "parked", "the sandbox broke")
+    assert _record(garden, garden.open(seed), "x = 1  # one", b"1" * 16) == "proposed"
+    with pytest.raises(Refused, match="does the same"):
+        proposals.reopen(first.id)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import ast
 import hashlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from cambrian.errors import InvalidAgent
 
 MAX_NESTING = 100
+PARSED = 2
 REMEMBERED = 256
 """How many files' shapes are remembered: most of a variant's files are its parent's."""
 
 
+@lru_cache(maxsize=PARSED)
 def parse(path: str, text: str) -> ast.Module:
-    """The syntax tree of a file.
+    """The syntax tree of a file; not to be changed, as the last few are remembered.
 
     Raises:
         InvalidAgent: it does not parse, or is nested too deeply to be handled safely.
@@ -65,74 +67,70 @@ def fingerprint_of(code: Mapping[str, str], *, documented: bool = False) -> str:
 
 @lru_cache(maxsize=REMEMBERED)
 def _shape(path: str, text: str, documented: bool) -> str:
-    digest = hashlib.sha256()
+    words: list[str] = []
     try:
-        module = parse(path, text)
+        _write(parse(path, text), words, documented)
     except InvalidAgent:
-        digest.update(b"bytes\0" + text.encode(errors="surrogatepass"))
-    else:
-        for word in _words(module, documented):
-            digest.update(word)
-    return digest.hexdigest()
+        words += ("bytes\0", text)
+    return hashlib.sha256("".join(words).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 _SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_BLOCKS = frozenset({"body", "orelse", "finalbody"})
 
 
-def _words(module: ast.Module, documented: bool) -> Iterator[bytes]:
-    """The tree as a sequence that no other tree has; not recursive."""
-    waiting: list[object] = [module]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, bytes):
-            yield item
-        elif isinstance(item, ast.Constant):
-            yield b"=" + _constant(item.value)
-        elif isinstance(item, ast.AST):
-            yield f"({type(item).__name__}".encode()
-            waiting.append(b")")
-            for name, value in reversed(list(ast.iter_fields(item))):
-                if name in _SKIPPED or value is None or value == []:
-                    continue
-                if isinstance(value, list) and name in ("body", "orelse", "finalbody"):
-                    value = _effective(item, name, value, documented)
-                waiting += (value, f".{name} ".encode())
-        elif isinstance(item, list):
-            yield f"[{len(item)} ".encode()
-            waiting += reversed(item)
-        else:
-            yield b"=" + _constant(item)
+def _write(item: object, words: list[str], documented: bool) -> None:
+    """Append a tree as words that no other tree has. Recursive: `parse` has bounded the nesting."""
+    if isinstance(item, ast.Constant):
+        words.append(_constant(item.value))
+    elif isinstance(item, ast.AST):
+        kind = type(item)
+        words.append(f"({kind.__name__}")
+        for name in kind._fields:
+            value = None if name in _SKIPPED else getattr(item, name, None)
+            if value is None or value == []:
+                continue
+            words.append(f".{name} ")
+            if name in _BLOCKS and isinstance(value, list):
+                keeps = documented and name == "body" and isinstance(item, _DOCUMENTED)
+                value = _effective(value, keeps)
+            _write(value, words, documented)
+        words.append(")")
+    elif isinstance(item, list):
+        words.append(f"[{len(item)} ")
+        for each in item:
+            _write(each, words, documented)
+    else:
+        words.append(_constant(item))
 
 
-def _effective(
-    owner: ast.AST, name: str, body: Sequence[ast.stmt], documented: bool
-) -> list[ast.stmt]:
+def _effective(body: Sequence[ast.stmt], keeps_docstring: bool) -> list[ast.stmt]:
     """The statements that do something."""
     return [
         one
         for at, one in enumerate(body)
-        if not isinstance(one, ast.Pass)
-        and not (
-            isinstance(one, ast.Expr)
-            and isinstance(one.value, ast.Constant)
-            and not (documented and at == 0 and name == "body" and isinstance(owner, _DOCUMENTED))
+        if (keeps_docstring and at == 0)
+        or not (
+            isinstance(one, ast.Pass)
+            or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
         )
     ]
 
 
-def _constant(value: object) -> bytes:
+def _constant(value: object) -> str:
     """A constant or an identifier, with its type and length."""
-    if isinstance(value, str):
-        text = value.encode("utf-8", "surrogatepass")
+    kind = type(value)
+    if kind is str:
+        text = str(value)
     elif isinstance(value, bytes):
-        text = value
-    elif isinstance(value, int) and not isinstance(value, bool):
-        text = hex(value).encode()
+        text = value.hex()
+    elif isinstance(value, int) and kind is not bool:
+        text = hex(value)
     elif isinstance(value, float):
-        text = value.hex().encode()
+        text = value.hex()
     elif isinstance(value, complex):
-        text = f"{value.real.hex()} {value.imag.hex()}".encode()
+        text = f"{value.real.hex()} {value.imag.hex()}"
     else:  # None, True, False, ...
-        text = repr(value).encode()
-    return f"{type(value).__name__} {len(text)} ".encode() + text
+        text = repr(value)
+    return f"={kind.__name__} {len(text)} {text}"

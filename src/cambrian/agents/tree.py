@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cambrian.agents.literals import check_literals
-from cambrian.agents.reach import closure
+from cambrian.agents.reach import Closure, closure
 from cambrian.agents.syntax import fingerprint_of, parse
 from cambrian.errors import InvalidAgent
 from cambrian.text import first_hidden
@@ -93,13 +93,13 @@ class SourceTree(Mapping[str, str]):
         What counts are the learner, the improver and what these import (see `reach.closure` and
         `syntax.fingerprint_of`), with the paths.
         """
-        return self._fingerprint(LEARNER, IMPROVER)
+        return fingerprint(self._files)
 
     @cached_property
     def learner_fingerprint(self) -> str | None:
         """The same of the learner and what it imports: agents in which it is equal learn in the
         same way. None where the code cannot tell what the learner reaches."""
-        return None if closure(self._files, [LEARNER]).opaque else self._fingerprint(LEARNER)
+        return learner_fingerprint(self._files)
 
     @cached_property
     def improver_hash(self) -> str:
@@ -115,11 +115,6 @@ class SourceTree(Mapping[str, str]):
             digest.update(f"{path}\0{len(content)}\0".encode())
             digest.update(content)
         return digest.hexdigest()
-
-    def _fingerprint(self, *roots: str) -> str:
-        reached = closure(self._files, roots)
-        code = {path: self._files[path] for path in reached.paths}
-        return fingerprint_of(code, documented=reached.documented)
 
     @property
     def size(self) -> int:
@@ -173,6 +168,26 @@ class SourceTree(Mapping[str, str]):
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("x", encoding="utf-8", newline="") as file:
                 file.write(text)
+
+
+def fingerprint(files: Mapping[str, str]) -> str:
+    """`SourceTree.fingerprint` of files that were checked before, without checking them again.
+
+    Raises:
+        InvalidAgent: one does not parse.
+    """
+    return _fingerprint(files, closure(files, (LEARNER, IMPROVER)))
+
+
+def learner_fingerprint(files: Mapping[str, str]) -> str | None:
+    """`SourceTree.learner_fingerprint`, in the same way."""
+    reached = closure(files, (LEARNER,))
+    return None if reached.opaque else _fingerprint(files, reached)
+
+
+def _fingerprint(files: Mapping[str, str], reached: Closure) -> str:
+    code = {path: files[path] for path in reached.paths}
+    return fingerprint_of(code, documented=reached.documented)
 
 
 def _listed(files: Mapping[str, str]) -> str:

@@ -274,6 +274,12 @@ class Agents:
         row: Row | None = self._database.row(_TWIN, (fingerprint,))
         return None if row is None else Agent.of(row)
 
+    def twin_of(self, agent_id: str) -> Agent | None:
+        """Another agent whose code does the same as that of one that was parked."""
+        found = self._database.value("SELECT fingerprint FROM agents WHERE id = ?", (agent_id,))
+        twin = None if found is None else self.twin(bytes(found))
+        return None if twin is None or twin.id == agent_id else twin
+
     def learner(self, agent_id: str) -> bytes | None:
         """The fingerprint of an agent's learner; None where there is none."""
         found = self._database.value("SELECT learner FROM agents WHERE id = ?", (agent_id,))

@@ -341,7 +341,8 @@ class Proposals:
         """Judge a parked proposal after all: its parked jobs are queued again, from the start.
 
         Raises:
-            Refused: it is not parked, or its code belongs to another proposal by now.
+            Refused: it is not parked, or its code, or what does the same, is another proposal's by
+                now.
         """
         with self._database.transaction():
             proposal = self.get(proposal_id)
@@ -349,6 +350,11 @@ class Proposals:
             agent = self._agents.find(proposal.agent_id or "")
             if agent is None or agent.proposal_id != proposal_id or agent.status != "candidate":
                 raise Refused(f"the code of proposal {proposal.idx} is another proposal's by now")
+            twin = self._agents.twin_of(agent.id)
+            if twin is not None:
+                raise Refused(
+                    f"proposal {proposal.idx} does the same as {twin.id}, which was judged"
+                )
             self._set(proposal, state="proposed", outcome=None, reason=None, decided_at=None)
             self._database.event("proposal.reopened", proposal_id=proposal_id)
             for job in self._jobs.of(proposal_id=proposal_id):

@@ -40,6 +40,10 @@ class Notifier:
     def ready(self, status: str) -> None:
         self._send("READY=1", f"STATUS={status}", f"MAINPID={os.getpid()}")
 
+    def starting(self, text: str) -> None:
+        """Not ready yet, and getting on: wait for another minute."""
+        self._send(f"EXTEND_TIMEOUT_USEC={int(60 * MICRO)}", f"STATUS={text}")
+
     def status(self, text: str) -> None:
         self._send(f"STATUS={text}")
 

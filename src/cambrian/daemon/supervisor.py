@@ -109,7 +109,12 @@ def run(
         _wait_for_storage(path, settings, tell, options)
     with Archive.open_or_create(path) as archive, archive.lock():
         reach("archive.made")
-        prepare(archive, settings.benchmarks, tell)
+
+        def progress(text: str) -> None:
+            tell(text)
+            options.notifier.starting(text)
+
+        prepare(archive, settings.benchmarks, progress)
         _same_benchmarks(archive, settings.benchmarks)
         left = _rest_left(archive, settings, control=control, seal=seal)
         done = archive.runs.last() if left else None

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from cambrian.agents.tree import SourceTree
+from cambrian.agents.tree import fingerprint, learner_fingerprint
 from cambrian.archive import Archive, Proposal
 from cambrian.errors import InvalidAgent
 from cambrian.evolution.records import missing, units
@@ -29,21 +29,20 @@ def fingerprints(files: Mapping[str, str]) -> tuple[bytes, bytes | None]:
     Code that breaks the rules for agents (an archive of old may hold some) counts with its bytes.
     """
     try:
-        tree = files if isinstance(files, SourceTree) else SourceTree(files)
-        learner = tree.learner_fingerprint
-        return _short(tree.fingerprint), None if learner is None else _short(learner)
+        learner = learner_fingerprint(files)
+        return _short(fingerprint(files)), None if learner is None else _short(learner)
     except InvalidAgent:
         text = repr(sorted(files.items())).encode("utf-8", "surrogatepass")
         return hashlib.sha256(text).digest()[:BYTES], None
 
 
-def _short(fingerprint: str) -> bytes:
-    return bytes.fromhex(fingerprint)[:BYTES]
+def _short(digest: str) -> bytes:
+    return bytes.fromhex(digest)[:BYTES]
 
 
 def fill(archive: Archive, tell: Callable[[str], None] = lambda _: None) -> int:
     """Take the fingerprints that are missing: of seeds, of what was merged, and of an archive of
-    old (some hundreds of agents a second). In batches, so that a kill loses one; how many it were.
+    old (about 150 agents a second). In batches, so that a kill loses one; how many it were.
     """
     filled, told = 0, time.monotonic()
     while batch := archive.agents.without_fingerprint(BATCH):

@@ -79,7 +79,7 @@ def probe_evidence() -> dict[str, Any]:
             }
         },
         "failures": [
-            {"title": "Double the width", "reason": "exception: RuntimeError: shapes do not match"}
+            {"title": "Rehearsal of both", "reason": "exception: RuntimeError: shapes do not match"}
         ],
         "history": [
             {
