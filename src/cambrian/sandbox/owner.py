@@ -9,11 +9,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 PREFIX = "cambrian-"
+SHORT = (Path("/tmp"),)  # noqa: S108 - private folders with names that nobody can guess
+SOCKET_BYTES = 107
+"""What the path of a local socket may take."""
+WITHIN = 8 + len("/") + len("/s/0123456789ab.sock")
+"""Of it, what comes after a folder's prefix: its own name's end, and a socket's name in it."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,24 @@ def _start(pid: int) -> int | None:
 
 
 def folder() -> Path:
-    """A new private folder that is known by its name to be this process's."""
-    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{me().slug}-"))
+    """A new private folder that is known by its name to be this process's.
+
+    In the temporary directory, or in `/tmp` where its path is too long for a socket's.
+
+    Raises:
+        OSError: no folder can be made there.
+    """
+    prefix = f"{PREFIX}{me().slug}-"
+    usual = temporary()
+    for place in (usual, *SHORT):
+        if len(os.fsencode(place)) + len(prefix) + WITHIN <= SOCKET_BYTES:
+            return Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+    raise OSError(f"expected a temporary directory with a shorter path, got {usual}; set TMPDIR")
+
+
+def temporary() -> Path:
+    """The temporary directory, as an absolute path: what is made there is mounted elsewhere."""
+    return Path(tempfile.gettempdir()).absolute()
 
 
 def of_name(name: str) -> Owner | None:
@@ -91,10 +113,15 @@ def of_name(name: str) -> Owner | None:
     return Owner.parse("-".join(name.removeprefix(PREFIX).split("-")[:4]))
 
 
+def _left(pattern: str) -> Iterator[Path]:
+    for place in dict.fromkeys((temporary(), *SHORT)):
+        yield from place.glob(pattern)
+
+
 def reap_folders() -> int:
-    """Remove the folders of dead owners (of this user, in this temporary directory)."""
+    """Remove the folders of dead owners (of this user, where `folder` makes them)."""
     removed = 0
-    for place in Path(tempfile.gettempdir()).glob(PREFIX + "*-*-*-*-*"):
+    for place in _left(PREFIX + "*-*-*-*-*"):
         owner = of_name(place.name)
         if owner is None or not owner.dead() or place.is_symlink():
             continue
