@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ import pytest
 import cambrian
 from cambrian.sandbox import cgroups, owner
 from cambrian.sandbox.attack.trial import LIMITS
+from cambrian.sandbox.bubblewrap import BubblewrapBackend
 from cambrian.sandbox.docker import OWNER_LABEL
 from cambrian.sandbox.engine import engine
 from cambrian.sandbox.owner import Owner
@@ -154,6 +156,36 @@ def test_a_container_that_was_never_started_is_reaped(walled: Any) -> None:
             assert other in left, "what is not labelled ours is not ours to remove"
         finally:
             client.remove_container(other)
+
+
+@pytest.mark.parametrize("kind", ["long", "relative", "odd"])
+def test_any_temporary_directory_will_do(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = tmp_path / {"long": "x" * 120, "relative": "x", "odd": "a b\tc é"}[kind]
+    where.mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", "x" if kind == "relative" else str(where))
+    backend = BubblewrapBackend()
+    backend.try_out()
+    with Session(backend, LIMITS) as session:
+        folder = session._folder
+        assert folder.is_absolute()
+        with session.job("improver"):
+            pass
+    gone = owner.Owner.parse(owner.of_name(folder.name).slug)  # type: ignore[union-attr]
+    assert gone == owner.me()
+    left = folder.with_name(folder.name.replace(gone.slug, replace(gone, start=1).slug))
+    left.mkdir()
+    assert owner.reap_folders() >= 1
+    assert not left.exists(), "what a killed owner leaves there is found"
+
+
+def test_fewer_descriptors_than_a_sandbox_asks_for_are_enough() -> None:
+    script = "from cambrian.sandbox.bubblewrap import *; BubblewrapBackend().try_out(); print('ok')"
+    limited = f'ulimit -n 64; exec {sys.executable} -c "{script}"'
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "ok\n", done.stderr
 
 
 def test_a_closed_session_leaves_nothing(walled: Any) -> None:

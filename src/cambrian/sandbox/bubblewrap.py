@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -159,7 +160,7 @@ class BubblewrapBackend:
     def _command(self, share: Path, limits: Limits, group: Group | None) -> list[str]:
         return [
             *("/bin/sh", "-c", ENTER, "sandbox", *(group.entries if group else ()), "--"),
-            *(str(limits.open_files), str(limits.file_bytes // 512)),
+            *(str(_within(limits.open_files)), str(limits.file_bytes // 512)),
             *(self._bwrap, *self._namespaces(), *self._tree, *self._places(share, limits)),
             *("--seccomp", "{rules}", "--chdir", "/", "--"),
             *self._become(limits),
@@ -214,7 +215,7 @@ class BubblewrapBackend:
         Raises:
             SandboxBroken: it does not work here; says what bwrap said.
         """
-        with tempfile.TemporaryDirectory() as share:
+        with tempfile.TemporaryDirectory(dir=owner.temporary()) as share:
             group = Group(Limits()) if self.grouped else None
             command = self._command(Path(share), Limits(), group)
             at = command.index("-m")
@@ -243,6 +244,12 @@ class BubblewrapBackend:
 
     def reap(self) -> int:
         return owner.reap_folders() + cgroups.reap()
+
+
+def _within(open_files: int) -> int:
+    """As many descriptors as that, or as this process may allow."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return open_files if most == resource.RLIM_INFINITY else min(open_files, most)
 
 
 def _tool(name: str, package: str) -> str:
