@@ -10,7 +10,10 @@ import importlib.util
 import sys
 import sysconfig
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 import cambrian
 from cambrian.errors import SandboxBroken
@@ -30,6 +33,8 @@ PACKAGES = (
     "typing_extensions",
 )
 """torch's own requirements; setuptools is only for its compilers, which have none here."""
+
+CUDA_PREFIXES = ("nvidia-", "nvidia_", "cuda-", "triton", "pytorch-triton")
 
 OURS = (
     "__init__.py",
@@ -82,6 +87,7 @@ def _interpreter() -> Iterator[str]:
 
 
 def _packages() -> Iterator[str]:
+    yield from _cuda()
     for name in PACKAGES:
         place = _place(name)
         if place is None:
@@ -92,6 +98,51 @@ def _packages() -> Iterator[str]:
         bundled = place.parent / f"{name}.libs"  # shared libraries that a wheel brings along
         if bundled.is_dir():
             yield from _shown(bundled, SITE / bundled.name)
+
+
+def _cuda() -> Iterator[str]:
+    """The libraries of a CUDA build of torch, which lie in packages of their own beside it: it does
+    not load without them, whether there is a GPU or not.
+
+    Raises:
+        SandboxBroken: one that it needs is not installed.
+    """
+    shown: set[Path] = set()
+    for name in cuda_packages():
+        try:
+            files = metadata.distribution(name).files or []
+        except metadata.PackageNotFoundError:
+            raise SandboxBroken(
+                f"this torch ({metadata.version('torch')}) is a CUDA build, and {name}, which it "
+                f"needs, is not installed: install it (pip install {name}), or a CPU build of torch"
+            ) from None
+        for file in files:
+            # nvidia/ is shared by many packages: what each has in it is shown by itself.
+            top = Path(*file.parts[: 2 if file.parts[0] == "nvidia" else 1])
+            if ".." in file.parts or top.suffix in (".dist-info", ".pth") or top in shown:
+                continue
+            place = Path(str(file.locate())).parents[len(file.parts) - len(top.parts) - 1]
+            source = place if len(file.parts) > len(top.parts) else Path(str(file.locate()))
+            if source.exists():
+                shown.add(top)
+                yield from _shown(source, SITE / top)
+
+
+def cuda_packages() -> list[str]:
+    """Names of the packages with a GPU's libraries that torch says it needs here."""
+    try:
+        required = metadata.requires("torch") or []
+    except metadata.PackageNotFoundError:
+        return []
+    wanted = [Requirement(text) for text in required]
+    return sorted(
+        {
+            each.name
+            for each in wanted
+            if each.name.startswith(CUDA_PREFIXES)
+            and (each.marker is None or each.marker.evaluate({"extra": ""}))
+        }
+    )
 
 
 def _ours() -> Iterator[str]:
