@@ -77,11 +77,22 @@ class Pipeline:
         if not stage.startswith(RACE):
             if job.proposal_id is not None and self._is_known(job):
                 return []
-            return [(agent_id, missing(self.archive, agent_id, units(stage, self.benchmarks)))]
+            wanted = units(stage, self._turned(job))
+            return [(agent_id, missing(self.archive, agent_id, wanted))]
         assert job.proposal_id is not None
         parent = self.archive.proposals.get(job.proposal_id).parents[0]
         look = int(stage.removeprefix(RACE))
         return [(one, self._unraced(one, look)) for one in (agent_id, parent)]
+
+    def _turned(self, job: Job) -> tuple[str, ...]:
+        """The benchmarks in an order of the agent's own, which its place gives: two that are judged
+        side by side seldom have to wait for each other's stream."""
+        if job.proposal_id is None:
+            place = self.archive.agents.get(str(job.agent_id)).number or 0
+        else:
+            place = self.archive.proposals.get(job.proposal_id).idx
+        first = place % len(self.benchmarks)
+        return self.benchmarks[first:] + self.benchmarks[:first]
 
     def _is_screened(self, proposal: Proposal) -> bool:
         """Whether the screen is done already, as of results that were reused: seeds have no smoke
