@@ -129,20 +129,31 @@ def _cuda() -> Iterator[str]:
 
 
 def cuda_packages() -> list[str]:
-    """Names of the packages with a GPU's libraries that torch says it needs here."""
+    """Names of the packages with a GPU's libraries that torch says it needs here, itself or through
+    another one (`cuda-toolkit[cublas,cufile,...]` holds nothing and names those that do)."""
+    found: dict[str, set[str]] = {}
+    waiting = [("torch", "")]
+    while waiting:
+        package, extra = waiting.pop()
+        for wanted in _required(package, extra):
+            known = found.setdefault(wanted.name, set())
+            new = {"", *wanted.extras} - known
+            known |= new
+            waiting += [(wanted.name, each) for each in new]
+    return sorted(found)
+
+
+def _required(package: str, extra: str) -> Iterator[Requirement]:
+    """What a package, or one of its extras, needs here of a GPU's libraries."""
     try:
-        required = metadata.requires("torch") or []
+        required = metadata.requires(package) or []
     except metadata.PackageNotFoundError:
-        return []
-    wanted = [Requirement(text) for text in required]
-    return sorted(
-        {
-            each.name
-            for each in wanted
-            if each.name.startswith(CUDA_PREFIXES)
-            and (each.marker is None or each.marker.evaluate({"extra": ""}))
-        }
-    )
+        return
+    for each in map(Requirement, required):
+        if each.name.startswith(CUDA_PREFIXES) and (
+            each.marker is None or each.marker.evaluate({"extra": extra})
+        ):
+            yield each
 
 
 def _ours() -> Iterator[str]:
