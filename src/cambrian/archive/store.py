@@ -169,8 +169,15 @@ class Archive:
         _expect_empty(home)
         try:
             home.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise UsageError(
+                f"expected a directory for the archive, but {home} is a link that leads nowhere; "
+                f"remove it, or choose another"
+            ) from error
         except OSError as error:
-            raise CambrianError(f"cannot make {home}: {error.strerror}") from error
+            raise CambrianError(
+                f"cannot make {home}: {error.strerror}; choose another with --archive"
+            ) from error
         _make(home, clock)
         return cls._open(home, clock, read_only=False, durability=durability)
 

@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import click
-import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cambrian import places
 from cambrian.cli.output import say, show_json, show_table
 from cambrian.cli.shared import Shared, common, examples, json_option
 from cambrian.errors import UsageError
@@ -73,8 +73,9 @@ class Remembering(click.Command):
 
 def find() -> Path | None:
     """The file that is used where none is named."""
-    places = (Path(FILE), Path(platformdirs.user_config_dir("cambrian")) / FILE)
-    return next((place for place in places if place.is_file()), None)
+    own = places.config()
+    candidates = (Path(FILE), *([own / FILE] if own else []))
+    return next((place for place in candidates if place.is_file()), None)
 
 
 def use(ctx: click.Context, path: Path | None) -> None:

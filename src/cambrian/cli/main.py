@@ -34,6 +34,7 @@ from cambrian.cli.doctor import doctor
 from cambrian.cli.image import image
 from cambrian.cli.output import note
 from cambrian.cli.plot import plot
+from cambrian.cli.process import prepare
 from cambrian.cli.run import init, run
 from cambrian.cli.shared import INTERRUPTED, TRACEBACKS, Shared, default_archive, examples
 from cambrian.cli.sql import sql
@@ -65,9 +66,9 @@ class Root(click.Group):
             ctx.exit(_report(ctx, error))
 
 
-def _report(ctx: click.Context, error: Exception) -> int:
+def _report(ctx: click.Context | None, error: Exception) -> int:
     """Say what went wrong; the exit code."""
-    shared = ctx.find_object(Shared)
+    shared = None if ctx is None else ctx.find_object(Shared)
     if shared is not None and shared.verbose >= TRACEBACKS:
         note("".join(traceback.format_exception(error)))
     if isinstance(error, StorageTrouble) and shared is not None:
@@ -165,7 +166,11 @@ for command in (
 
 def main() -> None:
     """The entry point `cambrian`."""
-    cli(prog_name="cambrian")
+    prepare()
+    try:
+        cli(prog_name="cambrian")
+    except Exception as error:  # noqa: BLE001 - the process boundary, for what is not a command yet
+        sys.exit(_report(None, error))
 
 
 if __name__ == "__main__":

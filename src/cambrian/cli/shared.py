@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import platformdirs
 
+from cambrian import places
 from cambrian.sandbox.limits import ALLOW_UNBOUNDED
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class Shared:
 
 
 def default_archive() -> Path:
-    """`archive` in the user's data directory."""
-    return Path(platformdirs.user_data_dir("cambrian")) / "archive"
+    """`archive` in the user's data directory. Raises UsageError: there is none."""
+    return places.data() / "archive"
 
 
 @contextmanager

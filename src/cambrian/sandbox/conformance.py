@@ -10,10 +10,11 @@ backend, and of use to anyone who writes another one::
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from cambrian.errors import SandboxBroken
+from cambrian.sandbox import owner
 from cambrian.sandbox.failures import LearnerFailed
 from cambrian.sandbox.limits import Limits
 from cambrian.sandbox.process import Backend
@@ -253,8 +255,10 @@ def _host() -> Iterator[tuple[dict[str, Any], Any]]:
     """Things of the host that a sandbox must not find: a file, sockets, a port of its loopback;
     and whether a packet came."""
     abstract = f"cambrian-{secrets.token_hex(8)}"
-    with tempfile.TemporaryDirectory(prefix="cambrian-doctor-") as folder:
-        file, local = Path(folder, "file"), Path(folder, "socket")
+    folder = owner.folder()  # short enough for the path of a socket
+    with contextlib.ExitStack() as leaving:
+        leaving.callback(shutil.rmtree, folder, ignore_errors=True)
+        file, local = folder / "file", folder / "socket"
         file.write_text("of the host", "ascii")
         with (
             socket.socket(socket.AF_UNIX) as named,

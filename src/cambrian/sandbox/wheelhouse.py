@@ -24,8 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
+from cambrian import places
 from cambrian.errors import Unreachable, UsageError
 
 IMAGE_PYTHON = (3, 11)
@@ -116,7 +115,7 @@ def _installed(package: str) -> str:
 
 def _folder(wanted: tuple[str, ...]) -> Path:
     key = hashlib.sha256("\n".join((*wanted, platform.machine())).encode()).hexdigest()[:16]
-    return platformdirs.user_cache_path("cambrian") / "wheelhouse" / key
+    return places.cache() / "wheelhouse" / key
 
 
 def _load(folder: Path) -> Wheelhouse | None:

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
+
+from cambrian import places
+from cambrian.errors import UsageError
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -25,21 +27,21 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSEr
 
 
 def folder() -> Path:
-    """Where the arrays are kept."""
-    return Path(platformdirs.user_cache_dir("cambrian")) / "data"
+    """Where the arrays are kept. Raises UsageError: no home directory is known."""
+    return places.cache() / "data"
 
 
 def cached(name: str, names: tuple[str, ...], make: Callable[[], Mapping[str, Any]]) -> Arrays:
     """The arrays `names` of the file `name`.npz, made once by `make`.
 
-    A folder that cannot be written to costs time at each start and nothing else.
+    No home directory, or a folder that cannot be written to, costs time at each start and
+    nothing else.
     """
-    path = folder() / f"{name}.npz"
-    with contextlib.suppress(*_DAMAGED):
-        return _read(path, names)
+    with contextlib.suppress(UsageError, *_DAMAGED):
+        return _read(folder() / f"{name}.npz", names)
     made = {key: np.asarray(value) for key, value in make().items()}
-    with contextlib.suppress(OSError):
-        _write(path, made)
+    with contextlib.suppress(UsageError, OSError):
+        _write(folder() / f"{name}.npz", made)
     return {key: made[key] for key in names}
 
 
