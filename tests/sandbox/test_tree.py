@@ -1,7 +1,8 @@
-"""What of this host bubblewrap shows inside: the libraries of a CUDA build of torch."""
+"""What bubblewrap shows of this host's packages: torch as pip brings it, with CUDA or without."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -10,43 +11,56 @@ from cambrian.errors import SandboxBroken
 from cambrian.sandbox import tree
 
 
-def _installed(site: Path, name: str, *required: str, file: str | None = None) -> None:
-    """A package as pip leaves it."""
-    info = site / f"{name.replace('-', '_')}-1.0.dist-info"
-    info.mkdir(parents=True)
-    needs = "".join(f"Requires-Dist: {each}\n" for each in required)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{needs}")
-    (info / "RECORD").write_text(f"{file},,\n" if file else "")
-    if file:
+def _package(site: Path, name: str, files: list[str], needs: list[str]) -> None:
+    """As pip leaves one behind."""
+    for file in files:
         (site / file).parent.mkdir(parents=True, exist_ok=True)
-        (site / file).write_text("")
+        (site / file).write_bytes(b"")
+    info = site / f"{name.replace('-', '_')}-9.dist-info"
+    info.mkdir()
+    lines = [f"Metadata-Version: 2.1\nName: {name}\nVersion: 9"]
+    (info / "METADATA").write_text("\n".join(lines + [f"Requires-Dist: {each}" for each in needs]))
+    (info / "RECORD").write_text("".join(f"{file},,\n" for file in [*files, "../../bin/tool"]))
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A site in which torch names most of its libraries through the extras of a package that
-    holds nothing, as torch 2.13 does."""
-    _installed(tmp_path, "torch", "cuda-toolkit[cufile]==1.0", "nvidia-cudnn-cu13", "sympy")
-    _installed(
+    """A CUDA build of torch, ahead of the one that is really here."""
+    kit = 'cuda-toolkit[blas]==9; platform_system == "Linux"'
+    _package(
+        tmp_path,
+        "torch",
+        ["torch/__init__.py"],
+        [kit, "triton==9", "sympy", "nvidia-x>1; python_version < '3'"],
+    )
+    _package(
         tmp_path,
         "cuda-toolkit",
-        'nvidia-cufile; extra == "cufile"',
-        'nvidia-npp; extra == "npp"',
+        [],
+        ['nvidia-blas==9; extra == "blas"', 'nvidia-fft; extra == "fft"'],
     )
-    _installed(tmp_path, "nvidia-cufile", file="nvidia/cu13/lib/libcufile.so.0")
+    _package(tmp_path, "nvidia-blas", ["nvidia/blas/lib/libblas.so", "nvidia/__init__.py"], [])
+    _package(tmp_path, "triton", ["triton/__init__.py", "triton/_C/lib.so"], [])
     monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
     return tmp_path
 
 
-def test_libraries_named_through_extras_are_shown_and_no_others(site: Path) -> None:
-    _installed(site, "nvidia-cudnn-cu13", file="nvidia/cudnn/lib/libcudnn.so.9")
-    assert tree.cuda_packages() == ["cuda-toolkit", "nvidia-cudnn-cu13", "nvidia-cufile"]
-    arguments = list(tree._cuda())
-    for name in ("cu13", "cudnn"):
-        at = arguments.index(str(site / "nvidia" / name))
-        assert arguments[at - 1 : at + 2 : 2] == ["--ro-bind", f"/opt/site/nvidia/{name}"]
+def test_the_libraries_of_a_cuda_build_are_shown_with_it(site: Path) -> None:
+    assert tree.cuda_packages() == ["cuda-toolkit", "nvidia-blas", "triton"]
+    shown = tree.bind_arguments()
+    for part in ("nvidia/blas", "triton"):
+        at = shown.index(f"/opt/site/{part}", shown.index(str(site / part)))
+        assert shown[at - 2 : at] == ["--ro-bind", str(site / part)]
+    assert not any("bin/tool" in word or ".dist-info" in word for word in shown)
 
 
-def test_a_missing_library_is_named(site: Path) -> None:
-    with pytest.raises(SandboxBroken, match="pip install nvidia-cudnn-cu13"):
-        list(tree._cuda())
+def test_one_that_is_missing_is_named_at_once(site: Path) -> None:
+    (site / "nvidia_blas-9.dist-info" / "METADATA").unlink()
+    (site / "nvidia_blas-9.dist-info" / "RECORD").unlink()
+    (site / "nvidia_blas-9.dist-info").rmdir()
+    importlib.invalidate_caches()
+    with pytest.raises(
+        SandboxBroken, match=r"CUDA build, and nvidia-blas.*pip install nvidia-blas"
+    ):
+        tree.bind_arguments()

@@ -20,7 +20,7 @@ PLAIN_MODULES = frozenset(
     (
         *("__future__", "abc", "array", "base64", "bisect", "cmath", "collections"),
         *("contextlib", "copy", "dataclasses", "decimal", "enum", "fractions", "functools"),
-        *("hashlib", "heapq", "itertools", "json", "math", "numbers", "numpy", "operator"),
+        *("hashlib", "heapq", "html", "itertools", "json", "math", "numbers", "numpy", "operator"),
         *("queue", "random", "re", "statistics", "string", "struct", "textwrap", "time"),
         *("torch", "typing", "typing_extensions", "warnings", "weakref", "zlib"),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -260,6 +261,7 @@ def _outcome(channel: Channel, bench: Benchmark, unit: Unit, kept: dict[str, Any
     except Exception as error:
         said = f"{type(error).__name__}: {error}"[:500]
         if not _works(bench, unit):
+            traceback.print_exception(error)  # to the worker's log, for whoever wrote it
             raise SandboxBroken(f"{bench.name} fails whatever is answered: {said}") from error
         cause = "nonfinite" if isinstance(error, ArithmeticError) else "protocol"
         what = "its answers lead to figures that are no numbers"

@@ -110,50 +110,48 @@ def _cuda() -> Iterator[str]:
     shown: set[Path] = set()
     for name in cuda_packages():
         try:
-            files = metadata.distribution(name).files or []
+            package = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             raise SandboxBroken(
                 f"this torch ({metadata.version('torch')}) is a CUDA build, and {name}, which it "
                 f"needs, is not installed: install it (pip install {name}), or a CPU build of torch"
             ) from None
-        for file in files:
+        for file in package.files or ():
             # nvidia/ is shared by many packages: what each has in it is shown by itself.
             top = Path(*file.parts[: 2 if file.parts[0] == "nvidia" else 1])
             if ".." in file.parts or top.suffix in (".dist-info", ".pth") or top in shown:
                 continue
-            place = Path(str(file.locate())).parents[len(file.parts) - len(top.parts) - 1]
-            source = place if len(file.parts) > len(top.parts) else Path(str(file.locate()))
+            source = Path(str(package.locate_file(str(top))))
             if source.exists():
                 shown.add(top)
                 yield from _shown(source, SITE / top)
 
 
 def cuda_packages() -> list[str]:
-    """Names of the packages with a GPU's libraries that torch says it needs here, itself or through
-    another one (`cuda-toolkit[cublas,cufile,...]` holds nothing and names those that do)."""
-    found: dict[str, set[str]] = {}
-    waiting = [("torch", "")]
+    """Names of the packages with a GPU's libraries that torch needs here, and what those need."""
+    found: set[str] = set()
+    waiting = [Requirement("torch")]
     while waiting:
-        package, extra = waiting.pop()
-        for wanted in _required(package, extra):
-            known = found.setdefault(wanted.name, set())
-            new = {"", *wanted.extras} - known
-            known |= new
-            waiting += [(wanted.name, each) for each in new]
+        of = waiting.pop()
+        for each in _requirements(of):
+            if each.name.startswith(CUDA_PREFIXES):
+                found.add(each.name)
+                waiting.append(each)
     return sorted(found)
 
 
-def _required(package: str, extra: str) -> Iterator[Requirement]:
-    """What a package, or one of its extras, needs here of a GPU's libraries."""
+def _requirements(of: Requirement) -> list[Requirement]:
+    """What a package needs here, with the extras that are asked of it; nothing if it is missing."""
     try:
-        required = metadata.requires(package) or []
+        required = metadata.requires(of.name) or []
     except metadata.PackageNotFoundError:
-        return
-    for each in map(Requirement, required):
-        if each.name.startswith(CUDA_PREFIXES) and (
-            each.marker is None or each.marker.evaluate({"extra": extra})
-        ):
-            yield each
+        return []
+    extras = ("", *of.extras)
+    return [
+        each
+        for each in map(Requirement, required)
+        if each.marker is None or any(each.marker.evaluate({"extra": extra}) for extra in extras)
+    ]
 
 
 def _ours() -> Iterator[str]:

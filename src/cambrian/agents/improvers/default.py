@@ -135,6 +135,12 @@ class Reader:
         self.inside = ""  # the fence around what is being read
         self.wants = ""  # what must come after a heading
 
+    def be(self, other: Reader) -> None:
+        """Have read what another has, and stay in the same place."""
+        self.earlier, self.files, self.blocks = other.earlier, other.files, other.blocks
+        self.said, self.kind, self.path = other.said, other.kind, other.path
+        self.field, self.inside, self.wants = other.field, other.inside, other.wants
+
     @property
     def changes(self) -> bool:
         return bool(self.files or self.blocks)
@@ -156,7 +162,7 @@ class Reader:
                 self.text(line)
         self.end_section()
         if not self.changes and self.earlier is not None:
-            vars(self).update(vars(self.earlier))
+            self.be(self.earlier)
 
     def heading(self, kind: str, path: str) -> None:
         self.end_section()
@@ -244,9 +250,11 @@ class Reader:
         """A field, more of one, or talk."""
         found = FIELD.match(line[:LONGEST_MARK])
         if found is not None and found["name"] == "TITLE" and self.changes and not self.wants:
-            earlier = Reader([])  # a second answer: the last one that changes something is meant
-            vars(earlier).update(vars(self) | {"at": len(self.lines)})
-            vars(self).update(vars(Reader(self.lines)) | {"at": self.at, "earlier": earlier})
+            # A second answer: the last one that changes something is meant.
+            earlier = Reader(self.lines)
+            earlier.be(self)
+            self.be(Reader(self.lines))
+            self.earlier = earlier
         if self.kind:
             return
         if found is not None:
