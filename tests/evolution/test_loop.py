@@ -131,7 +131,7 @@ def test_the_event_loop_turns_while_the_lineage_is_made(
 def test_who_changes_the_workers_changes_how_many_improvers_run_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "nobody is asked")
+    monkeypatch.setenv("OPENAI_API_KEY", "nobody-is-asked")
     home = tmp_path / "archive"
     with Archive.open_or_create(home) as archive, archive.lock():
         prepare(archive)
@@ -318,15 +318,15 @@ class OneBreaks(InstantWorker):
             yield one
 
 
-def test_a_variant_that_takes_the_machine_down_each_time_is_held_to_account(
+def test_a_variant_on_which_the_machine_goes_down_each_time_is_set_aside_and_not_blamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.01)
     run_with(tmp_path / "archive", OneBreaks, proposals=4)
     with Archive.open(tmp_path / "archive", read_only=True) as archive:
         proposal = next(p for p in archive.proposals.select() if p.agent_id == OneBreaks.victim)
-        assert proposal.state == "rejected"
-        assert proposal.reason == "broke its sandbox in the full stage"
+        assert proposal.state == "parked"
+        assert "the machine broke down on it 4 times" in str(proposal.reason)
         kinds = [event.kind for event in archive.events(limit=100_000)]
         assert kinds.count("run.paused") == kinds.count("run.went_on") > 0
         assert archive.counts()["admitted"] > 0
@@ -393,7 +393,13 @@ def test_a_seed_agents_timeout_is_never_its_last_word(
 ) -> None:
     monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.01)
     run_with(tmp_path / "archive", SlowHost)
-    assert picture(tmp_path / "archive") == picture(undisturbed)
+    found, usual = picture(tmp_path / "archive"), picture(undisturbed)
+    slow = [row for row in found["evaluations"] if row["verdict"] == "broken"]
+    assert slow and {row["agent_id"] for row in slow} <= set(SEEDS), "kept as nobody's verdict"
+    found["evaluations"] = [row for row in found["evaluations"] if row not in slow]
+    assert found["counts"].pop("evaluations_broken") == len(slow)
+    del usual["counts"]["evaluations_broken"]
+    assert found == usual
 
 
 def test_a_standstill_of_the_whole_process_releases_and_repeats_nothing(

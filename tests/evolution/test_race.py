@@ -127,6 +127,26 @@ def test_a_parent_that_fails_on_a_new_seed_ends_the_race_and_stalls_nothing(
     assert counts["proposals"] == 10
 
 
+class SlowLate(InstantWorker):
+    """Seed agents take too long on what only a race asks for."""
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Evaluation]:
+        async for one in super().evaluate(agent_id, files, units, device):
+            if one.unit.stage == "race" and not any(path.startswith("parts/") for path in files):
+                yield Evaluation(one.unit, "failed", one.version, cause="timeout", reason="late")
+                return
+            yield one
+
+
+def test_a_parent_that_takes_too_long_on_a_new_seed_ends_the_race_too(tmp_path: Path) -> None:
+    grow(tmp_path / "archive", 2, SlowLate)
+    with Archive.open(tmp_path / "archive", read_only=True) as archive:
+        assert archive.proposals.undecided() == []
+        assert archive.counts()["proposals"] == 10
+
+
 def test_selection_sees_the_same_whether_it_was_loaded_before_a_parents_failure_or_after(
     tmp_path: Path,
 ) -> None:

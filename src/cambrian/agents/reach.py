@@ -3,8 +3,9 @@
 Nothing is run. Code that could reach a file in a way that the syntax does not show (it reads files,
 imports by name, runs text, looks at itself) is *opaque*: every file of the agent may matter to it.
 What counts as plain is a list of what learners need; the rest is opaque, so that a mistake costs a
-needless evaluation and never a wrong one. A name put together at run time and looked up on an
-alias of a module is not seen.
+needless evaluation; it is not proof against code that is written to deceive it, which gains the
+score of another agent's learner by it, one that was judged. A name put together at run time and
+looked up on an alias of a module is not seen.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ PLAIN_DUNDERS = frozenset(
 OPAQUE_NAMES = frozenset(
     (
         *("breakpoint", "compile", "delattr", "dir", "eval", "exec", "globals", "help"),
-        *("input", "locals", "open", "vars"),
+        *("input", "locals", "open", "vars", "attrgetter", "methodcaller"),
     )
 )
 OPAQUE_ATTRIBUTES = frozenset(
@@ -48,6 +49,8 @@ OPAQUE_ATTRIBUTES = frozenset(
         *("DataSource", "builtins", "classes", "cpp_extension", "ctypes", "ctypeslib"),
         *("distributed", "f2py", "from_file", "fromfile", "fromregex", "genfromtxt", "hub"),
         *("importlib", "inspect", "io", "jit", "linecache", "load", "loadtxt", "memmap"),
+        *("attrgetter", "methodcaller", "gi_frame", "cr_frame", "ag_frame", "tb_frame"),
+        *("f_builtins", "f_globals", "f_locals", "f_back"),
         *("modules", "multiprocessing", "open", "ops", "os", "_os", "package", "pathlib"),
         *("pkgutil", "runpy", "serialization", "subprocess", "sys", "_sys", "testing"),
         *("tokenize", "traceback", "utils"),
@@ -129,6 +132,7 @@ class _Looking:
         self.opaque = False
         self.documented = False
         self._modules: set[str] = set()
+        self._called: set[int] = set()
 
     def at(self, node: ast.AST) -> None:
         if isinstance(node, ast.Import):
@@ -139,10 +143,14 @@ class _Looking:
             self._from(node)
         elif isinstance(node, ast.Name):
             self._name(node.id, OPAQUE_NAMES)
+            self.opaque |= node.id == "getattr" and id(node) not in self._called
         elif isinstance(node, ast.Attribute):
             self._name(node.attr, OPAQUE_ATTRIBUTES)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             self._name(node.value, OPAQUE_NAMES | OPAQUE_ATTRIBUTES)
+        elif isinstance(node, ast.MatchClass):
+            for name in node.kwd_attrs:
+                self._name(name, OPAQUE_ATTRIBUTES)
         elif isinstance(node, ast.Call):
             self._call(node)
 
@@ -190,6 +198,7 @@ class _Looking:
         """`getattr(module, text)`: what is looked up is not written there."""
         if not isinstance(node.func, ast.Name) or node.func.id != "getattr" or len(node.args) < 2:
             return
+        self._called.add(id(node.func))  # walked after this one
         what, name = node.args[:2]
         of_a_module = isinstance(what, ast.Name) and what.id in self._modules
         self.opaque |= of_a_module and not isinstance(name, ast.Constant)

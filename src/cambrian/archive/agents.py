@@ -54,7 +54,7 @@ CREATE INDEX agents_without_fingerprint ON agents (status) WHERE fingerprint IS 
 # The code of one that was parked is not judged; a variant that equals it has to be.
 _TWIN = f"""
 SELECT {COLUMNS} FROM agents a LEFT JOIN proposals p ON p.id = a.proposal_id
-WHERE a.fingerprint = ? AND (a.status <> 'candidate' OR p.state <> 'parked')
+WHERE a.fingerprint = ? AND (a.status <> 'candidate' OR p.state NOT IN ('parked', 'invalid'))
 ORDER BY a.number IS NULL, a.number, a.proposal_index LIMIT 1
 """
 

@@ -239,7 +239,7 @@ class Proposals:
         if known.status != "candidate" or known.proposal_id is None:
             return False
         owner = self.get(known.proposal_id)
-        if owner.state == "parked":
+        if owner.state in ("parked", "invalid"):  # it was never judged
             return True
         return not owner.terminal and owner.idx > proposal.idx
 

@@ -157,7 +157,7 @@ def _wait_for_storage(path: Path, settings: Settings, tell: Tell, options: Optio
     for wait_s in waits():
         try:
             with Archive.open_or_create(path) as archive, archive.lock():
-                prepare(archive, settings.benchmarks)
+                prepare(archive, settings.benchmarks, tell)
                 if (last := archive.runs.last()) is not None:
                     archive.runs.add_wall(last.id, 0.0)
         except StorageTrouble as trouble:

@@ -47,13 +47,16 @@ def turn(
     salt = "sealed" if stage == "sealed" else "search"
     path = home() / hashlib.sha256(f"{stem(benchmark)}/{salt}/{seed}".encode()).hexdigest()[:32]
     began = told = time.monotonic()
+    before = ""
     try:
         while (descriptor := _taken(path)) is None:
             now = time.monotonic()
+            if (holder := _holder(path)) != before:  # those in front of us get on
+                began, before = now, holder
             if now - began >= wait_s:
                 raise StreamBusy(
                     f"expected {benchmark} with seed {seed} to be free within {wait_s:g} s; "
-                    f"process {_holder(path)} still runs another agent on it: end that process, "
+                    f"process {holder} still runs another agent on it: end that process, "
                     "or let it go on"
                 )
             if waiting is not None and now - told >= TELL_S:
@@ -74,8 +77,16 @@ def home() -> Path:
     Raises:
         SandboxBroken: somebody else made it, or it is a link.
     """
-    place = next((one for one in HOMES if one.is_dir()), HOMES[-1])
-    folder = place / f"cambrian-turns-{os.geteuid()}"
+    refused: list[SandboxBroken] = []
+    for place in HOMES:
+        try:
+            return _home(place / f"cambrian-turns-{os.geteuid()}")
+        except SandboxBroken as error:
+            refused.append(error)
+    raise refused[-1]
+
+
+def _home(folder: Path) -> Path:
     try:
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
@@ -84,6 +95,8 @@ def home() -> Path:
             raise SandboxBroken(f"expected {folder} to be a folder of ours; remove it")
         if stat.S_IMODE(found.st_mode) != 0o700:
             folder.chmod(0o700)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise SandboxBroken(f"expected to write in {folder}")
     except OSError as error:
         raise SandboxBroken(f"expected a private folder {folder}: {error}") from error
     return folder

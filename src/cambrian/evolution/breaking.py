@@ -34,7 +34,8 @@ from cambrian.failpoints import reach
 
 BACK_OFF_S = 2.0
 OUTAGES = 3
-"""A job on which the machine broke down so often, having worked just before, is held to account."""
+"""A job on which the machine broke down more often than that, having worked just before, is set
+aside: the run goes on without it."""
 RULE = "the sandbox does not break on this agent alone"
 
 Probe = Callable[[], Awaitable[None]]
@@ -88,15 +89,26 @@ class Machine:
             return
         if not well:
             self._outages[job.id] += not down
-            if self._outages[job.id] <= OUTAGES:
+            if self._outages[job.id] <= OUTAGES or job.proposal_id is None:
                 self._archive.jobs.release(job.id, str(error), counts=False)
-                return
+            else:
+                self._parked(job, str(error))
+            return
         delay_s = back_off_s(job.attempts) * BACK_OFF_S / 2.0
         released = self._archive.jobs.release(job.id, str(error), delay_s=delay_s)
         reach("job.released")
         self._stretch.tell(f"the sandbox broke (attempt {job.attempts}): {error}")
         if released.state == "parked":
             self._given_up(job, str(error))
+
+    def _parked(self, job: Job, error: str) -> None:
+        """The machine breaks down on a job again and again, with a seed agent as well: nobody can
+        tell whose fault that is. It is set aside, and holds nothing against the variant."""
+        assert job.proposal_id is not None
+        said = f"the machine broke down on it {self._outages.pop(job.id)} times: {error}"
+        self._archive.jobs.release(job.id, said, park_after=1)
+        self._stretch.pipeline.park(self._archive.proposals.get(job.proposal_id), said)
+        self._decider.decide()
 
     def _busy(self, job: Job, error: StreamBusy) -> None:
         """What a job needs is held by somebody: nobody's fault here, and not for ever."""

@@ -82,6 +82,8 @@ def reuse(archive: Archive, proposal: Proposal, benchmarks: tuple[str, ...]) -> 
                     replace(
                         known,
                         agent_id=child,
+                        cpu_s=0.0,
+                        wall_s=0.0,
                         provenance={**known.provenance, REUSED_FROM: source},
                     )
                 )

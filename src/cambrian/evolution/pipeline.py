@@ -15,6 +15,7 @@ from typing import Any
 from cambrian.agents.improvers.probe import VERSION
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive, Evaluation, Gate, Job, Proposal
+from cambrian.archive.jobs import PARK_AFTER, back_off_s
 from cambrian.archive.steering import Approval
 from cambrian.evaluators.benchmarks import STAGES
 from cambrian.evaluators.job import Unit
@@ -145,7 +146,10 @@ class Pipeline:
         return None if self.archive.ledger.improver_check(name) else name
 
     def _queue(self, proposal: Proposal, stage: str) -> None:
-        self.archive.jobs.queue(
+        """Queue a stage; one that was carried out, and left something undone all the same (a rule
+        has changed since, or nothing could be recorded), again, up to the cap."""
+        jobs = self.archive.jobs
+        job = jobs.queue(
             "evaluate",
             run_id=proposal.run_id,
             proposal_id=proposal.id,
@@ -153,6 +157,12 @@ class Pipeline:
             stage=stage,
             priority=proposal.idx,
         )
+        if job.state == "done":
+            error = "it was carried out, and left something undone"
+            delay_s = back_off_s(job.attempts)
+            job = jobs.repeat(job.id, error, park_after=PARK_AFTER, delay_s=delay_s)
+            if job.state == "parked":
+                self.park(proposal, error)
 
     def _failed(self, proposal: Proposal, stage: str, row: Evaluation) -> None:
         gate = Gate(

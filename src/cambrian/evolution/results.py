@@ -93,11 +93,14 @@ class Results:
         return [*row, float(np.log10(max(flops, 1)))]
 
     def mean_metrics(self, benchmark: str, seeds: Sequence[int]) -> dict[str, float]:
-        """The mean of each metric over seeds."""
+        """The mean of each metric over seeds, of those that every seed has: a learner may keep one
+        from being measured."""
         key = benchmark, tuple(seeds)
         if key not in self._means:
             rows = [self._table[benchmark, seed].metrics for seed in seeds]
             self._means[key] = {
-                name: round(float(np.mean([r[name] for r in rows])), 4) for name in rows[0]
+                name: round(float(np.mean([r[name] for r in rows])), 4)
+                for name in rows[0]
+                if all(name in row for row in rows)
             }
         return dict(self._means[key])

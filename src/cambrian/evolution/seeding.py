@@ -61,6 +61,7 @@ class Seeding:
         """What to record of an agent's evaluation: a seed's that was too slow is no verdict."""
         record = to_record(agent_id, evaluation)
         slow = evaluation.verdict == "failed" and evaluation.cause == "timeout"
+        slow = slow and evaluation.unit.stage in STAGES_OF_SEEDS  # elsewhere it ends a race
         if slow and self._archive.agents.get(agent_id).status == "seed":
             return replace(record, verdict="broken")
         return record

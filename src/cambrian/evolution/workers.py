@@ -231,7 +231,8 @@ class Worker:
                 await process.wait()
             await process.aclose()
             if killed or process.returncode:
-                await anyio.to_thread.run_sync(owner.reap_folders)
+                with suppress(OSError):  # else the next start removes what it left
+                    await anyio.to_thread.run_sync(owner.reap_folders)
 
     async def __aenter__(self) -> Worker:
         return self

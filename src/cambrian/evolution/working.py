@@ -121,7 +121,12 @@ class Crew:
                 await worker.close(now=True)
                 self._archive.jobs.release(job.id, "dropped by request", counts=False)
         except SandboxBroken as broke:
-            await self._machine.broke(worker, job, broke)
+            with anyio.CancelScope() as probing:  # it tries a seed agent, and may be told to stop
+                self._held.add(probing)
+                await self._machine.broke(worker, job, broke)
+            self._held.discard(probing)
+            if self._archive.jobs.get(job.id).state == "leased":
+                self._archive.jobs.release(job.id, str(broke), counts=False)
         finally:
             self._held.discard(scope)
             del self._leased[job.id]

@@ -36,6 +36,7 @@ from cambrian.sandbox.process import (
     ZYGOTE,
     draw_user,
     kernel_lacks,
+    users_here,
 )
 
 TRY_S = 20
@@ -160,7 +161,10 @@ class BubblewrapBackend:
     def _command(self, share: Path, limits: Limits, group: Group | None) -> list[str]:
         return [
             *("/bin/sh", "-c", ENTER, "sandbox", *(group.entries if group else ()), "--"),
-            *(str(_within(limits.open_files)), str(limits.file_bytes // 512)),
+            *(
+                str(_at_most(limits.open_files, resource.RLIMIT_NOFILE)),
+                str(limits.file_bytes // 512),
+            ),
             *(self._bwrap, *self._namespaces(), *self._tree, *self._places(share, limits)),
             *("--seccomp", "{rules}", "--chdir", "/", "--"),
             *self._become(limits),
@@ -200,12 +204,12 @@ class BubblewrapBackend:
     def _become(self, limits: Limits) -> Iterator[str]:
         """Inside, the last step before Python."""
         if self.as_root:
-            user = draw_user()
+            user = draw_user(users_here())
             yield from (self._setpriv, f"--reuid={user}", f"--regid={user}", "--clear-groups")
             yield from ("--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
             yield "--pdeathsig=KILL"  # a change of user clears what bwrap has set
         # After the change of user, who is the one they count for.
-        yield from (self._prlimit, f"--sigpending={SIGNALS}")
+        yield from (self._prlimit, f"--sigpending={_at_most(SIGNALS, resource.RLIMIT_SIGPENDING)}")
         if not self.grouped:
             yield from (f"--nproc={limits.processes}", f"--data={limits.memory_bytes}")
 
@@ -246,10 +250,10 @@ class BubblewrapBackend:
         return owner.reap_folders() + cgroups.reap()
 
 
-def _within(open_files: int) -> int:
-    """As many descriptors as that, or as this process may allow."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return open_files if most == resource.RLIM_INFINITY else min(open_files, most)
+def _at_most(wanted: int, kind: int) -> int:
+    """A limit, or what this process may allow of it."""
+    most = resource.getrlimit(kind)[1]
+    return wanted if most == resource.RLIM_INFINITY else min(wanted, most)
 
 
 def _tool(name: str, package: str) -> str:

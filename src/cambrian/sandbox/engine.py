@@ -68,8 +68,15 @@ def address() -> Address:
             on another host, which has no access to this one's folders.
     """
     import docker
+    import docker.errors
 
-    given = docker.utils.kwargs_from_env()
+    try:
+        given = docker.utils.kwargs_from_env()
+    except docker.errors.DockerException as error:
+        raise Unreachable(
+            "expected the certificates that DOCKER_TLS_VERIFY asks for in DOCKER_CERT_PATH; got: "
+            f"{error}. {WHAT_TO_DO}"
+        ) from None
     if given.get("base_url"):
         found = Address(str(given["base_url"]), "DOCKER_HOST", given.get("tls"))
     else:

@@ -125,7 +125,11 @@ def reap_folders() -> int:
         owner = of_name(place.name)
         if owner is None or not owner.dead() or place.is_symlink():
             continue
-        if place.stat().st_uid == os.getuid():
+        try:
+            ours = place.stat().st_uid == os.getuid()
+        except OSError:  # another process was faster
+            continue
+        if ours:
             shutil.rmtree(place, ignore_errors=True)
             removed += 1
     return removed

@@ -35,6 +35,25 @@ def draw_user(among: range = USERS) -> int:
     return among[secrets.randbelow(len(among))]
 
 
+def users_here() -> range:
+    """Which ids a process of this user namespace may become: all of `USERS` on a plain host, those
+    of a mapped container's range where there are so many, else the one that is always tried."""
+    for among in (USERS, USERS_MAPPED):
+        if all(_maps(kind, among) for kind in ("uid", "gid")):
+            return among
+    return range(USER, USER + 1)
+
+
+def _maps(kind: str, wanted: range) -> bool:
+    """Whether a line of the namespace's map covers the whole range (user_namespaces(7))."""
+    try:
+        lines = Path(f"/proc/self/{kind}_map").read_text("ascii").splitlines()
+    except OSError:
+        return True
+    spans = [(int(first), int(count)) for first, _, count in map(str.split, lines)]
+    return any(first <= wanted[0] and wanted[-1] < first + count for first, count in spans)
+
+
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 """glibc keeps what a learner frees for what it asks for next, up to these sizes: else every step
 gives its activations back to the kernel and has them zeroed again, page by page. Its memory is
