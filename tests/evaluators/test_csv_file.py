@@ -45,12 +45,13 @@ def test_quotes_windows_line_ends_and_a_label_in_front_are_read_too(tmp_path: Pa
     assert found.x.shape == (8, 2)
 
 
-@pytest.mark.parametrize("cell", ["nan", "NaN", "inf", "-inf", "1e300", "1e39"])
+@pytest.mark.parametrize("cell", ["nan", "NaN", "inf", "-inf", "1e300", "1e39", "3.4e38", "-1e20"])
 def test_a_number_that_is_not_finite_is_named_with_line_and_column(
     cell: str, tmp_path: Path
 ) -> None:
     said = _read(tmp_path, GOOD.replace("3,4,a", f"3,{cell},a"))
-    assert said == f", line 4, column 2 (hue): expected a finite number (float32), got {cell}"
+    assert said.startswith(", line 4, column 2 (hue): expected a finite number of at most 1e+15")
+    assert said.endswith(f", got {cell}")
 
 
 @pytest.mark.parametrize("cell", ["?", "", "NA", "three", "1_000", "0x10", "--1"])

@@ -144,7 +144,7 @@ def test_an_answer_as_long_as_it_may_be_is_cut_where_nothing_says_that_it_ended(
         ({"prompt_tokens": 5, "completion_tokens": 6, "total_tokens": 2}, (5, 6)),
         ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, (None, None)),
         ({"prompt_tokens": -5, "completion_tokens": True}, (None, None)),
-        ({"prompt_tokens": "5", "completion_tokens": None}, (None, None)),
+        ({"prompt_tokens": "5", "completion_tokens": None}, (5, None)),
         ([1], (None, None)),
         (None, (None, None)),
     ],

@@ -76,6 +76,31 @@ def test_an_engine_elsewhere_is_refused_for_it_cannot_mount_our_folders(
         engine.address()
 
 
+@pytest.mark.parametrize("host", ["tcp://127.0.0.1:abc", "tcp://127.0.0.1:99999", "http://[::1"])
+def test_an_address_that_is_none_is_named(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(Unreachable, match=r"DOCKER_HOST"):
+        engine.address()
+
+
+def test_certificates_that_are_not_there_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path / "none"))
+    with pytest.raises(Unreachable, match="DOCKER_CERT_PATH"):
+        engine.address()
+
+
+@pytest.mark.docker
+def test_a_configuration_of_another_shape_is_named(tmp_path: Path) -> None:
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker" / "config.json").write_text("[]")
+    for ask in (engine.connect, image.show):
+        with pytest.raises(Unreachable, match=r"config\.json"):
+            ask()
+
+
 def test_an_engine_of_this_host_may_listen_on_its_loopback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

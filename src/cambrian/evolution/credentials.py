@@ -54,7 +54,8 @@ class Credentials:
             UsageError: one is missing, or cannot be used; says why without showing a secret.
         """
         key = _key(environment.get(KEY, ""))
-        address = _address(environment.get(ADDRESS))
+        address = _address(environment.get(ADDRESS), key)
+        _expect_sendable(environment)
         parts = urlsplit(address)
         secrets = [key, parts.username or "", parts.password or ""]
         secrets += [value for _, value in parse_qsl(parts.query)]
@@ -114,12 +115,25 @@ def _unfit(text: str) -> str:
     return ""
 
 
-def _address(given: str | None) -> str:
+def _expect_sendable(environment: Mapping[str, str]) -> None:
+    """Refuse what no header can hold, before a question is put aside for that is never sent."""
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        if found := _unfit(environment.get(name, "").strip()):
+            raise UsageError(f"{name}: expected letters, digits and signs of ASCII; got {found}")
+    for row in environment.get(HEADERS, "").splitlines():
+        name, colon, value = row.partition(":")
+        fit = all(" " <= char <= "~" or char == "\t" for char in value) and not _unfit(name.strip())
+        if row.strip() and not (colon and name.strip() and fit):
+            raise UsageError(f"{HEADERS}: expected lines NAME: VALUE in ASCII; one is none")
+
+
+def _address(given: str | None, key: str = "") -> str:
     """Refuse what is no address before the client's own library stumbles over it."""
     if given is None:
         return USUAL
     url = _unwrapped(given)
-    shown = "..." if "@" in url else url.partition("?")[0][:200]
+    shown = "..." if "@" in url or "://" not in url else url.partition("?")[0][:200]
+    shown = "..." if key and key in url else shown
     try:
         parts = urlsplit(url)
         sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.request import getproxies
 
 from cambrian.evolution.credentials import ADDRESS, KEY, Credentials
 from cambrian.evolution.refusals import AskRefused, EndpointDown, Misconfigured, TooLong, Used
@@ -33,6 +34,15 @@ _CONTEXT = re.compile(
     r"prompt is too long|input is too long|too long for|reduce the length|exceed\w*.{0,60}context|"
     r"max_(?:completion_)?tokens.{0,60}(?:too large|less than|maximum|exceed)|"
     r"at most \d+ completion tokens|n_ctx|too large for",
+    re.I,
+)
+_TOO_LARGE = re.compile(
+    r"request too large|context_length_exceeded|context length exceeded|maximum context length",
+    re.I,
+)
+_NO_KEY = re.compile(
+    r"api.?key.{0,20}(?:not valid|invalid|expired)|(?:invalid|incorrect|wrong).{0,4}api.?key|"
+    r"invalid_api_key|API_KEY_INVALID",
     re.I,
 )
 _NO_MODEL = re.compile(
@@ -92,6 +102,8 @@ def by_status(
             f"account of {KEY}",
             paid,
         )
+    if status in DOWN and _TOO_LARGE.search(codes):
+        return _too_long(said, paid, place)
     if status in DOWN:
         return EndpointDown(said, paid, _retry_after(headers))
     return _refusal(status, said, codes, page, paid, place)
@@ -109,16 +121,12 @@ def _refusal(
     status: int, said: str, codes: str, page: bool, paid: Used | None, place: Place
 ) -> AskRefused:
     """An error that asking again does not mend."""
-    if status == 401:
+    if status == 401 or (status in (400, 403) and _NO_KEY.search(codes)):
         return Misconfigured(f"{said}. It does not take the key: see {KEY}", paid)
     if status == 407:
         return Misconfigured(f"{said}. {_PROXY[0].upper()}{_PROXY[1:]}", paid)
     if status in (413, 400, 422) and (status == 413 or _CONTEXT.search(codes)):
-        return TooLong(
-            f"{said}. The question is too long for {place.model}: choose a --model (or start its "
-            "server) with a longer context, or lower --answer-tokens",
-            paid,
-        )
+        return _too_long(said, paid, place)
     if status in (400, 404, 410, 422) and not page and _NO_MODEL.search(codes):
         return Misconfigured(f"{said}. It has no model {place.model!r}: see --model", paid)
     if status == 400 and re.search(r"HTTPS (?:port|server)", codes):
@@ -132,6 +140,14 @@ def _refusal(
     if page and not place.proven:
         return Misconfigured(f"{said}. {place.wants_version} Or {_PROXY}", paid)
     return AskRefused(said, paid)
+
+
+def _too_long(said: str, paid: Used | None, place: Place) -> TooLong:
+    return TooLong(
+        f"{said}. The question is too long for {place.model}: choose a --model (or start its "
+        "server) with a longer context, or lower --answer-tokens",
+        paid,
+    )
 
 
 def says_too_long(said: str) -> bool:
@@ -191,7 +207,7 @@ def no_connection(error: BaseException, place: Place) -> AskRefused:
         if (found := known(names, cause, said, place)) is not None:
             return found
     unsent = names & {"ConnectError", "ConnectTimeout", "PoolTimeout"}
-    hint = f". See {ADDRESS}" if unsent and not place.proven else ""
+    hint = f". See {ADDRESS}{_or_proxy()}" if unsent and not place.proven else ""
     return EndpointDown(said + hint, None if unsent else Used())
 
 
@@ -234,7 +250,12 @@ def _name(names: set[str], cause: str, said: str, place: Place) -> AskRefused | 
     unknown = re.search(r"Name or service not known|nodename nor servname|No address assoc", cause)
     if unknown is None or place.proven:
         return None
-    return Misconfigured(f"{said}. There is no such host: see {ADDRESS}")
+    return Misconfigured(f"{said}. There is no such host: see {ADDRESS}{_or_proxy()}")
+
+
+def _or_proxy() -> str:
+    """Where else to look, if the environment names a proxy: it may be that which was not found."""
+    return f"; or {_PROXY}" if set(getproxies()) - {"no"} else ""
 
 
 _TROUBLE: tuple[Callable[[set[str], str, str, Place], AskRefused | None], ...] = (

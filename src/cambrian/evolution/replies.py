@@ -7,6 +7,7 @@ characters, a stream that nobody asked for. What was used is looked for in all o
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ MAX_ANSWER_CHARACTERS = 256 << 10
 MAX_ANSWER_JSON = 900_000
 """Bytes of JSON: what a frame into a sandbox can hold."""
 MAX_TOKENS = 1 << 40
+"""More than that no question has used, whatever is stated."""
 _CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "max_length"})
 _BROKEN = frozenset(
     {"cut", "error", "abort", "cancelled", "canceled", "timeout", "insufficient_system_resource"}
@@ -107,17 +109,21 @@ def used(reply: Any) -> Used:
     total = _tokens(usage, "total_tokens")
     if total is not None and prompt is not None:
         completion = max(completion or 0, total - prompt) if total > prompt else completion
+    if prompt is None and completion is None and total:
+        return Used(None, total)  # how it divides is not said: the prompt counts by its bound
     return Used(prompt or None, completion)  # no question has no token at all
 
 
 def _tokens(usage: Mapping[str, Any], *names: str) -> int | None:
     """What an endpoint says it counted; None where it says nothing that could be true."""
     value = next((usage[name] for name in names if usage.get(name) is not None), None)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    return min(value, MAX_TOKENS)
+    try:
+        counted = math.ceil(float(value))
+    except (ValueError, OverflowError):
+        return None
+    return counted if 0 <= counted <= MAX_TOKENS else None
 
 
 def error_of(reply: Any) -> Any:

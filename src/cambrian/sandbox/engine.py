@@ -81,7 +81,11 @@ def address() -> Address:
         found = Address(str(given["base_url"]), "DOCKER_HOST", given.get("tls"))
     else:
         found = _of_context() or Address(_usual(), "", given.get("tls"))
-    url = urlsplit(found.url)
+    try:
+        url = urlsplit(found.url)
+        _ = url.port
+    except ValueError as error:
+        raise Unreachable(f"expected an address, got {found}: {error}. {WHAT_TO_DO}") from None
     if url.scheme not in ("unix", "tcp", "http", "https"):
         raise Unreachable(
             f"expected the Docker engine at unix:// or tcp://, got {found}. {WHAT_TO_DO}"
@@ -141,6 +145,11 @@ def connect(timeout: float = ANSWER_S) -> APIClient:
         return docker.APIClient(timeout=timeout, **where.settings)
     except (docker.errors.DockerException, OSError) as error:
         raise where.silent(error) from None
+    except (AttributeError, TypeError, ValueError) as error:  # the SDK reads it at once
+        raise Unreachable(
+            f"expected Docker's config.json to be as Docker writes it; got: {error}. Mend or "
+            "remove it"
+        ) from None
 
 
 def knock(where: str) -> None:

@@ -117,8 +117,8 @@ def _engine() -> Iterator[Any]:
     # What requests raises below the SDK when a connection breaks is an OSError.
     broken = (docker.errors.DockerException, OSError)
     where = engine.address()
+    engine.connect().close()  # says what is wrong, if anything is
     try:
-        engine.knock(where.url)
         client = docker.DockerClient(timeout=ANSWER_S, **where.settings)
     except broken as error:
         raise where.silent(error) from error

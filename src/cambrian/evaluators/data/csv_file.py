@@ -19,7 +19,8 @@ from cambrian.evaluators.data.base import Floats, Labels
 LEAST_ROWS = 4
 """Rows of a class: two to learn from, one to be judged by, one for sealed runs."""
 SHOWN = 30
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST = 1e15
+"""Squares of larger ones, summed over a table's rows, are no float32 any more."""
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
@@ -165,7 +166,11 @@ def _number(file: Path, row: _Row, place: int, name: str) -> float:
     value = float(text)
     if not abs(value) <= LARGEST:  # NaN compares as false
         raise _wrong(
-            file, row.line, f"expected a finite number (float32), got {text[:SHOWN]}", place, name
+            file,
+            row.line,
+            f"expected a finite number of at most {LARGEST:g} in size, got {text[:SHOWN]}",
+            place,
+            name,
         )
     return value
 
