@@ -37,6 +37,7 @@ from scipy import stats  # noqa: E402
 import cambrian  # noqa: E402
 import cambrian.errors  # noqa: E402
 from cambrian.agents.seeds import all_seed_names, load_seed  # noqa: E402
+from cambrian.agents.tree import IMPROVER, SourceTree  # noqa: E402
 from cambrian.evaluators import benchmarks  # noqa: E402
 from cambrian.evaluators.benchmarks import Benchmark  # noqa: E402
 from cambrian.evaluators.benchmarks.base import EACH_BATCH, REPORTED, generator  # noqa: E402
@@ -184,9 +185,15 @@ def provenance() -> dict[str, str]:
     }
 
 
+def code_of(agent: str) -> str:
+    """What names a seed agent's learning code: all of it but the improver, which learns nothing."""
+    tree = load_seed(agent)
+    return SourceTree({path: tree[path] for path in tree if path != IMPROVER}).identity
+
+
 def fresh(row: dict[str, Any] | None, bench: Benchmark, agent: str, seeds: int) -> bool:
     """Whether a result is of this version, this code and enough seeds."""
-    if row is None or row["version"] != bench.version or row["code"] != load_seed(agent).identity:
+    if row is None or row["version"] != bench.version or row["code"] != code_of(agent):
         return False
     return row.get("from") == REPORTED and ("failed" in row or len(row["raw"]) >= seeds)
 
@@ -247,7 +254,7 @@ class Judge(ExitStack):
     @staticmethod
     def row(bench: Benchmark, agent: str) -> dict[str, Any]:
         """What a result is of."""
-        code = load_seed(agent).identity
+        code = code_of(agent)
         return {"version": bench.version, "code": code, "from": REPORTED}
 
 

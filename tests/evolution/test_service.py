@@ -114,7 +114,7 @@ def test_a_daemons_start_waits_for_room_and_a_foreground_runs_says_so(
     full = [True, True]
     real: Callable[..., Any] = supervisor.prepare
 
-    def prepare(archive: Archive, benchmarks: Any = ()) -> None:
+    def prepare(archive: Archive, benchmarks: Any = (), tell: Any = None) -> None:
         if full:
             full.pop()
             raise StorageTrouble("the disk is full", "full")
