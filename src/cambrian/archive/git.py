@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import IO, Any, cast
 
 from cambrian.archive import trouble
+from cambrian.archive.fastimport import IMPORT_REF
 from cambrian.errors import CambrianError
 
 _ENVIRONMENT = {
@@ -99,7 +100,10 @@ class Git:
         marks = self.path.absolute() / "cambrian-marks"
         options = ("--quiet", "--force", "--date-format=raw", f"--export-marks={marks}")
         # A pack for each batch, never loose objects: `tidy` puts small packs together.
-        self.run("-c", "fastimport.unpackLimit=1", "fast-import", *options, stdin=stream)
+        try:
+            self.run("-c", "fastimport.unpackLimit=1", "fast-import", *options, stdin=stream)
+        finally:  # it names what was written for git alone; a disk that fills up may leave it
+            (self.path / IMPORT_REF).unlink(missing_ok=True)
         pairs = [line.split() for line in marks.read_text().splitlines()]
         marks.unlink()
         return {int(mark.removeprefix(":")): commit for mark, commit in pairs}
