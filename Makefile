@@ -37,7 +37,7 @@ run: plan-run $(VENV)/.installed ## set up what is missing, then grow an archive
 	@PYTHON=$(PY) scripts/sandbox-ready --or-bubblewrap
 	@PYTHON=$(PY) scripts/main-job $(RUN_ARGS)
 
-test: plan-test $(VENV)/.installed-dev ## set up what is missing, then run the tests (about 15 minutes)
+test: plan-test $(VENV)/.installed-dev ## set up what is missing, then run the tests (about 20 minutes)
 	@scripts/bubblewrap
 	@scripts/fashion-mnist
 	@PYTHON=$(PY) scripts/sandbox-ready
