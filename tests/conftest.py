@@ -1,0 +1,27 @@
+"""What every test leaves as it found it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cambrian.evaluators import benchmarks, calibration, plugins
+
+
+@pytest.fixture(autouse=True)
+def registry() -> Iterator[None]:
+    """Benchmarks that a test brings are forgotten again: the next one in this process may list
+    them all, and expects to know them."""
+    tables: tuple[dict[Any, Any], ...] = (benchmarks._ALL, calibration._homes, plugins._loaded)
+    before = [dict(table) for table in tables]
+    named = os.environ.get(plugins.ENVIRONMENT)
+    yield
+    for table, was in zip(tables, before, strict=True):
+        table.clear()
+        table.update(was)
+    os.environ.pop(plugins.ENVIRONMENT, None)
+    if named is not None:
+        os.environ[plugins.ENVIRONMENT] = named
