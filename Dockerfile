@@ -1,1 +1,1 @@
-src/cambrian/sandbox/Dockerfile
+src/cambrian/sandbox/image/Dockerfile

@@ -27,8 +27,8 @@ from cambrian.evaluators.benchmarks import digit_sums, label_drift
 from cambrian.evaluators.benchmarks.base import Benchmark, Outcome, generator, learner_seed
 from cambrian.evaluators.benchmarks.digit_sums import DigitSums
 from cambrian.evaluators.benchmarks.label_drift import LabelDrift
-from cambrian.evaluators.benchmarks.tasks import run_tasks
-from cambrian.sandbox.channel import Stream
+from cambrian.evaluators.protocols.tasks import run_tasks
+from cambrian.sandbox.session.channel import Stream
 
 TARGETS = {"spans": 1.02, "prequential": 1.10}
 JOB_S = 5.0
@@ -46,7 +46,7 @@ class LongDigitSums(DigitSums):
             dataclasses.replace(task, order=np.tile(task.order, self.times))
             for task in self.tasks(stage, rng)
         ]
-        return run_tasks(channel, tasks, digit_sums.COURSE)
+        return run_tasks(channel, tasks, digit_sums.PROTOCOL)
 
 
 JOBS: dict[str, Benchmark] = {"spans": LongDigitSums(), "prequential": LabelDrift()}

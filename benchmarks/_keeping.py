@@ -22,11 +22,11 @@ from pathlib import Path
 from _made import SEEDS, identity, identity_of
 
 from cambrian.archive import Archive
-from cambrian.archive.backup import backup, compact, restore
-from cambrian.archive.bundle import export
-from cambrian.archive.check import check
-from cambrian.archive.lineage import Lineage
-from cambrian.archive.merging import merge
+from cambrian.archive.lineage.lineage import Lineage
+from cambrian.archive.transfer.backup import backup, compact, restore
+from cambrian.archive.transfer.bundle import export
+from cambrian.archive.transfer.check import check
+from cambrian.archive.transfer.merging import merge
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "archive.md"
 

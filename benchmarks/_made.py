@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from cambrian.archive import Archive, nodes
-from cambrian.archive.database import Database
+from cambrian.archive import Archive
+from cambrian.archive.sqlite.database import Database
+from cambrian.archive.tables import clades
 
 SEEDS = 4
 CHUNK = 20_000
@@ -87,7 +88,7 @@ def make(home: Path, count: int) -> None:
                 _insert(archive, numbers, parents, depth, scores, member, run.id)
         with archive.transaction():
             archive.database.execute(REASONS)
-            nodes.fill(archive.database)
+            clades.fill(archive.database)
         archive.database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

@@ -37,10 +37,10 @@ from _peers import peers
 from _table import Figure, report
 
 from cambrian.archive import Archive, EvaluationRecord, Gate
-from cambrian.archive.lineage import Lineage
-from cambrian.cli.agent_show import describe
-from cambrian.evolution.neighbours import Neighbours
-from cambrian.evolution.selection import STRATEGIES, Selection
+from cambrian.archive.lineage.lineage import Lineage
+from cambrian.cli.agent.show import describe
+from cambrian.evolution.admission.neighbours import Neighbours
+from cambrian.evolution.selection.selection import STRATEGIES, Selection
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 QUICK = (1_000, 10_000, 100_000)

@@ -37,13 +37,13 @@ import numpy as np
 from _table import Figure, report
 
 from cambrian.errors import CambrianError, SandboxBroken
-from cambrian.sandbox import cgroups, owner
-from cambrian.sandbox.backends import choose
-from cambrian.sandbox.channel import Channel, Stream
-from cambrian.sandbox.failures import LearnerFailed
-from cambrian.sandbox.limits import Limits
-from cambrian.sandbox.process import Backend
-from cambrian.sandbox.session import Session
+from cambrian.sandbox.backends import cgroups, owner
+from cambrian.sandbox.backends.process import Backend
+from cambrian.sandbox.backends.registry import choose
+from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.failures import LearnerFailed
+from cambrian.sandbox.session.limits import Limits
+from cambrian.sandbox.session.session import Session
 
 ENGINE = Path(__file__).parent.parent / "scripts" / "engine"
 ENGINE_PID = Path("/var/run/docker.pid")
@@ -210,8 +210,8 @@ def looked_at(backend: Backend) -> dict[str, float]:
 def containers(backend: Backend) -> int:
     if backend.name != "docker":
         return 0
-    from cambrian.sandbox.docker import OWNER_LABEL
-    from cambrian.sandbox.engine import engine
+    from cambrian.sandbox.backends.docker import OWNER_LABEL
+    from cambrian.sandbox.backends.engine import engine
 
     with engine() as client:
         label = f"{OWNER_LABEL}={owner.me()}"

@@ -35,9 +35,9 @@ from peers.environment import NoEnvironment, python_of
 
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.benchmarks.base import generator
-from cambrian.evaluators.benchmarks.tasks import Task, TaskStream, shuffled
-from cambrian.sandbox.channel import Stream
-from cambrian.sandbox.process import Backend
+from cambrian.evaluators.protocols.tasks import Task, TaskStream, shuffled
+from cambrian.sandbox.backends.process import Backend
+from cambrian.sandbox.session.channel import Stream
 
 LEARNER = (PEERS / "replay_learner.py").read_text(encoding="utf-8")
 BATCH, SEED = 32, 1
@@ -159,8 +159,8 @@ def driven(channel: Any, stream: list[Task], epochs: int, each_step: bool) -> fl
     for number, (task, order) in enumerate(zip(stream, orders(stream, epochs), strict=True)):
         if each_step:
             batches = (order[first : first + BATCH] for first in range(0, len(order), BATCH))
-            lessons = ((task.train_x[rows], task.train_y[rows]) for rows in batches)
-            for scores in channel.lessons(lessons, "every"):
+            observe_and_probe = ((task.train_x[rows], task.train_y[rows]) for rows in batches)
+            for scores in channel.observe_and_probe(observe_and_probe, "every"):
                 scores.argmax(1)
         else:
             channel.publish("task", {"x": task.train_x, "y": task.train_y, "order": order})
@@ -212,7 +212,7 @@ class OneProcess:
         self._ask("START", {"spec": asdict(stream), "seed": seed, "device": "cpu"})
 
     def publish(self, name: str, arrays: Mapping[str, Any]) -> None:
-        from cambrian.sandbox.channel import _write
+        from cambrian.sandbox.session.channel import _write
 
         layout = _write(self.folder / "data" / name, arrays)
         self._ask("PUBLISH", {"file": name, "arrays": layout})
@@ -224,7 +224,7 @@ class OneProcess:
         meta = {"file": name, "start": start, "stop": stop, "batch": batch, "probe_every": 1}
         yield from self._ask("SPAN", meta | probe)
 
-    def lessons(self, steps: Iterable[tuple[Any, Any]], probe: str) -> Iterator[Any]:
+    def observe_and_probe(self, steps: Iterable[tuple[Any, Any]], probe: str) -> Iterator[Any]:
         for x, y in steps:
             self._ask("PRESENT", None, x)
             yield self._ask("LESSON", {"file": probe}, y)[0]
@@ -366,9 +366,9 @@ def main() -> int:
     if given.serve:
         serve(given.serve)
         return 0
-    from cambrian.sandbox.backends import choose
-    from cambrian.sandbox.limits import Limits
-    from cambrian.sandbox.session import Session
+    from cambrian.sandbox.backends.registry import choose
+    from cambrian.sandbox.session.limits import Limits
+    from cambrian.sandbox.session.session import Session
 
     samples = sum(len(task.train_x) for task in tasks())
     rounds, epochs = (3, 2) if given.quick else (7, 8)

@@ -39,7 +39,7 @@ from cambrian.daemon import socket, supervisor  # noqa: E402
 from cambrian.daemon.service import Options  # noqa: E402
 from cambrian.errors import CambrianError  # noqa: E402
 from cambrian.evolution.settings import Settings  # noqa: E402
-from cambrian.sandbox.owner import PREFIX  # noqa: E402
+from cambrian.sandbox.backends.owner import PREFIX  # noqa: E402
 
 PER_KILL_S = 0.4
 """How long a run goes on, on the average, before it is killed."""
@@ -54,8 +54,8 @@ def instant(home: Path, settings: Settings, delay_s: float) -> None:
     """A run whose evaluations take `delay_s` each."""
     if nursery.finished(home):
         return
-    hire = functools.partial(nursery.InstantImprover, before=lambda _: delay_s)
-    options = Options(hire=hire, model=nursery.InstantModel())
+    make_worker = functools.partial(nursery.InstantImprover, before=lambda _: delay_s)
+    options = Options(make_worker=make_worker, model=nursery.InstantModel())
     supervisor.run(home, settings, lambda _: None, options=options)
 
 
@@ -118,7 +118,7 @@ def left_running(sandbox: str, folder: Path) -> list[str]:
                 command = (entry / "cmdline").read_bytes()
                 around = (entry / "environ").read_bytes().split(b"\0")
                 if (
-                    b"cambrian.evaluators.worker" in command
+                    b"cambrian.evaluators.workers.worker" in command
                     and f"TMPDIR={folder}".encode() in around
                 ):
                     found.append(f"process {entry.name}")

@@ -40,7 +40,7 @@ from cambrian.archive import Archive  # noqa: E402
 from cambrian.daemon.supervisor import prepare  # noqa: E402
 from cambrian.evaluators.job import Evaluation, Unit  # noqa: E402
 from cambrian.evolution.loop import Loop  # noqa: E402
-from cambrian.evolution.workers import Ask  # noqa: E402
+from cambrian.evolution.runtime.workers import Ask  # noqa: E402
 
 SIZES = (100, 1_000, 3_000, 10_000)
 LEAST = 64

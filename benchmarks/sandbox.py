@@ -28,13 +28,13 @@ from _table import Figure, report
 
 from cambrian.agents.seeds import load_seed
 from cambrian.errors import CambrianError
-from cambrian.sandbox.bubblewrap import BubblewrapBackend
-from cambrian.sandbox.channel import Channel, Stream
-from cambrian.sandbox.docker import DockerBackend
-from cambrian.sandbox.limits import Limits
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.process import Backend
-from cambrian.sandbox.session import Session, SessionPool
+from cambrian.sandbox.backends.bubblewrap import BubblewrapBackend
+from cambrian.sandbox.backends.docker import DockerBackend
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.backends.process import Backend
+from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.limits import Limits
+from cambrian.sandbox.session.session import Session, SessionPool
 
 LIMITS = Limits(job_s=600, request_s=300)
 SMALL, BULK = (32, 64), (128, 3, 32, 32)

@@ -48,14 +48,16 @@ from _table import Figure, report  # noqa: E402
 from tests.evolution import nursery  # noqa: E402
 from tests.evolution.endpoint import Reply, endpoint  # noqa: E402
 
-from cambrian.archive import Archive, database, store  # noqa: E402
+from cambrian.archive import Archive, store  # noqa: E402
+from cambrian.archive.sqlite import database  # noqa: E402
 from cambrian.daemon import socket, supervisor  # noqa: E402
 from cambrian.daemon.logs import EventLog  # noqa: E402
 from cambrian.daemon.service import Options  # noqa: E402
 from cambrian.errors import CambrianError, SandboxBroken, Unreachable  # noqa: E402
 from cambrian.evaluators.job import Evaluation, Unit  # noqa: E402
-from cambrian.evolution.workers import Worker  # noqa: E402
-from cambrian.sandbox import backends, image  # noqa: E402
+from cambrian.evolution.runtime.workers import WorkerClient  # noqa: E402
+from cambrian.sandbox.backends import registry  # noqa: E402
+from cambrian.sandbox.image import image  # noqa: E402
 
 SIZE_MB = 768
 SAMPLE_S = 5.0
@@ -91,7 +93,7 @@ class Mixed(Faulty):
 
     def __init__(self, log: Path) -> None:
         super().__init__(log)
-        self._real = Worker("docker", log)
+        self._real = WorkerClient("docker", log)
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
@@ -129,8 +131,10 @@ def child(home: Path, faults: Path) -> None:
 
     store.connect = connect  # type: ignore[attr-defined]
     settings = nursery.settings(None, hours=1000.0, tokens=10**12, model="soak")
-    hire = Mixed if "DOCKER_HOST" in os.environ else Faulty
-    options = Options(hire=hire, log=EventLog(faults / "logs"), drain_s=60.0, metrics_port=0)
+    make_worker = Mixed if "DOCKER_HOST" in os.environ else Faulty
+    options = Options(
+        make_worker=make_worker, log=EventLog(faults / "logs"), drain_s=60.0, metrics_port=0
+    )
     supervisor.run(home, settings, lambda text: print(text, file=sys.stderr), options=options)
 
 
@@ -292,7 +296,7 @@ def own_engine(folder: Path, wanted: bool) -> Iterator[tuple[PrivateEngine | Non
     info = image.ensure(lambda text: print(text, file=sys.stderr))
     with PrivateEngine(folder) as engine:
         engine.copy(info.tag)
-        yield engine, {"DOCKER_HOST": engine.address, backends.IMAGE: info.tag}
+        yield engine, {"DOCKER_HOST": engine.address, registry.IMAGE: info.tag}
 
 
 def soak(

@@ -30,11 +30,11 @@ from typing import Any
 from _table import Figure, report
 
 from cambrian.errors import CambrianError
-from cambrian.sandbox.bubblewrap import BubblewrapBackend
-from cambrian.sandbox.docker import DockerBackend
-from cambrian.sandbox.limits import Limits
-from cambrian.sandbox.process import Backend
-from cambrian.sandbox.session import Session
+from cambrian.sandbox.backends.bubblewrap import BubblewrapBackend
+from cambrian.sandbox.backends.docker import DockerBackend
+from cambrian.sandbox.backends.process import Backend
+from cambrian.sandbox.session.limits import Limits
+from cambrian.sandbox.session.session import Session
 
 LIMITS = Limits(request_s=120, job_s=180)
 BACKENDS: dict[str, Callable[[], Backend]] = {

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from cambrian.evaluators.benchmarks import Bounds, Card
-from cambrian.evaluators.benchmarks.tasks import Course, Task, TaskStream, shuffled
 from cambrian.evaluators.data import Images, read_table
 from cambrian.evaluators.data.base import split
-from cambrian.sandbox.channel import Stream
+from cambrian.evaluators.protocols.tasks import EvaluationProtocol, Task, TaskStream, shuffled
+from cambrian.sandbox.session.channel import Stream
 
 FILE = Path(__file__).with_name("wine.csv")
 LABEL = "vineyard"
@@ -30,7 +30,7 @@ class Wine(TaskStream):
     name = "wine"
     version = "1"
     sealed_only = False
-    course = Course(batch=8, probe_every=20, boundaries=True)
+    protocol = EvaluationProtocol(batch=8, probe_every=20, boundaries=True)
     card = Card(
         task="Tell three vineyards apart by thirteen measurements; they come one after the other.",
         data="wine.csv: 178 wines of scikit-learn's copy of the UCI set (BSD-3).",

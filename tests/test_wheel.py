@@ -40,8 +40,8 @@ def test_the_wheel_made_from_the_sdist_holds_all_that_runs(wheel: Path) -> None:
         names = set(packed.namelist())
     assert {f"cambrian/{room}/__init__.py" for room in ROOMS} <= names
     assert {
-        "cambrian/sandbox/Dockerfile",
-        "cambrian/sandbox/seccomp.json",
+        "cambrian/sandbox/image/Dockerfile",
+        "cambrian/sandbox/backends/seccomp.json",
         "cambrian/sandbox/runner/zygote.py",
         "cambrian/agents/seeds/composed/learner.py",
         "cambrian/agents/mechanisms/reservoir.py",

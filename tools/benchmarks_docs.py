@@ -43,18 +43,18 @@ from cambrian.evaluators.benchmarks import Benchmark  # noqa: E402
 from cambrian.evaluators.benchmarks.base import EACH_BATCH, REPORTED, generator  # noqa: E402
 from cambrian.evaluators.benchmarks.scenarios import Scenario  # noqa: E402
 from cambrian.evaluators.benchmarks.streams import CONTROLS  # noqa: E402
-from cambrian.evaluators.benchmarks.tasks import TaskStream  # noqa: E402
 from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration  # noqa: E402
 from cambrian.evaluators.job import Unit, drive, evaluate  # noqa: E402
+from cambrian.evaluators.protocols.tasks import TaskStream  # noqa: E402
 from cambrian.evaluators.statistics import (  # noqa: E402
     CONFIDENCE,
     holm,
     mean_interval,
     paired_difference,
 )
-from cambrian.evaluators.worker import FULL  # noqa: E402
-from cambrian.sandbox.plain import PlainBackend  # noqa: E402
-from cambrian.sandbox.session import Session  # noqa: E402
+from cambrian.evaluators.workers.worker import FULL  # noqa: E402
+from cambrian.sandbox.backends.plain import PlainBackend  # noqa: E402
+from cambrian.sandbox.session.session import Session  # noqa: E402
 
 PAGE, STORE = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "benchmarks.json"
 ORDERINGS = ROOT / "docs" / "orderings.json"

@@ -41,12 +41,12 @@ from cambrian.evaluators.benchmarks.base import (
     generator,
     reference,
 )
-from cambrian.evaluators.benchmarks.tasks import Task
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.job import Unit, drive
-from cambrian.sandbox.failures import LearnerFailed
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.session import Session
+from cambrian.evaluators.protocols.tasks import Task
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.session.failures import LearnerFailed
+from cambrian.sandbox.session.session import Session
 
 HERE = Path(__file__).resolve().parent.parent
 TARGET = HERE / "src/cambrian/evaluators/calibration"

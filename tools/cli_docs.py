@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from cambrian.cli.pages import pages, settings_page  # noqa: E402 - after the path is set
+from cambrian.cli.render.pages import pages, settings_page  # noqa: E402 - after the path is set
 
 DOCS = ROOT / "docs"
 

@@ -18,10 +18,10 @@ from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.agents.tree import SourceTree
 from cambrian.errors import CambrianError
 from cambrian.evaluators.job import Evaluation, Unit, evaluate
-from cambrian.evaluators.worker import FULL
-from cambrian.sandbox import gpu
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.session import Session
+from cambrian.evaluators.workers.worker import FULL
+from cambrian.sandbox.backends import gpu
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.session.session import Session
 
 APART = 0.05
 ROW = "{:18} {:>10} {:>10} {:>9} {:>9}  {}"

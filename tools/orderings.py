@@ -37,12 +37,12 @@ from cambrian.evaluators import benchmarks, metrics
 from cambrian.evaluators.benchmarks.base import REPORTED, Benchmark, Outcome
 from cambrian.evaluators.benchmarks.scenarios import Scenario, Views
 from cambrian.evaluators.benchmarks.streams import SCENARIOS
-from cambrian.evaluators.benchmarks.views import permutations, rotations
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.job import Unit, drive
+from cambrian.evaluators.protocols.views import permutations, rotations
 from cambrian.evaluators.statistics import Estimate, mean_interval, paired_difference
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.session import Session
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.session.session import Session
 
 TARGET = Path(__file__).resolve().parent.parent / "docs/orderings.json"
 AGAIN = """

@@ -63,8 +63,8 @@ def measure(condition: str, seeds: int) -> dict[str, list[list[float]]]:
     from cambrian.agents.seeds import load_seed
     from cambrian.evaluators.benchmarks import benchmark
     from cambrian.evaluators.job import Unit, drive
-    from cambrian.sandbox import plain
-    from cambrian.sandbox.session import Session
+    from cambrian.sandbox.backends import plain
+    from cambrian.sandbox.session.session import Session
 
     plain.ENVIRONMENT.update(CONDITIONS.get(condition, {}))
     found: dict[str, list[list[float]]] = {}

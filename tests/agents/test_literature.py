@@ -23,8 +23,8 @@ from cambrian.agents.tree import SourceTree
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.benchmarks.base import Outcome, learner_seed
 from cambrian.evaluators.calibration import ALLOWANCE, calibration
-from cambrian.sandbox.channel import Channel
 from cambrian.sandbox.runner.meter import FlopMeter, state_bytes
+from cambrian.sandbox.session.channel import Channel
 
 pytestmark = pytest.mark.slow
 

@@ -29,7 +29,7 @@ def identity(files: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
 
 
-class Garden:
+class ArchiveFixture:
     """Grows an archive through its public verbs, in few words."""
 
     def __init__(self, archive: Archive) -> None:
@@ -103,7 +103,7 @@ class Garden:
         return EvaluationRecord(**{**plain, **changes})  # type: ignore[arg-type]
 
 
-Grow = Callable[[Archive], Garden]
+Grow = Callable[[Archive], ArchiveFixture]
 Identity = Callable[[Mapping[str, str]], str]
 Parents = Sequence[str]
 
@@ -120,8 +120,8 @@ def archive(tmp_path: Path, clock: Clock) -> Iterator[Archive]:
 
 
 @pytest.fixture
-def garden(archive: Archive) -> Garden:
-    return Garden(archive)
+def garden(archive: Archive) -> ArchiveFixture:
+    return ArchiveFixture(archive)
 
 
 @pytest.fixture
@@ -132,4 +132,4 @@ def code_id() -> Identity:
 @pytest.fixture(scope="session")
 def grow() -> Grow:
     """For tests that make archives of their own."""
-    return Garden
+    return ArchiveFixture

@@ -1,4 +1,4 @@
-"""What happens to an archive when its disk gives trouble, as a process in mounts of its own.
+"""What happens to an archive when its disk gives storage_errors, as a process in mounts of its own.
 
 python faults.py full|read-only FOLDER [SIZE]
 
@@ -12,11 +12,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.archive.conftest import Garden, identity
+from tests.archive.conftest import ArchiveFixture, identity
 
-from cambrian.archive import Archive, trouble
-from cambrian.archive.check import check
-from cambrian.archive.lineage import Lineage
+from cambrian.archive import Archive
+from cambrian.archive.lineage.lineage import Lineage
+from cambrian.archive.sqlite import storage_errors
+from cambrian.archive.transfer.check import check
 from cambrian.errors import CambrianError, StorageTrouble
 
 
@@ -30,7 +31,7 @@ def full(folder: Path) -> dict[str, object]:
     ballast = folder / "ballast"
     ballast.write_bytes(b"x" * (1 << 20))
     with Archive.create(folder / "home") as archive:
-        garden = Garden(archive)
+        garden = ArchiveFixture(archive)
         seed = garden.seed()
         Lineage(archive).update()
         recorded, said, reason = 0, "", ""
@@ -61,7 +62,7 @@ def lineage_full(folder: Path) -> dict[str, object]:
     """The disk is full when the lineage is brought up to date: the archive does not mind."""
     mount("-t", "tmpfs", "-o", "size=8m", "none", str(folder))
     with Archive.create(folder / "home") as archive:
-        garden = Garden(archive)
+        garden = ArchiveFixture(archive)
         seed = garden.seed()
         Lineage(archive).update()
         child = garden.grow("child", seed)
@@ -87,7 +88,7 @@ def lineage_full(folder: Path) -> dict[str, object]:
 def read_only(folder: Path) -> dict[str, object]:
     """The same archive on a file system that was remounted read-only."""
     with Archive.create(folder / "home") as archive:
-        seed = Garden(archive).seed()
+        seed = ArchiveFixture(archive).seed()
     mount("--bind", str(folder), str(folder))
     mount("-o", "remount,ro,bind", str(folder))
     said, code = "", 0
@@ -99,7 +100,9 @@ def read_only(folder: Path) -> dict[str, object]:
     with Archive.open(folder / "home", read_only=True) as reader:
         score = reader.agents.get(seed).score
     # What SQLite says of a log that became read-only under its open file.
-    found = trouble.explained(trouble.of("failing", "disk I/O error"), folder / "home")
+    found = storage_errors.explained(
+        storage_errors.of("failing", "disk I/O error"), folder / "home"
+    )
     return {"said": said, "code": code, "score": score, "explained": found.reason}
 
 

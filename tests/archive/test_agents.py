@@ -14,7 +14,7 @@ from cambrian.archive import Archive, Member, unified_diff
 from cambrian.errors import InvalidAgent, NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden, Grow, Identity
+    from tests.archive.conftest import ArchiveFixture, Grow, Identity
 
 ODD = {
     "learner.py": "naïve = 'Ωmega 🧬'\r\nx = 1\r\n",
@@ -24,7 +24,7 @@ ODD = {
 }
 
 
-def test_the_same_seed_twice_is_one_agent(garden: Garden) -> None:
+def test_the_same_seed_twice_is_one_agent(garden: ArchiveFixture) -> None:
     first = garden.seed("x", score=None)
     assert garden.seed("x", score=None) == first
     counts = garden.archive.counts()
@@ -37,7 +37,7 @@ def test_odd_text_comes_back_byte_for_byte(archive: Archive, code_id: Identity) 
     assert archive.agents.files(code_id(ODD)) == ODD
 
 
-def test_the_same_text_is_stored_once(garden: Garden) -> None:
+def test_the_same_text_is_stored_once(garden: ArchiveFixture) -> None:
     for number in range(3):
         files = {"learner.py": str(number), "parts/shared.py": "shared"}
         garden.archive.agents.add_seed(f"{number:064x}", files, "t")
@@ -74,13 +74,15 @@ def test_an_id_that_is_no_hash_is_refused(archive: Archive) -> None:
             archive.agents.add_seed(wrong, {"learner.py": ""}, "t")
 
 
-def test_only_a_seed_takes_a_score_from_outside(garden: Garden) -> None:
+def test_only_a_seed_takes_a_score_from_outside(garden: ArchiveFixture) -> None:
     child = garden.grow("child", garden.seed())
     with pytest.raises(Refused, match="expected a seed"):
         garden.archive.agents.set_score(child, 1.0, 1.0, 1.0)
 
 
-def test_the_champion_has_the_best_lower_bound_and_not_the_best_score(garden: Garden) -> None:
+def test_the_champion_has_the_best_lower_bound_and_not_the_best_score(
+    garden: ArchiveFixture,
+) -> None:
     archive = garden.archive
     assert archive.champion() is None
     wide, narrow = garden.seed("wide", None), garden.seed("narrow", None)
@@ -93,7 +95,7 @@ def test_the_champion_has_the_best_lower_bound_and_not_the_best_score(garden: Ga
     assert champion.id == narrow
 
 
-def test_lists_are_ordered_and_cut_as_asked(garden: Garden) -> None:
+def test_lists_are_ordered_and_cut_as_asked(garden: ArchiveFixture) -> None:
     agents = garden.archive.agents
     low, high = garden.seed("low", 0.1), garden.seed("high", 0.8)
     middle = garden.grow("middle", low, score=0.5)
@@ -166,7 +168,7 @@ def _naive(
     ]
 
 
-def test_short_names_are_understood_as_in_git(garden: Garden) -> None:
+def test_short_names_are_understood_as_in_git(garden: ArchiveFixture) -> None:
     archive = garden.archive
     one, two = garden.seed("one", 0.2), garden.seed("two", 0.3)
     child = garden.grow("child", one, score=0.4)
@@ -181,7 +183,7 @@ def test_short_names_are_understood_as_in_git(garden: Garden) -> None:
         assert {archive.resolve(reference) for reference in references} == {agent_id}
 
 
-def test_short_names_that_lead_nowhere_say_why(garden: Garden) -> None:
+def test_short_names_that_lead_nowhere_say_why(garden: ArchiveFixture) -> None:
     archive = garden.archive
     with pytest.raises(NotFound, match="no agent has a score yet"):
         archive.resolve("@best")
@@ -214,7 +216,7 @@ def test_a_diff_shows_what_changed_and_nothing_else() -> None:
     assert unified_diff(old, old) == ""
 
 
-def test_a_candidate_has_no_subtree_yet(garden: Garden) -> None:
+def test_a_candidate_has_no_subtree_yet(garden: ArchiveFixture) -> None:
     seed = garden.seed()
     candidate = garden.propose("undecided", seed).agent_id
     with pytest.raises(NotFound, match="is a candidate"):

@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cambrian.archive import Archive, Database, schema
-from cambrian.archive import lineage as lineage_module
-from cambrian.archive.backup import backup, compact, restore
-from cambrian.archive.check import check
-from cambrian.archive.lineage import Lineage
+from cambrian.archive import Archive, Database
+from cambrian.archive.lineage import lineage as lineage_module
+from cambrian.archive.lineage.lineage import Lineage
+from cambrian.archive.schema import schema
+from cambrian.archive.transfer.backup import backup, compact, restore
+from cambrian.archive.transfer.check import check
 from cambrian.errors import NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden, Identity
+    from tests.archive.conftest import ArchiveFixture, Identity
 
 WRITER = Path(__file__).with_name("writer.py")
 
 
 @pytest.fixture
-def tree(garden: Garden, monkeypatch: pytest.MonkeyPatch) -> Archive:
+def tree(garden: ArchiveFixture, monkeypatch: pytest.MonkeyPatch) -> Archive:
     monkeypatch.setattr(lineage_module, "SHEAF", 3)
     seed = garden.seed()
     for step in range(9):
@@ -82,7 +83,7 @@ def test_a_backup_goes_nowhere_else_and_leaves_nothing_half_made(
 
 
 def test_a_backup_is_put_back_and_nothing_is_deleted(
-    tree: Archive, garden: Garden, tmp_path: Path
+    tree: Archive, garden: ArchiveFixture, tmp_path: Path
 ) -> None:
     backup(tree, tmp_path / "copy")
     before = tree.counts()
@@ -121,7 +122,7 @@ def test_a_backup_that_is_damaged_newer_or_none_is_refused(tree: Archive, tmp_pa
 
 
 def test_compacting_changes_nothing_but_the_size(
-    tree: Archive, garden: Garden, code_id: Identity
+    tree: Archive, garden: ArchiveFixture, code_id: Identity
 ) -> None:
     for step in range(40):
         garden.reject(garden.propose(f"rejected {step} {'x' * 5000}", tree.agents.seeds()[0].id))

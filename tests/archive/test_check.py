@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cambrian.archive import Archive
-from cambrian.archive.check import check
-from cambrian.archive.lineage import Lineage
+from cambrian.archive.lineage.lineage import Lineage
+from cambrian.archive.transfer.check import check
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden, Grow, Identity
+    from tests.archive.conftest import ArchiveFixture, Grow, Identity
 
 WRITER = Path(__file__).with_name("writer.py")
 
 
 @pytest.fixture
-def healthy(garden: Garden) -> Archive:
+def healthy(garden: ArchiveFixture) -> Archive:
     archive = garden.archive
     seed = garden.seed()
     archive.evaluations.record(garden.evaluation(seed))
@@ -210,7 +210,7 @@ def _wait_for_events(home: Path, child: subprocess.Popen[bytes], after: int, log
 
 
 def test_the_traces_of_a_killed_run_are_no_problem(
-    healthy: Archive, garden: Garden, code_id: Identity
+    healthy: Archive, garden: ArchiveFixture, code_id: Identity
 ) -> None:
     """Its leases are given back, and its lineage goes on, when the same command is repeated."""
     seed = garden.seed()

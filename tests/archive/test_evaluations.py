@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambrian.archive import Archive, Spend
-from cambrian.archive.series import pack, unpack
+from cambrian.archive.tables.series import pack, unpack
 from cambrian.errors import CambrianError, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden
+    from tests.archive.conftest import ArchiveFixture
 
 
-def test_an_evaluation_is_counted_once_with_its_series(garden: Garden) -> None:
+def test_an_evaluation_is_counted_once_with_its_series(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     matrix = np.array([[0.9, np.nan], [0.1, 0.8]])
     curve = np.arange(5, dtype=np.int32)
@@ -50,7 +50,7 @@ def test_an_evaluation_is_counted_once_with_its_series(garden: Garden) -> None:
 
 @pytest.mark.parametrize("sealed", [False, True])
 def test_answers_are_kept_as_they_were_and_apart_from_the_series(
-    garden: Garden, sealed: bool
+    garden: ArchiveFixture, sealed: bool
 ) -> None:
     archive, seed = garden.archive, garden.seed()
     answers = {
@@ -69,7 +69,7 @@ def test_answers_are_kept_as_they_were_and_apart_from_the_series(
     assert archive.evaluations.predictions(stored.id, sealed=not sealed) == {}
 
 
-def test_broken_attempts_are_kept_apart_and_never_stand_in_the_way(garden: Garden) -> None:
+def test_broken_attempts_are_kept_apart_and_never_stand_in_the_way(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     broken = garden.evaluation(seed, verdict="broken", score=None, reason="no engine")
     assert archive.evaluations.record(broken)
@@ -83,7 +83,7 @@ def test_broken_attempts_are_kept_apart_and_never_stand_in_the_way(garden: Garde
     assert (counts["evaluations_scored"], counts["evaluations_broken"]) == (1, 3)
 
 
-def test_a_different_stage_seed_or_version_is_another_evaluation(garden: Garden) -> None:
+def test_a_different_stage_seed_or_version_is_another_evaluation(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     changes: list[dict[str, Any]] = [
         {"seed": 1},
@@ -99,7 +99,7 @@ def test_a_different_stage_seed_or_version_is_another_evaluation(garden: Garden)
     assert [e.stage for e in archive.evaluations.of(seed, "full")] == ["full"]
 
 
-def test_sealed_results_are_never_among_the_others(garden: Garden) -> None:
+def test_sealed_results_are_never_among_the_others(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     sealed = garden.evaluation(seed, stage="sealed", score=0.77, curves={"c": np.zeros(3)})
     assert archive.evaluations.record(sealed, sealed=True)
@@ -127,7 +127,7 @@ def test_sealed_results_are_never_among_the_others(garden: Garden) -> None:
     ],
 )
 def test_a_record_that_makes_no_sense_is_refused_whole(
-    garden: Garden, change: dict[str, Any]
+    garden: ArchiveFixture, change: dict[str, Any]
 ) -> None:
     archive, seed = garden.archive, garden.seed()
     with pytest.raises(UsageError, match="expected"):
@@ -135,7 +135,7 @@ def test_a_record_that_makes_no_sense_is_refused_whole(
     assert archive.evaluations.of(seed) == []
 
 
-def test_what_does_not_exist_is_not_found(garden: Garden) -> None:
+def test_what_does_not_exist_is_not_found(garden: ArchiveFixture) -> None:
     with pytest.raises(NotFound):
         garden.archive.evaluations.record(garden.evaluation("0" * 64))
     with pytest.raises(NotFound):
@@ -164,7 +164,7 @@ def test_a_damaged_series_is_seen(change: dict[str, Any]) -> None:
         unpack({"name": "a", **pack("a", np.zeros(2)), **change})
 
 
-def test_an_answer_is_paid_once_and_replayed(garden: Garden) -> None:
+def test_an_answer_is_paid_once_and_replayed(garden: ArchiveFixture) -> None:
     ledger = garden.archive.ledger
     proposal = garden.open(garden.seed())
 
@@ -192,7 +192,7 @@ def test_an_answer_is_paid_once_and_replayed(garden: Garden) -> None:
     assert ledger.total(run_id=garden.run.id) == expected
 
 
-def test_spend_is_totalled_by_run_and_over_all(archive: Archive, garden: Garden) -> None:
+def test_spend_is_totalled_by_run_and_over_all(archive: Archive, garden: ArchiveFixture) -> None:
     assert archive.ledger.total() == Spend()
     for run_id, dollars in ((garden.run.id, 0.5), (garden.run.id, 0.25), (None, 1.0)):
         archive.ledger.add_spend(

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cambrian.archive import Archive, trouble
-from cambrian.archive import database as database_module
+from cambrian.archive import Archive
+from cambrian.archive.sqlite import database as database_module
+from cambrian.archive.sqlite import storage_errors
 from cambrian.errors import Refused, StorageTrouble
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden
+    from tests.archive.conftest import ArchiveFixture
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,7 +63,7 @@ def test_a_read_only_file_system_is_said_so_and_can_still_be_read(tmp_path: Path
 
 
 def test_a_database_that_another_writer_holds_is_refused_in_words(
-    garden: Garden, monkeypatch: pytest.MonkeyPatch
+    garden: ArchiveFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed = garden.seed()
     other = sqlite3.connect(garden.archive.path / "archive.db", isolation_level=None)
@@ -85,7 +86,7 @@ def test_a_database_that_another_writer_holds_is_refused_in_words(
 
 
 def test_a_damaged_page_is_said_so_when_it_is_read_and_the_rest_stays_readable(
-    garden: Garden,
+    garden: ArchiveFixture,
 ) -> None:
     archive = garden.archive
     seed = garden.seed()
@@ -104,7 +105,7 @@ def test_a_damaged_page_is_said_so_when_it_is_read_and_the_rest_stays_readable(
 
 
 def test_what_is_not_the_disks_fault_is_left_as_it_is() -> None:
-    with pytest.raises(sqlite3.OperationalError, match="syntax"), trouble.storage():
+    with pytest.raises(sqlite3.OperationalError, match="syntax"), storage_errors.storage():
         sqlite3.connect(":memory:").execute("SELEKT")
-    with pytest.raises(FileNotFoundError), trouble.storage():
+    with pytest.raises(FileNotFoundError), storage_errors.storage():
         Path("/nowhere/at/all").read_bytes()

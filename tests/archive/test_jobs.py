@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cambrian.archive import Archive, Job
-from cambrian.archive.jobs import LONGEST_BACK_OFF_S, PARK_AFTER, back_off_s
+from cambrian.archive.tables.jobs import LONGEST_BACK_OFF_S, PARK_AFTER, back_off_s
 from cambrian.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Clock, Garden
+    from tests.archive.conftest import ArchiveFixture, Clock
 
 
 @pytest.fixture
-def job(garden: Garden) -> Job:
+def job(garden: ArchiveFixture) -> Job:
     return garden.archive.jobs.queue("evaluate", agent_id=garden.seed(), stage="full", payload=[1])
 
 
@@ -24,7 +24,7 @@ def _lease(archive: Archive, owner: str = "w1") -> Job | None:
     return archive.jobs.lease(owner, ["propose", "evaluate"], ttl=30)
 
 
-def test_the_same_job_is_queued_once(garden: Garden, job: Job) -> None:
+def test_the_same_job_is_queued_once(garden: ArchiveFixture, job: Job) -> None:
     jobs = garden.archive.jobs
     assert jobs.queue("evaluate", agent_id=job.agent_id, stage="full", priority=9) == job
     other_stage = jobs.queue("evaluate", agent_id=job.agent_id, stage="smoke")
@@ -35,7 +35,7 @@ def test_the_same_job_is_queued_once(garden: Garden, job: Job) -> None:
         jobs.queue("propose")
 
 
-def test_the_lowest_priority_number_goes_first_then_the_oldest(garden: Garden) -> None:
+def test_the_lowest_priority_number_goes_first_then_the_oldest(garden: ArchiveFixture) -> None:
     jobs, seed = garden.archive.jobs, garden.seed()
     queued = [
         jobs.queue("evaluate", agent_id=seed, stage="a", priority=5),
@@ -105,7 +105,7 @@ def test_a_job_is_completed_once_even_after_its_lease_was_lost(
         archive.jobs.complete(999)
 
 
-def test_work_for_an_ended_proposal_is_never_queued_again(garden: Garden) -> None:
+def test_work_for_an_ended_proposal_is_never_queued_again(garden: ArchiveFixture) -> None:
     archive = garden.archive
     proposal = garden.propose("x", garden.seed())
     leased = _lease(archive)
@@ -117,7 +117,7 @@ def test_work_for_an_ended_proposal_is_never_queued_again(garden: Garden) -> Non
     assert not archive.jobs.revive(leased.id)
 
 
-def test_two_threads_never_lease_the_same_job(garden: Garden) -> None:
+def test_two_threads_never_lease_the_same_job(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     for stage in range(40):
         archive.jobs.queue("evaluate", agent_id=seed, stage=str(stage))

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cambrian.archive import Archive
-from cambrian.archive import lineage as lineage_module
-from cambrian.archive.commits import Commits
-from cambrian.archive.lineage import Lineage
+from cambrian.archive.lineage import lineage as lineage_module
+from cambrian.archive.lineage.commits import Commits
+from cambrian.archive.lineage.lineage import Lineage
 from cambrian.errors import CambrianError, StorageLocked
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden, Identity
+    from tests.archive.conftest import ArchiveFixture, Identity
 
 ODD = {
     "learner.py": "naïve = 'Ωmega 🧬'\r\nx = 1\r\n",
@@ -41,7 +41,7 @@ def _loose_refs(archive: Archive) -> list[Path]:
 
 
 @pytest.fixture
-def tree(garden: Garden) -> dict[str, str]:
+def tree(garden: ArchiveFixture) -> dict[str, str]:
     """one ── child ── cross (the champion), two ── cross, two ── leaf; one was rejected."""
     one, two = garden.seed("one", 0.2), garden.seed("two", 0.3)
     child = garden.grow("child", one, score=0.4)
@@ -51,7 +51,7 @@ def tree(garden: Garden) -> dict[str, str]:
     return {"one": one, "two": two, "child": child, "cross": cross, "leaf": leaf}
 
 
-def test_git_log_is_the_tree(garden: Garden, tree: dict[str, str]) -> None:
+def test_git_log_is_the_tree(garden: ArchiveFixture, tree: dict[str, str]) -> None:
     archive = garden.archive
     lineage = Lineage(archive)
     assert lineage.update() == 5
@@ -75,7 +75,7 @@ def test_git_log_is_the_tree(garden: Garden, tree: dict[str, str]) -> None:
     assert "rejected" not in log
 
 
-def test_a_commit_tells_what_the_agent_is(garden: Garden, tree: dict[str, str]) -> None:
+def test_a_commit_tells_what_the_agent_is(garden: ArchiveFixture, tree: dict[str, str]) -> None:
     lineage = Lineage(garden.archive)
     lineage.update()
     shown = git(garden.archive, "log", "-1", "--format=%an <%ae> %ct%n%B", "champion")
@@ -88,7 +88,9 @@ def test_a_commit_tells_what_the_agent_is(garden: Garden, tree: dict[str, str]) 
     )
 
 
-def test_a_message_cannot_steer_the_terminal_of_git_log(garden: Garden, code_id: Identity) -> None:
+def test_a_message_cannot_steer_the_terminal_of_git_log(
+    garden: ArchiveFixture, code_id: Identity
+) -> None:
     files = {"learner.py": "class Learner:\n    pass\n"}
     garden.archive.agents.add_seed(code_id(files), files, "a\x1b[2J\u202eb\u200b\U000e0041\ufe0f")
     lineage = Lineage(garden.archive)
@@ -97,7 +99,7 @@ def test_a_message_cannot_steer_the_terminal_of_git_log(garden: Garden, code_id:
     assert log.startswith("a\\x1b[2J\\u202eb\\u200b\\U000e0041\\ufe0f\n")
 
 
-def test_odd_text_reaches_git_byte_for_byte(garden: Garden, code_id: Identity) -> None:
+def test_odd_text_reaches_git_byte_for_byte(garden: ArchiveFixture, code_id: Identity) -> None:
     archive = garden.archive
     archive.agents.add_seed(code_id(ODD), ODD, 'odd "title"\nsecond line\x00')
     lineage = Lineage(archive)
@@ -111,7 +113,7 @@ def test_odd_text_reaches_git_byte_for_byte(garden: Garden, code_id: Identity) -
 
 
 def test_a_file_that_a_child_dropped_is_gone_and_git_diff_shows_the_rewrite(
-    garden: Garden, code_id: Identity
+    garden: ArchiveFixture, code_id: Identity
 ) -> None:
     archive = garden.archive
     before = {"learner.py": "a\nb\n", "parts/old.py": "old\n"}
@@ -129,7 +131,7 @@ def test_a_file_that_a_child_dropped_is_gone_and_git_diff_shows_the_rewrite(
 
 
 def test_growth_is_appended_in_batches_and_equals_a_rebuild(
-    garden: Garden, monkeypatch: pytest.MonkeyPatch
+    garden: ArchiveFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lineage_module, "BATCH", 3)
     archive, lineage = garden.archive, Lineage(garden.archive)
@@ -149,7 +151,7 @@ def test_growth_is_appended_in_batches_and_equals_a_rebuild(
     assert sorted(p.name for p in archive.path.glob("lineage.git*")) == ["lineage.git"]
 
 
-def test_a_seed_scored_after_its_commit_keeps_its_commit(garden: Garden) -> None:
+def test_a_seed_scored_after_its_commit_keeps_its_commit(garden: ArchiveFixture) -> None:
     lineage = Lineage(garden.archive)
     seed = garden.seed("seed", score=None)
     lineage.update()
@@ -199,7 +201,7 @@ DAMAGES = [
 
 
 def test_a_ref_left_by_a_killed_import_is_cleared_away(
-    garden: Garden, tree: dict[str, str]
+    garden: ArchiveFixture, tree: dict[str, str]
 ) -> None:
     lineage = Lineage(garden.archive)
     lineage.update()
@@ -211,7 +213,7 @@ def test_a_ref_left_by_a_killed_import_is_cleared_away(
 
 
 def test_refs_that_were_left_locked_or_loose_hold_nothing_up(
-    garden: Garden, tree: dict[str, str]
+    garden: ArchiveFixture, tree: dict[str, str]
 ) -> None:
     """As a git leaves them that was killed, or a version that let git write them."""
     lineage = Lineage(garden.archive)
@@ -231,7 +233,7 @@ def test_refs_that_were_left_locked_or_loose_hold_nothing_up(
 
 
 def test_a_lock_that_a_living_git_holds_is_waited_for(
-    garden: Garden, tree: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    garden: ArchiveFixture, tree: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And where it never ends, the lineage stays behind: that is no reason to make it anew."""
     lineage = Lineage(garden.archive)
@@ -244,7 +246,7 @@ def test_a_lock_that_a_living_git_holds_is_waited_for(
     assert lineage.update() == 1
     release.join()
     garden.grow("last", tree["leaf"], score=0.1)
-    monkeypatch.setattr("cambrian.archive.refs.LOCKED_S", 0.2)
+    monkeypatch.setattr("cambrian.archive.lineage.refs.LOCKED_S", 0.2)
     taken = threading.Event()
 
     def take_it_again_and_again() -> None:
@@ -265,7 +267,9 @@ def test_a_lock_that_a_living_git_holds_is_waited_for(
     assert lineage.verify() == []
 
 
-def test_refs_that_people_made_stay_as_they_are(garden: Garden, tree: dict[str, str]) -> None:
+def test_refs_that_people_made_stay_as_they_are(
+    garden: ArchiveFixture, tree: dict[str, str]
+) -> None:
     """A branch, a tag with a message, notes: packed and loose, also while git runs beside."""
     lineage = Lineage(garden.archive)
     lineage.update()
@@ -290,7 +294,7 @@ def test_refs_that_people_made_stay_as_they_are(garden: Garden, tree: dict[str, 
 
 
 def test_a_repository_whose_refs_were_converted_is_made_anew(
-    garden: Garden, tree: dict[str, str]
+    garden: ArchiveFixture, tree: dict[str, str]
 ) -> None:
     lineage = Lineage(garden.archive)
     lineage.update()
@@ -302,7 +306,7 @@ def test_a_repository_whose_refs_were_converted_is_made_anew(
 
 
 def test_a_clone_of_a_lineage_that_is_behind_has_something_in_it(
-    garden: Garden, tree: dict[str, str], tmp_path: Path
+    garden: ArchiveFixture, tree: dict[str, str], tmp_path: Path
 ) -> None:
     """The champion is not committed yet: its branch is where `main` is until then."""
     lineage = Lineage(garden.archive)
@@ -317,7 +321,7 @@ def test_a_clone_of_a_lineage_that_is_behind_has_something_in_it(
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_repository_is_seen_and_repaired(
-    garden: Garden, tree: dict[str, str], damage: Callable[[Path], None]
+    garden: ArchiveFixture, tree: dict[str, str], damage: Callable[[Path], None]
 ) -> None:
     lineage = Lineage(garden.archive)
     lineage.update()
@@ -332,7 +336,7 @@ def test_a_damaged_repository_is_seen_and_repaired(
 
 
 def test_a_missing_blob_is_seen_and_a_rebuild_repairs_it(
-    garden: Garden, tree: dict[str, str]
+    garden: ArchiveFixture, tree: dict[str, str]
 ) -> None:
     lineage = Lineage(garden.archive)
     lineage.update()
@@ -345,7 +349,7 @@ def test_a_missing_blob_is_seen_and_a_rebuild_repairs_it(
 
 
 def test_a_parent_whose_commit_is_missing_is_rebuilt_by_the_next_update(
-    garden: Garden, tree: dict[str, str]
+    garden: ArchiveFixture, tree: dict[str, str]
 ) -> None:
     lineage = Lineage(garden.archive)
     lineage.update()
@@ -369,7 +373,7 @@ def _loose(repository: Path) -> None:
 
 
 def test_there_is_no_ref_per_agent_and_nothing_is_lost(
-    garden: Garden, monkeypatch: pytest.MonkeyPatch
+    garden: ArchiveFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Older leaves are tied into sheaves, the same ones whatever the batches were."""
     monkeypatch.setattr(lineage_module, "SHEAF", 4)
@@ -392,9 +396,9 @@ def test_there_is_no_ref_per_agent_and_nothing_is_lost(
 
 
 def test_packs_stay_few_and_compacting_leaves_one(
-    garden: Garden, monkeypatch: pytest.MonkeyPatch
+    garden: ArchiveFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.archive.git.PACKS", 4)
+    monkeypatch.setattr("cambrian.archive.lineage.git.PACKS", 4)
     archive, lineage = garden.archive, Lineage(garden.archive)
     last = garden.seed("root")
     packs = lineage.path / "objects" / "pack"
@@ -409,7 +413,7 @@ def test_packs_stay_few_and_compacting_leaves_one(
 
 
 def test_a_repository_of_an_earlier_layout_is_made_anew(
-    garden: Garden, tree: dict[str, str]
+    garden: ArchiveFixture, tree: dict[str, str]
 ) -> None:
     lineage = Lineage(garden.archive)
     lineage.update()
@@ -420,7 +424,9 @@ def test_a_repository_of_an_earlier_layout_is_made_anew(
     assert lineage.verify() == []
 
 
-def test_a_lineage_ahead_of_the_database_is_repaired(garden: Garden, tree: dict[str, str]) -> None:
+def test_a_lineage_ahead_of_the_database_is_repaired(
+    garden: ArchiveFixture, tree: dict[str, str]
+) -> None:
     """A power cut may cost the database its last transactions, and git nothing."""
     archive = garden.archive
     archive.close()
@@ -442,7 +448,7 @@ def test_a_lineage_ahead_of_the_database_is_repaired(garden: Garden, tree: dict[
 
 
 def test_work_cut_off_between_git_and_the_map_is_done_again(
-    garden: Garden, tree: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    garden: ArchiveFixture, tree: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lineage = Lineage(garden.archive)
     lineage.update()
@@ -459,7 +465,7 @@ def test_work_cut_off_between_git_and_the_map_is_done_again(
 
 
 def test_the_users_git_settings_change_nothing(
-    garden: Garden, tree: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    garden: ArchiveFixture, tree: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lineage = Lineage(garden.archive)
     lineage.update()
@@ -495,7 +501,7 @@ def test_an_archive_without_agents_needs_no_repository(archive: Archive) -> None
 
 
 def test_without_git_the_message_says_so(
-    garden: Garden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    garden: ArchiveFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     garden.seed()
     Lineage(garden.archive).update()

@@ -15,21 +15,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cambrian.archive import Archive, bundle
-from cambrian.archive.bundle import export
-from cambrian.archive.check import check
-from cambrian.archive.lineage import Lineage
-from cambrian.archive.merging import merge
+from cambrian.archive import Archive
+from cambrian.archive.lineage.lineage import Lineage
+from cambrian.archive.transfer import bundle
+from cambrian.archive.transfer.bundle import export
+from cambrian.archive.transfer.check import check
+from cambrian.archive.transfer.merging import merge
 from cambrian.errors import CambrianError, Refused, UsageError
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden, Grow, Identity
+    from tests.archive.conftest import ArchiveFixture, Grow, Identity
 
 Lines = list[dict[str, Any]]
 
 
 @pytest.fixture
-def tree(garden: Garden) -> Archive:
+def tree(garden: ArchiveFixture) -> Archive:
     """one ── child ── grandchild (both admitted), one ── rejected, a duplicate, a failed smoke."""
     archive = garden.archive
     one, two = garden.seed("one", 0.2), garden.seed("two", 0.3)

@@ -8,14 +8,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cambrian.archive import Archive, nodes, schema
-from cambrian.archive.check import check
-from cambrian.archive.nodes import Node
+from cambrian.archive import Archive
+from cambrian.archive.schema import schema
+from cambrian.archive.tables import clades
+from cambrian.archive.tables.clades import Node
+from cambrian.archive.transfer.check import check
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden, Grow
+    from tests.archive.conftest import ArchiveFixture, Grow
 
-ONE = nodes.UNIT
+ONE = clades.UNIT
 
 
 def node(archive: Archive, agent_id: str) -> Node:
@@ -34,7 +36,7 @@ def counts(archive: Archive, agent_id: str) -> tuple[float, int, float, int, int
     )
 
 
-def test_outcomes_go_up_the_primary_line_when_an_agent_is_decided(garden: Garden) -> None:
+def test_outcomes_go_up_the_primary_line_when_an_agent_is_decided(garden: ArchiveFixture) -> None:
     archive = garden.archive
     one, two = garden.seed("one", 0.2), garden.seed("two", 0.2)
     archive.evaluations.record(garden.evaluation(one, score=0.25))
@@ -50,7 +52,7 @@ def test_outcomes_go_up_the_primary_line_when_an_agent_is_decided(garden: Garden
     assert counts(archive, two) == (0, 0, 0, 0, 1, 1)
 
 
-def test_a_rejected_child_tells_of_its_clade_and_is_no_member_of_it(garden: Garden) -> None:
+def test_a_rejected_child_tells_of_its_clade_and_is_no_member_of_it(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     proposal = garden.propose("child", seed)
     failed = garden.evaluation(
@@ -62,7 +64,7 @@ def test_a_rejected_child_tells_of_its_clade_and_is_no_member_of_it(garden: Gard
     assert node(archive, str(proposal.agent_id)).member == 0
 
 
-def test_what_does_not_count_does_not_count(garden: Garden) -> None:
+def test_what_does_not_count_does_not_count(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     record = archive.evaluations.record
     record(garden.evaluation(seed, stage="smoke"))
@@ -115,7 +117,7 @@ def test_whatever_happens_the_counts_are_those_of_a_full_count(
                 garden.reject(proposal)
             else:
                 archive.proposals.close(proposal.id, "failed_smoke", "raised")
-        expected = {found.number: found for found in nodes.recount(archive.database)}
+        expected = {found.number: found for found in clades.recount(archive.database)}
         rows = archive.database.rows("SELECT * FROM nodes")
         assert {row["number"]: Node(**row) for row in rows} == expected
         assert len(rows) == archive.counts()["agents"]
@@ -126,7 +128,7 @@ def test_whatever_happens_the_counts_are_those_of_a_full_count(
         assert sum(root.clade_trials for root in roots) == total
 
 
-def test_an_archive_from_before_gets_its_counts(garden: Garden) -> None:
+def test_an_archive_from_before_gets_its_counts(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     child = garden.grow("child", seed)
     archive.evaluations.record(garden.evaluation(child, score=0.5))
@@ -152,7 +154,7 @@ def test_an_archive_from_before_gets_its_counts(garden: Garden) -> None:
         "UPDATE nodes SET parent = NULL WHERE number = 2",
     ],
 )
-def test_counts_that_are_off_are_found(garden: Garden, statement: str) -> None:
+def test_counts_that_are_off_are_found(garden: ArchiveFixture, statement: str) -> None:
     garden.grow("child", garden.seed())
     garden.archive.database.connection.execute(statement)
     assert "clade counts" in {problem.kind for problem in check(garden.archive)}

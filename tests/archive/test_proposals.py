@@ -11,10 +11,10 @@ from cambrian.archive import Archive, Gate, Proposal
 from cambrian.errors import NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden, Identity
+    from tests.archive.conftest import ArchiveFixture, Identity
 
 
-def test_opening_the_same_index_again_returns_what_is_there(garden: Garden) -> None:
+def test_opening_the_same_index_again_returns_what_is_there(garden: ArchiveFixture) -> None:
     seed = garden.seed()
     proposal = garden.open(seed)
     again = garden.archive.proposals.open(garden.run.id, 0, -1, ["f" * 64], "model")
@@ -23,7 +23,9 @@ def test_opening_the_same_index_again_returns_what_is_there(garden: Garden) -> N
     assert garden.archive.proposals.at(1) is None
 
 
-def test_a_proposal_needs_the_next_index_and_parents_that_are_members(garden: Garden) -> None:
+def test_a_proposal_needs_the_next_index_and_parents_that_are_members(
+    garden: ArchiveFixture,
+) -> None:
     seed, run = garden.seed(), garden.run.id
     rejected = garden.reject(garden.propose("rejected", seed)).id
     proposals = garden.archive.proposals
@@ -40,7 +42,7 @@ def test_a_proposal_needs_the_next_index_and_parents_that_are_members(garden: Ga
         proposals.open(run, 1, 0, ["0" * 64], "recombine")
 
 
-def test_a_variant_becomes_a_candidate_with_parents_and_a_job(garden: Garden) -> None:
+def test_a_variant_becomes_a_candidate_with_parents_and_a_job(garden: ArchiveFixture) -> None:
     archive = garden.archive
     one, two = garden.seed("one"), garden.seed("two")
     proposal = garden.propose("cross", one, two)
@@ -63,7 +65,7 @@ def test_a_variant_becomes_a_candidate_with_parents_and_a_job(garden: Garden) ->
     )
 
 
-def test_recording_the_same_variant_again_changes_nothing(garden: Garden) -> None:
+def test_recording_the_same_variant_again_changes_nothing(garden: ArchiveFixture) -> None:
     proposal = garden.open(garden.seed())
     assert garden.vary(proposal, "x") == "proposed"
     events = garden.archive.events()
@@ -73,7 +75,7 @@ def test_recording_the_same_variant_again_changes_nothing(garden: Garden) -> Non
         garden.vary(proposal, "y")
 
 
-def test_known_code_is_a_duplicate_and_nothing_else_is_stored(garden: Garden) -> None:
+def test_known_code_is_a_duplicate_and_nothing_else_is_stored(garden: ArchiveFixture) -> None:
     seed = garden.seed("seed")
     garden.reject(garden.propose("tried", seed))
     for known in ("seed", "tried"):
@@ -88,7 +90,7 @@ def test_known_code_is_a_duplicate_and_nothing_else_is_stored(garden: Garden) ->
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_the_smaller_index_has_the_code_whichever_worker_was_faster(
-    garden: Garden, code_id: Identity, first: int
+    garden: ArchiveFixture, code_id: Identity, first: int
 ) -> None:
     archive = garden.archive
     parents = [garden.seed("one"), garden.seed("two")]
@@ -109,7 +111,7 @@ def test_the_smaller_index_has_the_code_whichever_worker_was_faster(
     assert not archive.proposals.make_ready(both[1].id, {"late": True})
 
 
-def test_code_that_our_machine_failed_gets_another_chance(garden: Garden) -> None:
+def test_code_that_our_machine_failed_gets_another_chance(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     parked = garden.propose("unlucky", seed)
     archive.proposals.close(parked.id, "parked", "broken five times")
@@ -119,7 +121,7 @@ def test_code_that_our_machine_failed_gets_another_chance(garden: Garden) -> Non
     assert archive.proposals.get(parked.id).state == "parked"
 
 
-def test_an_admission_is_one_step_with_its_gates_and_number(garden: Garden) -> None:
+def test_an_admission_is_one_step_with_its_gates_and_number(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     proposal = garden.propose("child", seed)
     assert archive.proposals.make_ready(proposal.id, {"score": 0.6})
@@ -142,7 +144,7 @@ def test_an_admission_is_one_step_with_its_gates_and_number(garden: Garden) -> N
         archive.gates()
 
 
-def test_nothing_is_decided_twice(garden: Garden) -> None:
+def test_nothing_is_decided_twice(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     proposal = garden.propose("child", seed)
     garden.reject(proposal)
@@ -158,7 +160,7 @@ def test_nothing_is_decided_twice(garden: Garden) -> None:
 
 @pytest.mark.parametrize("score", [None, float("nan")])
 def test_an_admission_without_gates_or_score_is_refused(
-    garden: Garden, score: float | None
+    garden: ArchiveFixture, score: float | None
 ) -> None:
     proposal = garden.propose("child", garden.seed())
     gate = Gate(gate="g", rule="r", verdict="pass")
@@ -170,7 +172,7 @@ def test_an_admission_without_gates_or_score_is_refused(
     assert garden.archive.proposals.get(proposal.id).state == "proposed"
 
 
-def test_a_failed_smoke_test_rejects_the_agent_and_is_not_judged(garden: Garden) -> None:
+def test_a_failed_smoke_test_rejects_the_agent_and_is_not_judged(garden: ArchiveFixture) -> None:
     archive = garden.archive
     proposal = garden.propose("crash", garden.seed())
     archive.proposals.close(proposal.id, "failed_smoke", "raised ValueError")
@@ -183,7 +185,7 @@ def test_a_failed_smoke_test_rejects_the_agent_and_is_not_judged(garden: Garden)
         archive.proposals.close(proposal.id, "admitted", "sneaky")
 
 
-def test_numbers_follow_decisions_and_not_the_speed_of_workers(garden: Garden) -> None:
+def test_numbers_follow_decisions_and_not_the_speed_of_workers(garden: ArchiveFixture) -> None:
     seed = garden.seed()
     late, early = garden.open(seed), garden.open(seed)
     garden.vary(early, "early")
@@ -193,7 +195,7 @@ def test_numbers_follow_decisions_and_not_the_speed_of_workers(garden: Garden) -
     assert garden.reject(proposals.get(early.id)).number == 3
 
 
-def test_decided_through_stops_at_the_first_gap(garden: Garden) -> None:
+def test_decided_through_stops_at_the_first_gap(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     proposals = archive.proposals
     assert proposals.decided_through() == -1
@@ -209,7 +211,7 @@ def test_decided_through_stops_at_the_first_gap(garden: Garden) -> None:
     assert [p.state for p in proposals.select()] == ["admitted", "rejected", "parked"]
 
 
-def test_counts_add_up(garden: Garden) -> None:
+def test_counts_add_up(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     garden.grow("a", seed)
     garden.reject(garden.propose("b", seed))
@@ -233,7 +235,7 @@ def test_counts_add_up(garden: Garden) -> None:
     assert {name: counts[name] for name in expected} == expected
 
 
-def test_prose_that_is_not_unicode_is_kept_readable(garden: Garden) -> None:
+def test_prose_that_is_not_unicode_is_kept_readable(garden: ArchiveFixture) -> None:
     proposal = garden.open(garden.seed())
     files = {"learner.py": "odd"}
     garden.archive.proposals.record_variant(
@@ -251,7 +253,7 @@ def test_prose_that_is_not_unicode_is_kept_readable(garden: Garden) -> None:
 
 
 def test_a_run_is_finished_or_resumed_before_another_starts(
-    archive: Archive, garden: Garden
+    archive: Archive, garden: ArchiveFixture
 ) -> None:
     run = archive.runs.start(3, {"benchmarks": ["a"]}, 10)
     assert (run.seed, run.settings, run.first_proposal) == (3, {"benchmarks": ["a"]}, 0)
@@ -279,7 +281,7 @@ def test_a_run_is_finished_or_resumed_before_another_starts(
     assert last.id == 2
 
 
-def _record(garden: Garden, proposal: Proposal, text: str, fingerprint: bytes) -> str:
+def _record(garden: ArchiveFixture, proposal: Proposal, text: str, fingerprint: bytes) -> str:
     files = {"learner.py": text}
     return garden.archive.proposals.record_variant(
         proposal.id,
@@ -292,7 +294,7 @@ def _record(garden: Garden, proposal: Proposal, text: str, fingerprint: bytes) -
     )
 
 
-def test_code_that_does_the_same_is_kept_and_rejected_in_its_turn(garden: Garden) -> None:
+def test_code_that_does_the_same_is_kept_and_rejected_in_its_turn(garden: ArchiveFixture) -> None:
     seed, proposals = garden.seed(), garden.archive.proposals
     first = garden.open(seed)
     assert _record(garden, first, "x = 1", b"1" * 16) == "proposed"
@@ -310,7 +312,7 @@ def test_code_that_does_the_same_is_kept_and_rejected_in_its_turn(garden: Garden
 
 
 def test_what_does_the_same_as_a_parked_variant_is_judged_and_that_one_no_more(
-    garden: Garden,
+    garden: ArchiveFixture,
 ) -> None:
     seed, proposals = garden.seed(), garden.archive.proposals
     first = garden.open(seed)

@@ -17,7 +17,7 @@ from cambrian.archive.reader import Reader
 from cambrian.errors import NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden
+    from tests.archive.conftest import ArchiveFixture
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "archive.md"
 
@@ -41,7 +41,7 @@ TABLES = {
 
 
 @pytest.fixture
-def home(garden: Garden) -> Path:
+def home(garden: ArchiveFixture) -> Path:
     archive = garden.archive
     one = garden.seed("one", 0.2)
     child = garden.grow("child", one, score=0.6)

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cambrian.archive import Archive, Database, schema, whole
-from cambrian.archive.agents import _CHAMPION, _MEMBERS
-from cambrian.archive.database import connect
+from cambrian.archive import Archive, Database
+from cambrian.archive.schema import schema
+from cambrian.archive.sqlite.database import connect
 from cambrian.archive.store import CONTROL
+from cambrian.archive.tables.agents import _CHAMPION, _MEMBERS
+from cambrian.archive.transfer import whole
 from cambrian.errors import Refused
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden
+    from tests.archive.conftest import ArchiveFixture
 
 PINNED = Path(__file__).with_name("schema.sql")
 
@@ -136,13 +138,13 @@ def test_what_is_said_once_now_is_told_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("statement", ["UPDATE events SET kind = 'x'", "DELETE FROM events"])
-def test_events_are_append_only(garden: Garden, statement: str) -> None:
+def test_events_are_append_only(garden: ArchiveFixture, statement: str) -> None:
     garden.seed()
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         garden.archive.database.execute(statement)
 
 
-def test_events_are_read_in_pages(garden: Garden) -> None:
+def test_events_are_read_in_pages(garden: ArchiveFixture) -> None:
     garden.seed("a")
     garden.seed("b")
     events = garden.archive.events()
@@ -183,7 +185,7 @@ def test_hot_paths_use_an_index_and_scan_no_table(archive: Archive, sql: str) ->
     assert "INDEX" in plan
 
 
-def test_the_views_tell_the_tree(garden: Garden) -> None:
+def test_the_views_tell_the_tree(garden: ArchiveFixture) -> None:
     archive = garden.archive
     one, two = garden.seed("one", 0.2), garden.seed("two", 0.3)
     stone = garden.grow("stone", one, score=0.25, stone=True)
@@ -209,7 +211,7 @@ def test_the_views_tell_the_tree(garden: Garden) -> None:
     assert [row["id"] for row in board] == [best, two, stone, one, unused]
 
 
-def test_spend_by_day_adds_up(garden: Garden) -> None:
+def test_spend_by_day_adds_up(garden: ArchiveFixture) -> None:
     ledger = garden.archive.ledger
     for dollars in (0.25, 0.5):
         ledger.add_spend(

@@ -10,10 +10,10 @@ from cambrian.archive import Archive
 from cambrian.errors import NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden
+    from tests.archive.conftest import ArchiveFixture
 
 
-def test_a_standing_order_holds_until_it_is_changed(garden: Garden) -> None:
+def test_a_standing_order_holds_until_it_is_changed(garden: ArchiveFixture) -> None:
     steering, run = garden.archive.steering, garden.run.id
     assert steering.order(run, "paused", True)
     assert not steering.order(run, "paused", True)
@@ -37,7 +37,7 @@ def test_an_intent_is_recorded_once_while_it_is_pending_and_answered_once(archiv
         steering.intent(99)
 
 
-def test_a_persons_word_is_taken_once_and_not_taken_back(garden: Garden) -> None:
+def test_a_persons_word_is_taken_once_and_not_taken_back(garden: ArchiveFixture) -> None:
     seed = garden.seed()
     proposal, steering = garden.propose("a", seed), garden.archive.steering
     with pytest.raises(NotFound, match="waits for approval"):
@@ -54,7 +54,7 @@ def test_a_persons_word_is_taken_once_and_not_taken_back(garden: Garden) -> None
     assert steering.waiting() == []
 
 
-def test_meters_add_up_and_roll_back_with_what_was_used(garden: Garden) -> None:
+def test_meters_add_up_and_roll_back_with_what_was_used(garden: ArchiveFixture) -> None:
     steering, run = garden.archive.steering, garden.run.id
     steering.count(run, evaluations=2, cpu_s=0.5)
     with pytest.raises(RuntimeError), garden.archive.transaction():
@@ -65,7 +65,7 @@ def test_meters_add_up_and_roll_back_with_what_was_used(garden: Garden) -> None:
 
 
 def test_a_question_that_a_kill_cut_off_counts_as_what_was_put_aside_for_it(
-    garden: Garden,
+    garden: ArchiveFixture,
 ) -> None:
     ledger, proposal = garden.archive.ledger, garden.open(garden.seed())
     of: dict[str, Any] = {"run_id": garden.run.id, "proposal_id": proposal.id, "model": "m"}

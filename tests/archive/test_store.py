@@ -17,7 +17,7 @@ from cambrian.archive import Archive
 from cambrian.errors import NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
-    from tests.archive.conftest import Garden
+    from tests.archive.conftest import ArchiveFixture
 
 
 def test_a_directory_without_an_archive_is_not_found_and_stays_empty(tmp_path: Path) -> None:
@@ -125,14 +125,14 @@ def test_a_database_whose_end_is_still_in_the_log_is_whole(tmp_path: Path) -> No
         assert found.database.value("SELECT length(text) FROM filler") == 100_000
 
 
-def test_what_was_written_is_there_when_opened_again(garden: Garden) -> None:
+def test_what_was_written_is_there_when_opened_again(garden: ArchiveFixture) -> None:
     seed = garden.seed()
     garden.archive.close()
     with Archive.open_or_create(garden.archive.path) as again:
         assert again.agents.get(seed).score == 0.2
 
 
-def test_a_reader_sees_the_writers_commits_and_cannot_write(garden: Garden) -> None:
+def test_a_reader_sees_the_writers_commits_and_cannot_write(garden: ArchiveFixture) -> None:
     seed = garden.seed()
     with Archive.open(garden.archive.path, read_only=True) as reader:
         assert reader.agents.get(seed).status == "seed"
@@ -163,7 +163,7 @@ def test_full_durability_is_a_setting(tmp_path: Path) -> None:
         Archive.open(tmp_path / "home", durability="some")  # type: ignore[arg-type]
 
 
-def test_several_verbs_in_a_transaction_are_one(garden: Garden) -> None:
+def test_several_verbs_in_a_transaction_are_one(garden: ArchiveFixture) -> None:
     archive = garden.archive
     with pytest.raises(RuntimeError), archive.transaction():
         garden.seed("lost")
@@ -172,7 +172,7 @@ def test_several_verbs_in_a_transaction_are_one(garden: Garden) -> None:
     assert archive.events() == []
 
 
-def test_a_verb_refused_inside_a_transaction_undoes_only_itself(garden: Garden) -> None:
+def test_a_verb_refused_inside_a_transaction_undoes_only_itself(garden: ArchiveFixture) -> None:
     archive = garden.archive
     with archive.transaction():
         seed = garden.seed()

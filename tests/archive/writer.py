@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cambrian.archive import Archive, EvaluationRecord, Gate, Proposal, Run
-from cambrian.archive.lineage import Lineage
+from cambrian.archive.lineage.lineage import Lineage
 
 
 def identity(files: Mapping[str, str]) -> str:

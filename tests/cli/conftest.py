@@ -34,7 +34,7 @@ def learner(text: str) -> SourceTree:
     return SourceTree({"learner.py": f"# {text}\nclass Learner:\n    pass\n"})
 
 
-class Grown:
+class EvolvedArchive:
     """The archive that most tests look at.
 
     ::
@@ -172,12 +172,12 @@ def _gate(name: str, verdict: Any, value: float | None) -> Gate:
 
 
 @pytest.fixture
-def grown(tmp_path: Path) -> Grown:
-    return Grown(tmp_path / "archive")
+def grown(tmp_path: Path) -> EvolvedArchive:
+    return EvolvedArchive(tmp_path / "archive")
 
 
 @pytest.fixture
-def run_cli(grown: Grown, monkeypatch: pytest.MonkeyPatch) -> Cli:
+def run_cli(grown: EvolvedArchive, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Call the command line in this process, on the grown archive unless told otherwise."""
     for name in [name for name in os.environ if name.startswith("CAMBRIAN_")]:
         monkeypatch.delenv(name)
@@ -202,7 +202,7 @@ def read_json(run_cli: Cli) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def command(grown: Grown) -> Command:
+def command(grown: EvolvedArchive) -> Command:
     """Call the command line in a process of its own, as a user does."""
 
     def call(*arguments: str, **changes: Any) -> subprocess.CompletedProcess[str]:

@@ -22,11 +22,12 @@ from typing import Any
 
 from tests.evolution import nursery
 
-from cambrian.archive import Archive, database
+from cambrian.archive import Archive
+from cambrian.archive.sqlite import database
 from cambrian.daemon import killswitch, supervisor
 from cambrian.daemon.notify import Notifier
 from cambrian.daemon.service import Options
-from cambrian.evolution.broker import MAX_ANSWER_TOKENS, Answer
+from cambrian.evolution.models.broker import MAX_ANSWER_TOKENS, Answer
 from cambrian.evolution.settings import Settings
 
 PAGES = 150
@@ -71,7 +72,7 @@ def main(home: Path, given: dict[str, str]) -> None:
         metrics_port=int(given["metrics"]) if "metrics" in given else None,
         reload=reload,
         notifier=Notifier.of(os.environ),
-        hire=functools.partial(nursery.InstantImprover, before=before),
+        make_worker=functools.partial(nursery.InstantImprover, before=before),
         model=Thinking(home / "idea" if "think" in given else None),
     )
     supervisor.run(home, settings, lambda _: None, options=options)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli.conftest import SOURCE, Grown
+from tests.cli.conftest import SOURCE, EvolvedArchive
 
 Said = dict[str, tuple[int, str]]
 
@@ -34,7 +34,7 @@ def cambrian(home: Path, *arguments: str) -> tuple[int, str]:
 def full(folder: Path) -> Said:
     mount("-t", "tmpfs", "-o", "size=8m", "none", str(folder))
     home, ballast = folder / "home", folder / "ballast"
-    Grown(home).archive.close()
+    EvolvedArchive(home).archive.close()
     said = {"db lineage, before": cambrian(home, "db", "lineage")}
     with ballast.open("wb", buffering=0) as file:
         try:
@@ -58,7 +58,7 @@ def full(folder: Path) -> Said:
 
 def read_only(folder: Path) -> Said:
     home = folder / "home"
-    Grown(home).archive.close()
+    EvolvedArchive(home).archive.close()
     said = {"db lineage, before": cambrian(home, "db", "lineage")}
     mount("--bind", str(folder), str(folder))
     mount("-o", "remount,ro,bind", str(folder))

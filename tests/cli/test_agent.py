@@ -12,12 +12,14 @@ import pytest
 from cambrian.archive import Archive
 from cambrian.errors import InvalidAgent
 
-from .conftest import HIDDEN, HOSTILE, Cli, Grown, learner
+from .conftest import HIDDEN, HOSTILE, Cli, EvolvedArchive, learner
 
 ReadJson = Callable[..., Any]
 
 
-def test_the_list_holds_members_and_with_all_every_agent(read_json: ReadJson, grown: Grown) -> None:
+def test_the_list_holds_members_and_with_all_every_agent(
+    read_json: ReadJson, grown: EvolvedArchive
+) -> None:
     members = read_json("agent", "list")
     everyone = read_json("agent", "list", "--all", "--limit", "0")
 
@@ -29,7 +31,9 @@ def test_the_list_holds_members_and_with_all_every_agent(read_json: ReadJson, gr
     assert set(everyone) == {"schema", "as_of", "items", "truncated"}
 
 
-def test_a_listed_agent_says_all_that_decides_the_tree(read_json: ReadJson, grown: Grown) -> None:
+def test_a_listed_agent_says_all_that_decides_the_tree(
+    read_json: ReadJson, grown: EvolvedArchive
+) -> None:
     items = {i["id"]: i for i in read_json("agent", "list", "--all", "--limit", "0")["items"]}
     tune, graft = items[grown["tune"]], items[grown["graft"]]
 
@@ -54,7 +58,7 @@ def test_a_list_that_is_cut_off_says_so(read_json: ReadJson, run_cli: Cli) -> No
     ("order", "first"), [("number", "finetune"), ("score", "graft"), ("lower", "graft")]
 )
 def test_the_list_is_in_the_order_asked_for(
-    read_json: ReadJson, grown: Grown, order: str, first: str
+    read_json: ReadJson, grown: EvolvedArchive, order: str, first: str
 ) -> None:
     assert read_json("agent", "list", "--order", order)["items"][0]["id"] == grown[first]
 
@@ -64,12 +68,14 @@ def test_the_list_is_in_the_order_asked_for(
     [("@best", "graft"), ("@root", "finetune"), ("#6^2", "finetune"), ("#6~2", "replay")],
 )
 def test_agents_are_found_by_short_names(
-    read_json: ReadJson, grown: Grown, reference: str, name: str
+    read_json: ReadJson, grown: EvolvedArchive, reference: str, name: str
 ) -> None:
     assert read_json("agent", "show", reference)["agent"]["id"] == grown[name]
 
 
-def test_show_gives_means_over_the_seeds_of_the_search(read_json: ReadJson, grown: Grown) -> None:
+def test_show_gives_means_over_the_seeds_of_the_search(
+    read_json: ReadJson, grown: EvolvedArchive
+) -> None:
     found = read_json("agent", "show", grown["graft"][:12])
     row = next(r for r in found["benchmarks"] if r["benchmark"] == "split-mnist")
 
@@ -83,7 +89,7 @@ def test_show_gives_means_over_the_seeds_of_the_search(read_json: ReadJson, grow
     assert found["sealed"] is None
 
 
-def test_show_prints_every_metric_of_every_benchmark(run_cli: Cli, grown: Grown) -> None:
+def test_show_prints_every_metric_of_every_benchmark(run_cli: Cli, grown: EvolvedArchive) -> None:
     lines = run_cli("agent", "show", grown["graft"]).stdout.splitlines()
     start = next(n for n, text in enumerate(lines) if text.startswith("Metrics"))
     table = [text.split() for text in lines[start + 1 : start + 5] if text]
@@ -94,7 +100,9 @@ def test_show_prints_every_metric_of_every_benchmark(run_cli: Cli, grown: Grown)
     assert found["forgetting"] == "0.125" and found["min_accuracy"] == "0.250"
 
 
-def test_show_gives_the_log_of_a_failure(read_json: ReadJson, run_cli: Cli, grown: Grown) -> None:
+def test_show_gives_the_log_of_a_failure(
+    read_json: ReadJson, run_cli: Cli, grown: EvolvedArchive
+) -> None:
     [failure] = read_json("agent", "show", grown["crash"])["failures"]
     assert (failure["stage"], failure["verdict"]) == ("smoke", "failed")
     assert "boom" in run_cli("agent", "show", grown["crash"]).stdout
@@ -123,7 +131,7 @@ def test_what_an_agent_wrote_cannot_steer_a_terminal(
 
 
 def test_code_that_hides_characters_is_shown_with_them_spelt_out(
-    run_cli: Cli, grown: Grown, tmp_path: Path
+    run_cli: Cli, grown: EvolvedArchive, tmp_path: Path
 ) -> None:
     """No new agent may hold such code; an archive of before may."""
     with pytest.raises(InvalidAgent, match="hidden character"):
@@ -142,7 +150,9 @@ def test_code_that_hides_characters_is_shown_with_them_spelt_out(
     assert (tmp_path / "out" / "learner.py").read_bytes() == text.encode()
 
 
-def test_why_gives_each_gate_in_order(read_json: ReadJson, run_cli: Cli, grown: Grown) -> None:
+def test_why_gives_each_gate_in_order(
+    read_json: ReadJson, run_cli: Cli, grown: EvolvedArchive
+) -> None:
     found = read_json("agent", "why", "@best")
     assert found["decision"] == "admitted as improvement: shown to work"
     assert [gate["gate"] for gate in found["gates"]] == ["screen", "improvement"]
@@ -153,7 +163,9 @@ def test_why_gives_each_gate_in_order(read_json: ReadJson, run_cli: Cli, grown: 
     assert "improvement  pass     0.300 [0.290, 0.310]  0.000      the rule of improvement" in text
 
 
-def test_why_explains_every_way_a_proposal_can_end(read_json: ReadJson, grown: Grown) -> None:
+def test_why_explains_every_way_a_proposal_can_end(
+    read_json: ReadJson, grown: EvolvedArchive
+) -> None:
     expected = {
         0: "admitted as improvement: shown to work",
         1: "rejected: not better",
@@ -179,7 +191,7 @@ def test_diff_is_against_the_parent_or_another(read_json: ReadJson, run_cli: Cli
 
 
 def test_lineage_goes_to_the_seeds_over_both_parents(
-    read_json: ReadJson, run_cli: Cli, grown: Grown
+    read_json: ReadJson, run_cli: Cli, grown: EvolvedArchive
 ) -> None:
     items = read_json("agent", "lineage", "#6")["items"]
     assert [(i["id"], i["distance"]) for i in items[:1]] == [(grown["cross"], 0)]

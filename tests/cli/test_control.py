@@ -24,7 +24,7 @@ from cambrian.errors import CambrianError, Refused, StorageTrouble, Unreachable
 from cambrian.evolution.budget import Budget
 from cambrian.evolution.settings import Settings
 
-from .conftest import SOURCE, Cli, Command, Grown
+from .conftest import SOURCE, Cli, Command, EvolvedArchive
 
 ROOT = Path(__file__).parents[2]
 
@@ -146,7 +146,9 @@ def _proposals(home: Path) -> list[Proposal]:
         return archive.proposals.select()
 
 
-def test_what_nobody_runs_is_steered_in_the_archive_itself(run_cli: Cli, grown: Grown) -> None:
+def test_what_nobody_runs_is_steered_in_the_archive_itself(
+    run_cli: Cli, grown: EvolvedArchive
+) -> None:
     assert run_cli("pause").stdout == "run 1 is paused\n"
     assert run_cli("set-workers", "7").stdout == "None workers before, 7 now\n"
     assert run_cli("stop").stdout == "nobody runs in this archive\n"
@@ -171,7 +173,7 @@ def test_what_nobody_runs_is_steered_in_the_archive_itself(run_cli: Cli, grown: 
     ],
 )
 def test_what_cannot_be_done_is_refused_and_not_written_down(
-    command: Command, grown: Grown, arguments: tuple[str, ...], code: int
+    command: Command, grown: EvolvedArchive, arguments: tuple[str, ...], code: int
 ) -> None:
     done = command(*arguments[:1], "--", *arguments[1:])
     assert done.returncode in (code, 3 if arguments[1] == "zzzz" else code), done.stderr

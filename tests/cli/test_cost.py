@@ -6,10 +6,10 @@ import json
 
 from cambrian.archive import Archive
 
-from .conftest import Cli, Grown
+from .conftest import Cli, EvolvedArchive
 
 
-def test_cost_adds_up_by_model_day_phase_and_agent(run_cli: Cli, grown: Grown) -> None:
+def test_cost_adds_up_by_model_day_phase_and_agent(run_cli: Cli, grown: EvolvedArchive) -> None:
     with Archive.open(grown.path) as archive:
         for model, estimated in (("a", False), ("a", True), ("b", False)):
             archive.ledger.add_spend(

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .conftest import HOSTILE, Cli, Grown
+from .conftest import HOSTILE, Cli, EvolvedArchive
 
 ReadJson = Callable[..., Any]
 
 
-def test_sql_prints_a_table_json_and_csv(run_cli: Cli, read_json: ReadJson, grown: Grown) -> None:
+def test_sql_prints_a_table_json_and_csv(
+    run_cli: Cli, read_json: ReadJson, grown: EvolvedArchive
+) -> None:
     query = "SELECT number, title, score FROM leaderboard ORDER BY number LIMIT 2"
     found = read_json("sql", query)
     assert [row["title"] for row in found["items"]] == ["finetune", "replay"]
@@ -26,7 +28,7 @@ def test_sql_prints_a_table_json_and_csv(run_cli: Cli, read_json: ReadJson, grow
     assert (len(cut["items"]), cut["truncated"]) == (1, True)
 
 
-def test_sql_shows_nothing_that_steers_a_terminal(run_cli: Cli, grown: Grown) -> None:
+def test_sql_shows_nothing_that_steers_a_terminal(run_cli: Cli, grown: EvolvedArchive) -> None:
     query = "SELECT reason FROM proposals WHERE state = 'invalid'"
     for form in ((), ("--csv",)):
         shown = run_cli("sql", *form, query).stdout
@@ -34,13 +36,13 @@ def test_sql_shows_nothing_that_steers_a_terminal(run_cli: Cli, grown: Grown) ->
         assert not set(HOSTILE) & set(shown) & {"\x1b", "\u202e", "\x07"}
 
 
-def test_sql_that_would_change_something_is_refused(run_cli: Cli, grown: Grown) -> None:
+def test_sql_that_would_change_something_is_refused(run_cli: Cli, grown: EvolvedArchive) -> None:
     assert run_cli("sql", "DELETE FROM agents").exit_code == 5
     assert run_cli("sql", "SELECT nonsense").exit_code == 2
 
 
 def test_a_backup_is_made_and_put_back(
-    run_cli: Cli, read_json: ReadJson, grown: Grown, tmp_path: Path
+    run_cli: Cli, read_json: ReadJson, grown: EvolvedArchive, tmp_path: Path
 ) -> None:
     made = read_json("db", "backup", str(tmp_path / "copy"))
     assert made["agents"] == 6
@@ -53,20 +55,20 @@ def test_a_backup_is_made_and_put_back(
     assert (tmp_path / "new" / "archive.db").is_file()
 
 
-def test_migrating_what_is_up_to_date_says_so(run_cli: Cli, grown: Grown) -> None:
+def test_migrating_what_is_up_to_date_says_so(run_cli: Cli, grown: EvolvedArchive) -> None:
     done = run_cli("db", "migrate")
     assert done.exit_code == 0
     assert "up to date" in done.stderr
 
 
-def test_compacting_says_what_it_gained(read_json: ReadJson, grown: Grown) -> None:
+def test_compacting_says_what_it_gained(read_json: ReadJson, grown: EvolvedArchive) -> None:
     grown.archive.close()
     found = read_json("db", "compact")
     assert found["bytes_after"] > 0
 
 
 def test_an_archive_goes_out_as_a_bundle_and_comes_in_elsewhere(
-    run_cli: Cli, read_json: ReadJson, grown: Grown, tmp_path: Path
+    run_cli: Cli, read_json: ReadJson, grown: EvolvedArchive, tmp_path: Path
 ) -> None:
     grown.archive.close()
     made = read_json("archive", "export", str(tmp_path / "bundle"))
@@ -84,7 +86,7 @@ def test_an_archive_goes_out_as_a_bundle_and_comes_in_elsewhere(
 
 
 def test_a_second_writer_is_refused_and_told_who_holds_the_archive(
-    run_cli: Cli, grown: Grown
+    run_cli: Cli, grown: EvolvedArchive
 ) -> None:
     with grown.archive.lock():
         for command in (("db", "lineage"), ("db", "compact"), ("archive", "import", "anything")):

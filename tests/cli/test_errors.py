@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from cambrian.archive import Archive
+from cambrian.cli.context import Shared
 from cambrian.cli.main import PIPE_CLOSED
-from cambrian.cli.shared import Shared
 
-from .conftest import Cli, Command, Grown
+from .conftest import Cli, Command, EvolvedArchive
 
 
 def _said(result: subprocess.CompletedProcess[str]) -> str:
@@ -84,7 +84,7 @@ def test_nothing_is_made_in_a_folder_that_holds_something_else(
     assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
 
 
-def test_a_damaged_archive_is_named_in_one_line(command: Command, grown: Grown) -> None:
+def test_a_damaged_archive_is_named_in_one_line(command: Command, grown: EvolvedArchive) -> None:
     for name in ("archive.db-wal", "archive.db-shm"):
         (grown.path / name).unlink(missing_ok=True)
     (grown.path / "archive.db").write_bytes(b"not a database at all, " * 100)
@@ -94,7 +94,7 @@ def test_a_damaged_archive_is_named_in_one_line(command: Command, grown: Grown) 
 
 
 def test_an_ambiguous_prefix_lists_candidates(
-    run_cli: Cli, grown: Grown, monkeypatch: pytest.MonkeyPatch
+    run_cli: Cli, grown: EvolvedArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Ids that share four digits cannot be made from code, so they are put in as the archive
     # takes them: any 64 digits.
@@ -108,7 +108,9 @@ def test_an_ambiguous_prefix_lists_candidates(
     assert "seed 1" in result.stderr
 
 
-def test_a_held_archive_is_refused_by_who_would_write(command: Command, grown: Grown) -> None:
+def test_a_held_archive_is_refused_by_who_would_write(
+    command: Command, grown: EvolvedArchive
+) -> None:
     with Archive.open(grown.path) as archive, archive.lock():
         results = [command("db", "lineage"), command("run", "--sandbox", "none")]
     for result in results:
@@ -180,7 +182,7 @@ def test_ctrl_c_ends_with_130(run_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> 
     assert result.stderr == "cambrian: interrupted\n"
 
 
-def test_a_reader_that_goes_away_is_no_complaint(grown: Grown) -> None:
+def test_a_reader_that_goes_away_is_no_complaint(grown: EvolvedArchive) -> None:
     from .conftest import SOURCE
 
     environment = {"PYTHONPATH": str(SOURCE), "CAMBRIAN_ARCHIVE": str(grown.path)}
@@ -206,7 +208,7 @@ def test_a_full_disk_behind_stdout_is_one_line(command: Command) -> None:
     assert result.stderr.splitlines() == ["cambrian: [Errno 28] No space left on device"]
 
 
-def test_a_closed_stdout_is_no_traceback(grown: Grown) -> None:
+def test_a_closed_stdout_is_no_traceback(grown: EvolvedArchive) -> None:
     from .conftest import SOURCE
 
     environment = {"PYTHONPATH": str(SOURCE), "CAMBRIAN_ARCHIVE": str(grown.path)}

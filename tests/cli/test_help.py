@@ -11,13 +11,13 @@ import click
 import pytest
 
 import cambrian
-from cambrian.cli.config import file_options
 from cambrian.cli.main import cli
-from cambrian.cli.pages import _commands, pages, settings_page
+from cambrian.cli.ops.config import file_options
+from cambrian.cli.render.pages import _commands, pages, settings_page
 from cambrian.evolution.budget import LIMITS
 from cambrian.evolution.settings import Settings
 
-from .conftest import Cli, Command, Grown
+from .conftest import Cli, Command, EvolvedArchive
 
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 HEAVY = ("torch", "scipy", "sklearn", "matplotlib", "docker", "openai", "git", "libcst")
@@ -91,7 +91,7 @@ def test_both_ways_to_start_it_are_the_same(command: Command) -> None:
 
 
 def test_the_archive_may_be_named_before_or_after_the_command(
-    command: Command, grown: Grown, tmp_path: Path
+    command: Command, grown: EvolvedArchive, tmp_path: Path
 ) -> None:
     elsewhere = {"CAMBRIAN_ARCHIVE": str(tmp_path / "none")}
     here = ("--archive", str(grown.path))

@@ -82,7 +82,7 @@ def test_a_worker_judges_by_a_benchmark_of_a_package(tmp_path: Path) -> None:
     job = {"benchmark": "wine", "stage": "smoke", "sandbox": "none"}
     given = os.environ | {"PYTHONPATH": str(site)}
     done = subprocess.run(
-        [sys.executable, "-c", "from cambrian.evaluators.command import main; main(['-'])"],
+        [sys.executable, "-c", "from cambrian.evaluators.workers.command import main; main(['-'])"],
         input=json.dumps({**job, "files": dict(load_seed("finetune"))}),
         env=given,
         cwd=tmp_path,

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from cambrian.archive import Archive
-from cambrian.cli import health
-from cambrian.cli.doctor import judge
-from cambrian.cli.picture import champions, judged_of
+from cambrian.cli.ops import environment
+from cambrian.cli.ops.doctor import judge
+from cambrian.cli.render.picture import champions, judged_of
 from cambrian.evaluators.benchmarks import benchmark, bounds, names
 
-from .conftest import Cli, Command, Grown
+from .conftest import Cli, Command, EvolvedArchive
 
 ReadJson = Callable[..., Any]
 
@@ -46,7 +46,7 @@ def test_a_sound_archive_passes_its_check(run_cli: Cli, read_json: ReadJson) -> 
     assert read_json("db", "check")["items"] == []
 
 
-def test_a_changed_code_is_found_by_the_check(read_json: ReadJson, grown: Grown) -> None:
+def test_a_changed_code_is_found_by_the_check(read_json: ReadJson, grown: EvolvedArchive) -> None:
     with Archive.open(grown.path) as archive:
         archive.database.execute(
             "UPDATE agents SET files = (SELECT files FROM agents WHERE id = ?) WHERE id = ?",
@@ -57,7 +57,7 @@ def test_a_changed_code_is_found_by_the_check(read_json: ReadJson, grown: Grown)
 
 
 def test_the_lineage_is_a_git_repository_with_a_commit_for_each_member(
-    run_cli: Cli, read_json: ReadJson, grown: Grown
+    run_cli: Cli, read_json: ReadJson, grown: EvolvedArchive
 ) -> None:
     found = read_json("db", "lineage")
     assert found["commits"] == 4
@@ -65,7 +65,7 @@ def test_the_lineage_is_a_git_repository_with_a_commit_for_each_member(
     assert run_cli("db", "lineage").stdout == f"{found['path']}\n"
 
 
-def test_the_plot_is_written_into_the_archive(run_cli: Cli, grown: Grown) -> None:
+def test_the_plot_is_written_into_the_archive(run_cli: Cli, grown: EvolvedArchive) -> None:
     result = run_cli("plot", "progress")
     path = grown.path / "progress.png"
     assert (result.exit_code, result.stdout) == (0, f"{path}\n")
@@ -83,14 +83,14 @@ def test_the_plot_labels_its_axes_and_its_kinds(run_cli: Cli, tmp_path: Path) ->
     assert "3 judged variants" in text
 
 
-def test_the_plot_judges_as_status_does(grown: Grown) -> None:
+def test_the_plot_judges_as_status_does(grown: EvolvedArchive) -> None:
     with Archive.open(grown.path, read_only=True) as archive:
         judged = judged_of(archive, archive.agents.select(everyone=True))
         assert len(judged) == archive.counts()["judged"]
     assert {agent.id for agent in judged} == {grown[name] for name in ("graft", "tune", "cross")}
 
 
-def test_the_line_of_champions_only_rises_and_ends_at_the_champion(grown: Grown) -> None:
+def test_the_line_of_champions_only_rises_and_ends_at_the_champion(grown: EvolvedArchive) -> None:
     with Archive.open(grown.path, read_only=True) as archive:
         best = champions(archive.agents.select(everyone=True))
         champion = archive.champion()
@@ -161,11 +161,11 @@ def test_a_wall_that_nobody_could_tell_is_named() -> None:
     ],
 )
 def test_a_package_that_is_lacking_or_too_old_is_named(entry: str, problem: str | None) -> None:
-    said = health._lacking(entry)
+    said = environment._lacking(entry)
     assert said is None if problem is None else problem in str(said)
 
 
 def test_an_archive_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "archive.db").write_bytes(b"not a database at all, " * 100)
-    found = [f for f in health.findings(tmp_path) if f.name == "archive"]
+    found = [f for f in environment.findings(tmp_path) if f.name == "archive"]
     assert [f.ok for f in found] == [False]

@@ -12,9 +12,9 @@ import pytest
 from cambrian.agents.seeds import load_seed
 from cambrian.archive import Archive, EvaluationRecord
 from cambrian.evaluators.job import Unit, evaluate
-from cambrian.evolution.records import to_record
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.session import Session
+from cambrian.evolution.admission.records import to_record
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.session.session import Session
 
 from .conftest import Cli
 

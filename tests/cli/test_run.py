@@ -19,14 +19,14 @@ import pytest
 
 from cambrian.agents.seeds import seed_names
 from cambrian.archive import Archive
-from cambrian.cli.plan import estimate_s, plan
-from cambrian.cli.progress import Teller, remaining, share_done, standing
-from cambrian.cli.run import PROPOSALS, Given, report
+from cambrian.cli.run.plan import estimate_s, plan
+from cambrian.cli.run.progress import ProgressReporter, remaining, share_done, standing
+from cambrian.cli.run.run import PROPOSALS, Given, report
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import search_names
 from cambrian.evolution.settings import Settings
 
-from .conftest import HOSTILE, SEARCH, SOURCE, Cli, Command, Grown
+from .conftest import HOSTILE, SEARCH, SOURCE, Cli, Command, EvolvedArchive
 
 ReadJson = Callable[..., Any]
 
@@ -93,14 +93,16 @@ def test_the_estimate_grows_with_the_work_and_shrinks_with_the_workers(tmp_path:
     assert seconds(proposals=None, hours=2.0) > 7200
 
 
-def test_a_run_that_goes_on_is_planned_from_where_it_is(grown: Grown) -> None:
+def test_a_run_that_goes_on_is_planned_from_where_it_is(grown: EvolvedArchive) -> None:
     settings = Settings(proposals=40, benchmarks=SEARCH, workers=2)
     new = estimate_s(grown.path.parent / "new", settings, control=False)
     assert estimate_s(grown.path, settings, control=False) < new
     assert "run 1 goes on" in next(iter(plan(grown.path, settings, control=False)))
 
 
-def test_an_unfinished_run_with_other_settings_is_refused(command: Command, grown: Grown) -> None:
+def test_an_unfinished_run_with_other_settings_is_refused(
+    command: Command, grown: EvolvedArchive
+) -> None:
     result = command("run", "--sandbox", "none", "--seed", "3")
     assert result.returncode == 5, result.stderr
     last = result.stderr.splitlines()[-1]
@@ -112,9 +114,9 @@ def test_an_unfinished_run_with_other_settings_is_refused(command: Command, grow
 
 
 def test_away_from_a_terminal_every_event_is_a_safe_line(
-    grown: Grown, capsys: pytest.CaptureFixture[str]
+    grown: EvolvedArchive, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Teller(grown.path) as tell:
+    with ProgressReporter(grown.path) as tell:
         tell(f"#1 rejected · {HOSTILE}\nsecond")
         tell("seed replay: 0.4")
     lines = capsys.readouterr().err.splitlines()
@@ -130,13 +132,13 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(("verbose", "shown"), [(False, False), (True, True)])
 def test_on_a_terminal_there_is_a_bar_and_what_was_admitted(
-    grown: Grown, monkeypatch: pytest.MonkeyPatch, verbose: bool, shown: bool
+    grown: EvolvedArchive, monkeypatch: pytest.MonkeyPatch, verbose: bool, shown: bool
 ) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
-    with Teller(grown.path, verbose=verbose) as tell:
+    with ProgressReporter(grown.path, verbose=verbose) as tell:
         tell("#1 rejected · Dull [bold]idea[/bold]")
         tell(f"#3 admitted · Bright idea {HOSTILE}")
     text = terminal.getvalue()
@@ -147,7 +149,7 @@ def test_on_a_terminal_there_is_a_bar_and_what_was_admitted(
     assert ("Dull [bold]idea[/bold]" in text) is shown
 
 
-def test_progress_is_the_share_of_the_nearest_end(grown: Grown) -> None:
+def test_progress_is_the_share_of_the_nearest_end(grown: EvolvedArchive) -> None:
     with Archive.open(grown.path) as archive:
         assert share_done(archive) == 6 / 40  # proposal 6 is open
         assert standing(archive) == "3 judged, 2 admitted, best 0.700"
@@ -161,7 +163,7 @@ def test_the_time_left_follows_the_pace() -> None:
 
 
 def test_the_report_shows_tree_champion_and_what_made_it_better(
-    grown: Grown, capsys: pytest.CaptureFixture[str]
+    grown: EvolvedArchive, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Archive.open(grown.path) as archive:
         grown.seal(archive, "replay", dict.fromkeys(range(5), 0.4))
@@ -178,7 +180,7 @@ def test_the_report_shows_tree_champion_and_what_made_it_better(
 
 
 def test_the_report_as_json_is_status_and_the_path(
-    grown: Grown, capsys: pytest.CaptureFixture[str]
+    grown: EvolvedArchive, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report(grown.path, as_json=True)
     found = json.loads(capsys.readouterr().out)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cambrian.cli.config import file_options, find
 from cambrian.cli.main import cli
-from cambrian.cli.run_options import PREFIX, Given
+from cambrian.cli.ops.config import file_options, find
+from cambrian.cli.run.options import PREFIX, Given
 
 from .conftest import Command
 

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from cambrian.archive import Archive, store
-from cambrian.cli.drawing import draw
-from cambrian.cli.shared import CONTROL
+from cambrian.cli.context import CONTROL
+from cambrian.cli.render.drawing import draw
 
-from .conftest import Cli, Grown, learner
+from .conftest import Cli, EvolvedArchive, learner
 
 ReadJson = Callable[..., Any]
 
 
-def test_status_counts_every_end_of_a_proposal(read_json: ReadJson, grown: Grown) -> None:
+def test_status_counts_every_end_of_a_proposal(read_json: ReadJson, grown: EvolvedArchive) -> None:
     found = read_json("status")
 
     assert found["schema"] == 1
@@ -44,7 +44,9 @@ def test_status_counts_every_end_of_a_proposal(read_json: ReadJson, grown: Grown
     assert found["control"] is None
 
 
-def test_status_names_the_process_that_holds_the_archive(read_json: ReadJson, grown: Grown) -> None:
+def test_status_names_the_process_that_holds_the_archive(
+    read_json: ReadJson, grown: EvolvedArchive
+) -> None:
     import os
 
     with Archive.open(grown.path) as archive, archive.lock():
@@ -53,14 +55,16 @@ def test_status_names_the_process_that_holds_the_archive(read_json: ReadJson, gr
     assert (found["running"], found["state"]) == (os.getpid(), "running")
 
 
-def test_status_says_that_a_killed_run_was_interrupted(read_json: ReadJson, grown: Grown) -> None:
+def test_status_says_that_a_killed_run_was_interrupted(
+    read_json: ReadJson, grown: EvolvedArchive
+) -> None:
     with Archive.open(grown.path) as archive:
         archive.runs.resume(1)
     assert read_json("status")["state"] == "interrupted"
 
 
 def test_sealed_means_are_given_over_all_over_searched_and_over_unseen_streams(
-    read_json: ReadJson, grown: Grown
+    read_json: ReadJson, grown: EvolvedArchive
 ) -> None:
     with Archive.open(grown.path) as archive:
         grown.seal(archive, "graft", dict.fromkeys(range(5), 0.8))
@@ -75,7 +79,7 @@ def test_sealed_means_are_given_over_all_over_searched_and_over_unseen_streams(
 
 
 def test_the_champion_is_paired_against_the_seed_with_the_best_sealed_mean(
-    read_json: ReadJson, grown: Grown
+    read_json: ReadJson, grown: EvolvedArchive
 ) -> None:
     with Archive.open(grown.path) as archive:
         grown.seal(archive, "finetune", {s: 0.1 + 0.02 * s for s in range(5)})
@@ -101,7 +105,9 @@ def test_the_champion_is_paired_against_the_seed_with_the_best_sealed_mean(
     assert champion["probability_of_improvement"] == 1.0
 
 
-def test_one_sealed_seed_has_a_mean_and_no_interval(read_json: ReadJson, grown: Grown) -> None:
+def test_one_sealed_seed_has_a_mean_and_no_interval(
+    read_json: ReadJson, grown: EvolvedArchive
+) -> None:
     with Archive.open(grown.path) as archive:
         grown.seal(archive, "graft", {0: 0.8})
     row = read_json("status")["sealed"]["agents"][0]
@@ -110,7 +116,7 @@ def test_one_sealed_seed_has_a_mean_and_no_interval(read_json: ReadJson, grown: 
 
 
 def test_an_agent_that_failed_a_sealed_run_gets_no_flattering_mean(
-    read_json: ReadJson, run_cli: Cli, grown: Grown
+    read_json: ReadJson, run_cli: Cli, grown: EvolvedArchive
 ) -> None:
     with Archive.open(grown.path) as archive:
         grown.seal(archive, "graft", dict.fromkeys(range(4), 0.9))
@@ -127,10 +133,10 @@ def test_an_agent_that_failed_a_sealed_run_gets_no_flattering_mean(
 
 
 @pytest.fixture
-def control(grown: Grown) -> Path:
+def control(grown: EvolvedArchive) -> Path:
     """A control whose best is worse than our champion by 0.2 on every sealed seed."""
     path = grown.path / CONTROL
-    beside = Grown(path)
+    beside = EvolvedArchive(path)
     with Archive.open(path) as archive, Archive.open(grown.path) as ours:
         beside.seal(archive, "graft", {s: 0.5 + 0.01 * s for s in range(5)})
         grown.seal(ours, "graft", {s: 0.7 + 0.01 * s for s in range(5)})
@@ -139,7 +145,7 @@ def control(grown: Grown) -> Path:
 
 
 def test_the_control_stands_beside_the_run(
-    control: Path, read_json: ReadJson, run_cli: Cli, grown: Grown
+    control: Path, read_json: ReadJson, run_cli: Cli, grown: EvolvedArchive
 ) -> None:
     assert control.is_dir()
     found = read_json("status")["control"]
@@ -155,7 +161,7 @@ def test_the_control_stands_beside_the_run(
 
 
 def test_a_control_with_another_budget_is_not_passed_off_as_the_same(
-    control: Path, run_cli: Cli, grown: Grown
+    control: Path, run_cli: Cli, grown: EvolvedArchive
 ) -> None:
     assert "not the same budget" not in run_cli("status").stdout
     with Archive.open(control) as archive:
@@ -173,7 +179,7 @@ def test_the_control_is_where_the_supervisor_puts_it() -> None:
     assert store.CONTROL == CONTROL
 
 
-def test_the_tree_shows_members_under_their_parents(run_cli: Cli, grown: Grown) -> None:
+def test_the_tree_shows_members_under_their_parents(run_cli: Cli, grown: EvolvedArchive) -> None:
     drawn = run_cli("tree").stdout.splitlines()
 
     assert len(drawn) == 4
@@ -184,14 +190,14 @@ def test_the_tree_shows_members_under_their_parents(run_cli: Cli, grown: Grown) 
     assert drawn[3].endswith("x #1")
 
 
-def test_the_whole_tree_has_the_rejected_too(read_json: ReadJson, grown: Grown) -> None:
+def test_the_whole_tree_has_the_rejected_too(read_json: ReadJson, grown: EvolvedArchive) -> None:
     items = read_json("tree", "--all")["items"]
     titles = {item["id"]: item["status"] for item in items}
     assert len(items) == 6
     assert titles[grown["tune"]] == titles[grown["crash"]] == "rejected"
 
 
-def test_tree_json_is_depth_first_with_parents(read_json: ReadJson, grown: Grown) -> None:
+def test_tree_json_is_depth_first_with_parents(read_json: ReadJson, grown: EvolvedArchive) -> None:
     found = read_json("tree")
     order = [grown[name] for name in ("finetune", "replay", "graft", "cross")]
     assert [item["id"] for item in found["items"]] == order

@@ -15,11 +15,11 @@ import pytest
 from tests.evolution import nursery
 
 from cambrian.archive import Archive
-from cambrian.archive import database as database_module
-from cambrian.archive.lineage import Lineage
+from cambrian.archive.lineage.lineage import Lineage
+from cambrian.archive.sqlite import database as database_module
 from cambrian.daemon import socket
 
-from .conftest import Cli, Grown
+from .conftest import Cli, EvolvedArchive
 from .test_control import ROOT, daemon
 
 
@@ -58,7 +58,7 @@ def test_a_read_only_archive_can_be_read_and_says_why_it_cannot_be_written(tmp_p
 
 
 def test_who_is_kept_from_writing_is_refused(
-    run_cli: Cli, grown: Grown, monkeypatch: pytest.MonkeyPatch
+    run_cli: Cli, grown: EvolvedArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
     with writer(grown.path):
@@ -69,7 +69,7 @@ def test_who_is_kept_from_writing_is_refused(
     assert run_cli("pause").exit_code == 0
 
 
-def test_a_missing_git_object_is_found_and_made_anew(run_cli: Cli, grown: Grown) -> None:
+def test_a_missing_git_object_is_found_and_made_anew(run_cli: Cli, grown: EvolvedArchive) -> None:
     assert run_cli("db", "lineage").exit_code == 0
     lineage = Lineage(grown.archive)
     assert run_cli("db", "check").exit_code == 0

@@ -16,7 +16,7 @@ from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks, plugins
 from cambrian.evaluators.benchmarks.base import Card, Outcome, generator
 from cambrian.evaluators.conformance import Measured, check, check_measured
-from cambrian.sandbox.channel import Channel, Stream
+from cambrian.sandbox.session.channel import Channel, Stream
 
 OURS = [
     name
@@ -173,7 +173,7 @@ def test_ends_too_close_and_stages_too_dear_are_found() -> None:
 
 SOURCE = """
 from cambrian.evaluators.benchmarks import Card, Outcome
-from cambrian.sandbox.channel import Stream
+from cambrian.sandbox.session.channel import Stream
 
 class Mine:
     name, version, sealed_only = "NAME", "1", False

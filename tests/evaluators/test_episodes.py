@@ -13,16 +13,16 @@ from cambrian.agents.seeds import load_seed
 from cambrian.evaluators import benchmarks, data
 from cambrian.evaluators.benchmarks import few_shot, functions
 from cambrian.evaluators.benchmarks.base import Array, generator
-from cambrian.evaluators.benchmarks.episodes import Episode, ask, by_pairs, untouched
 from cambrian.evaluators.benchmarks.few_shot import SHOTS, WAYS, FewShotDigits, FewShotGlyphs
 from cambrian.evaluators.benchmarks.functions import LinearFunctions, Sinusoids
 from cambrian.evaluators.conformance import Watching, watch
 from cambrian.evaluators.job import Unit, evaluate
+from cambrian.evaluators.protocols.episodes import Episode, ask, by_pairs, untouched
 from cambrian.evaluators.transcript import recompute
-from cambrian.sandbox.channel import Cost
-from cambrian.sandbox.failures import LearnerFailed
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.session import Session
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.session.channel import Cost
+from cambrian.sandbox.session.failures import LearnerFailed
+from cambrian.sandbox.session.session import Session
 
 RNG = np.random.default_rng(0)
 

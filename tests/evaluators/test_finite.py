@@ -18,8 +18,8 @@ from cambrian.evaluators.benchmarks.base import Array, Card, Outcome
 from cambrian.evaluators.finite import NotFinite, finite
 from cambrian.evaluators.job import Unit, drive
 from cambrian.evaluators.transcript import Neutral, recompute
-from cambrian.sandbox.channel import Channel, Stream
-from cambrian.sandbox.failures import LearnerFailed
+from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.failures import LearnerFailed
 
 CARD = Card(*[""] * 7)
 HUGE = 3.0e38

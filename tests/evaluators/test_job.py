@@ -16,10 +16,10 @@ import pytest
 from cambrian.agents.seeds import load_seed
 from cambrian.errors import SandboxBroken
 from cambrian.evaluators.job import Evaluation, Unit, evaluate
-from cambrian.evaluators.wire import from_json, to_json
-from cambrian.sandbox.limits import Limits
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.session import Session
+from cambrian.evaluators.workers.wire import from_json, to_json
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.session.limits import Limits
+from cambrian.sandbox.session.session import Session
 
 SMOKE = Unit("split-mnist", "smoke", 0)
 QUICK = Limits(request_s=3.0, job_s=10.0)
@@ -152,7 +152,7 @@ def test_evaluations_survive_the_wire(replay: Session) -> None:
 def command(job: object, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     path = tmp_path / "job.json"
     path.write_text(job if isinstance(job, str) else json.dumps(job))
-    call = [sys.executable, "-c", "from cambrian.evaluators.command import main; main()"]
+    call = [sys.executable, "-c", "from cambrian.evaluators.workers.command import main; main()"]
     return subprocess.run([*call, str(path)], capture_output=True, text=True, timeout=120)
 
 

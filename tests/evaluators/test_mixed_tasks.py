@@ -11,12 +11,12 @@ import pytest
 from cambrian.agents.seeds import load_seed
 from cambrian.errors import SandboxBroken
 from cambrian.evaluators import benchmarks, metrics
-from cambrian.evaluators.benchmarks.heterogeneous import STATIONS
+from cambrian.evaluators.benchmarks.mixed_tasks import STATIONS
 from cambrian.evaluators.checkpoints import Checkpoints, Saved, key_of
 from cambrian.evaluators.conformance import watch
 from cambrian.evaluators.job import Evaluation, Unit, evaluate
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.session import Session
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.session.session import Session
 
 UNIT = Unit("mixed-tasks", "smoke", 0)
 REPLAY = dict(load_seed("replay"))

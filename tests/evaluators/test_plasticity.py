@@ -12,9 +12,9 @@ from cambrian.agents.seeds import load_seed
 from cambrian.evaluators import benchmarks, metrics
 from cambrian.evaluators.conformance import watch
 from cambrian.evaluators.job import Evaluation, Unit, evaluate
-from cambrian.sandbox.plain import PlainBackend
+from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.runner.diagnosis import MAX_LAYERS, MAX_ROWS, MAX_UNITS, diagnose
-from cambrian.sandbox.session import Session
+from cambrian.sandbox.session.session import Session
 
 FINETUNE = dict(load_seed("finetune"))
 LIE = """

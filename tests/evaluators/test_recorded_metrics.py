@@ -14,15 +14,15 @@ import pytest
 from cambrian.agents.seeds import load_seed
 from cambrian.evaluators import metrics
 from cambrian.evaluators.benchmarks import benchmark
-from cambrian.evaluators.benchmarks.tasks import judge, with_untrained
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.conformance import watch
 from cambrian.evaluators.job import Evaluation, Unit, allowed, drive, evaluate
 from cambrian.evaluators.metrics.catalogue import SECTIONS
+from cambrian.evaluators.protocols.tasks import judge, with_untrained
 from cambrian.evaluators.transcript import recompute
-from cambrian.evaluators.wire import from_json, to_json
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.session import Session
+from cambrian.evaluators.workers.wire import from_json, to_json
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.session.session import Session
 
 CLOSE = Unit("split-mnist+each-batch", "smoke", 0)
 

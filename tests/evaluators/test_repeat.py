@@ -7,8 +7,8 @@ import pytest
 
 from cambrian.agents.seeds import load_seed
 from cambrian.evaluators.job import Evaluation, Unit, evaluate
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.session import Session
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.session.session import Session
 
 
 def run(name: str, seed: int) -> Evaluation:

@@ -12,7 +12,6 @@ import pytest
 from cambrian.agents.seeds import all_seed_names, load_seed
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks, data
-from cambrian.evaluators.benchmarks import prequential, tasks
 from cambrian.evaluators.benchmarks.base import generator
 from cambrian.evaluators.benchmarks.drift import DRIFTS
 from cambrian.evaluators.benchmarks.scenarios import MODES, REVEAL
@@ -20,8 +19,9 @@ from cambrian.evaluators.benchmarks.streams import CONTROLS, SCENARIOS
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.conformance import Watching, watch
 from cambrian.evaluators.job import Evaluation, Unit, drive, evaluate, told
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.session import Session
+from cambrian.evaluators.protocols import prequential, tasks
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.session.session import Session
 
 BY_MODE = {scenario.mode.name: scenario for scenario in SCENARIOS}
 
@@ -158,7 +158,7 @@ def test_no_more_is_revealed_than_is_observed_before_the_next_probe(name: str, r
     channel, _ = watch(bench, "full", 1)
     assert max(len(file["y"]) for file in channel.files if "y" in file) == rows
     assert isinstance(bench, tasks.TaskStream)
-    assert rows <= bench.course.batch * bench.course.probe_every
+    assert rows <= bench.protocol.batch * bench.protocol.probe_every
 
 
 @pytest.mark.parametrize("name", ["split-mnist", "split-mnist-tasks", "free-mnist"])

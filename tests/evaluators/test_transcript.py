@@ -14,10 +14,10 @@ from cambrian.errors import UsageError
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.job import Evaluation, Unit, evaluate
 from cambrian.evaluators.transcript import LIMIT_BYTES, Transcript, recompute
-from cambrian.evaluators.wire import from_json, to_json
-from cambrian.sandbox.channel import Cost, Stream
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.session import Session
+from cambrian.evaluators.workers.wire import from_json, to_json
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.session.channel import Cost, Stream
+from cambrian.sandbox.session.session import Session
 
 STREAM = Stream("classification", (4,), 3)
 

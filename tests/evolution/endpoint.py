@@ -89,7 +89,7 @@ def endpoint(script: Script) -> Iterator[Endpoint]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found = Endpoint(f"http://127.0.0.1:{server.server_port}/v1")
-    # Looks often whether it is to stop: a test has many servers.
+    # SealedUse often whether it is to stop: a test has many servers.
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

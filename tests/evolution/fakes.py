@@ -15,7 +15,7 @@ import numpy as np
 
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.job import Evaluation, Unit
-from cambrian.evolution.workers import Ask, Worker
+from cambrian.evolution.runtime.workers import Ask, WorkerClient
 
 
 def quality(files: Mapping[str, str]) -> float:
@@ -25,7 +25,7 @@ def quality(files: Mapping[str, str]) -> float:
     return 0.2 + 0.12 * min(parts, 5) + 0.1 * digest[0] / 255
 
 
-class InstantWorker(Worker):
+class InstantWorker(WorkerClient):
     """Judges at once. `before` may sleep or raise, to shake up the order of things."""
 
     def __init__(self, log: Path, before: Callable[[str], float] | None = None) -> None:

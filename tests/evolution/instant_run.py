@@ -25,13 +25,13 @@ BENCHMARKS = ("split-mnist", "digit-sums", "label-drift")
 def grow(path: Path, settings: Settings, jitter_s: float = 0.0) -> None:
     """Start or resume a run, with workers that take random times."""
     clock = random.Random()
-    hire = functools.partial(InstantWorker, before=lambda _: clock.uniform(0, jitter_s))
+    make_worker = functools.partial(InstantWorker, before=lambda _: clock.uniform(0, jitter_s))
     with Archive.open_or_create(path) as archive, archive.lock():
         prepare(archive)
         row = archive.runs.current()
         if row is None:
             row = archive.runs.start(settings.seed, settings.to_json(), settings.proposals or 0)
-        loop = Loop(archive, row, settings, lambda _: None, path / "logs", hire)
+        loop = Loop(archive, row, settings, lambda _: None, path / "logs", make_worker)
         archive.runs.end(row.id, anyio.run(loop.run))
 
 

@@ -13,8 +13,8 @@ from tests.evolution.instant_run import BENCHMARKS
 from cambrian.archive import Archive
 from cambrian.daemon import supervisor
 from cambrian.evolution.loop import Loop
+from cambrian.evolution.runtime.workers import Ask
 from cambrian.evolution.settings import Settings
-from cambrian.evolution.workers import Ask
 
 
 class Asking(InstantWorker):

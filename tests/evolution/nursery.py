@@ -25,18 +25,19 @@ from tests.evolution.instant_run import BENCHMARKS, picture
 from cambrian import failpoints
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive
-from cambrian.archive.check import check
+from cambrian.archive.transfer.check import check
 from cambrian.daemon import socket, supervisor
 from cambrian.daemon.service import Options
 from cambrian.errors import CambrianError, SandboxBroken
 from cambrian.evaluators.job import Evaluation, Unit
-from cambrian.evolution import breaking, sealing
-from cambrian.evolution.broker import MAX_ANSWER_TOKENS, Answer
+from cambrian.evolution import sealing
+from cambrian.evolution.models.broker import MAX_ANSWER_TOKENS, Answer
+from cambrian.evolution.runtime import outage
+from cambrian.evolution.runtime.workers import Ask
 from cambrian.evolution.settings import Settings
-from cambrian.evolution.workers import Ask
 
 KILLED = -signal.SIGKILL
-breaking.BACK_OFF_S = 0.02
+outage.BACK_OFF_S = 0.02
 
 
 class InstantModel:
@@ -121,7 +122,7 @@ def run(home: Path, given: Settings, *, seal: bool = False) -> None:
     """Start or resume a run; every approval it asks for is given."""
     if finished(home, seal=seal):
         return
-    options, over = Options(hire=InstantImprover, model=InstantModel()), threading.Event()
+    options, over = Options(make_worker=InstantImprover, model=InstantModel()), threading.Event()
     person = threading.Thread(target=approve_all, args=(home, over), daemon=True)
     person.start()
     try:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cambrian.archive import Gate
-from cambrian.evolution.admission import NEW, Rules, Standing, decide, screen
-from cambrian.evolution.neighbours import Neighbours
-from cambrian.evolution.results import SEARCH_SEEDS, Result, Results
+from cambrian.evolution.admission.neighbours import Neighbours
+from cambrian.evolution.admission.results import SEARCH_SEEDS, Result, Results
+from cambrian.evolution.admission.rules import NEW, ArchiveState, Rules, decide, screen
 
 BENCHMARKS = ("split-mnist", "digit-sums")
 WOBBLE = (0.0, 0.02, -0.02, 0.01, -0.01)
@@ -32,9 +32,9 @@ def results(
     return Results(rows)
 
 
-def alone(*members: Results, admitted: int = 0, novel: int = 0) -> Standing:
+def alone(*members: Results, admitted: int = 0, novel: int = 0) -> ArchiveState:
     behaviours = [m.behaviour(BENCHMARKS, SEARCH_SEEDS).mean(axis=0) for m in members]
-    return Standing(Neighbours(np.array(behaviours)), admitted, novel)
+    return ArchiveState(Neighbours(np.array(behaviours)), admitted, novel)
 
 
 def gate(gates: Sequence[Gate], name: str) -> Gate:

@@ -11,7 +11,7 @@ from cambrian.agents.catalogue import catalogue
 from cambrian.agents.improvers.default import Improver
 from cambrian.agents.improvers.probe import probe_evidence
 from cambrian.archive import Archive
-from cambrian.evolution.evidence import CARDS_SHOWN, cards, evidence
+from cambrian.evolution.rewriting.evidence import CARDS_SHOWN, cards, evidence
 from cambrian.evolution.settings import Settings
 
 ONE = ("split-mnist",)

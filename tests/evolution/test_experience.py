@@ -10,7 +10,7 @@ import pytest
 from cambrian.agents.seeds import load_seed
 from cambrian.archive import Archive, Gate
 from cambrian.daemon.supervisor import prepare
-from cambrian.evolution.experience import Experience
+from cambrian.evolution.rewriting.operator_credit import Experience
 
 
 def graft(archive: Archive, mechanism: str, gain: float | None, number: int) -> None:

@@ -15,15 +15,16 @@ from tests.evolution.nursery import InstantModel, sound
 
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive
-from cambrian.archive.bundle import export
-from cambrian.archive.lineage import Lineage
-from cambrian.archive.merging import merge
+from cambrian.archive.lineage.lineage import Lineage
+from cambrian.archive.transfer.bundle import export
+from cambrian.archive.transfer.merging import merge
 from cambrian.daemon import supervisor
-from cambrian.evolution import admission, likeness
+from cambrian.evolution.admission import rules
+from cambrian.evolution.admission.results import SEARCH_SEEDS
 from cambrian.evolution.loop import Loop
-from cambrian.evolution.results import SEARCH_SEEDS
+from cambrian.evolution.rewriting import likeness
+from cambrian.evolution.runtime.workers import Ask
 from cambrian.evolution.settings import Settings
-from cambrian.evolution.workers import Ask
 
 Edits = Callable[[Mapping[str, str]], Mapping[str, str | None]]
 
@@ -62,12 +63,12 @@ def grow(home: Path, edits: Edits, proposals: int, workers: int = 2) -> Path:
         benchmarks=BENCHMARKS,
         workers=workers,
     )
-    hire = functools.partial(Editing, edits=edits)
+    make_worker = functools.partial(Editing, edits=edits)
     with Archive.open_or_create(home) as archive, archive.lock():
         supervisor.prepare(archive)
         row = archive.runs.current() or archive.runs.start(0, settings.to_json(), proposals)
         tell, logs = (lambda _: None), home / "logs"
-        loop = Loop(archive, row, settings, tell, logs, hire, InstantModel())
+        loop = Loop(archive, row, settings, tell, logs, make_worker, InstantModel())
         archive.runs.end(row.id, anyio.run(loop.run))
     return home
 
@@ -120,7 +121,7 @@ def test_another_improver_costs_no_evaluation_and_is_let_in_within_the_quota(
         admitted = [agent for agent in made if agent.status == "admitted"]
         assert len(admitted) == 1, "only the first may be in for that alone"
         proposal = archive.proposals.get(admitted[0].proposal_id or 0)
-        assert proposal.reason == admission.SAME_LEARNER
+        assert proposal.reason == rules.SAME_LEARNER
         assert {gate.gate for gate in archive.gates(proposal_id=proposal.id)} >= {
             "learner",
             "quota",

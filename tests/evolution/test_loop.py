@@ -23,18 +23,18 @@ from tests.evolution.instant_run import BENCHMARKS, grow, picture
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive, Proposal
-from cambrian.archive.check import check
-from cambrian.archive.lineage import Lineage
+from cambrian.archive.lineage.lineage import Lineage
+from cambrian.archive.transfer.check import check
 from cambrian.daemon.supervisor import prepare
 from cambrian.errors import SandboxBroken, UsageError
 from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution.budget import evaluations_per_variant
-from cambrian.evolution.deciding import Decider
 from cambrian.evolution.loop import Loop
-from cambrian.evolution.proposing import Proposer
-from cambrian.evolution.rewriting import Variant
+from cambrian.evolution.rewriting.proposing import Proposer
+from cambrian.evolution.rewriting.rewriting import Variant
+from cambrian.evolution.runtime.commit import Committer
+from cambrian.evolution.runtime.workers import Ask, ImproverFailed
 from cambrian.evolution.settings import LAG, Settings
-from cambrian.evolution.workers import Ask, ImproverFailed
 
 ROOT = Path(__file__).parents[2]
 PROPOSALS = 14
@@ -82,7 +82,7 @@ def test_the_archive_is_consistent_and_the_lineage_equal_to_it(undisturbed: Path
 def test_the_lineage_is_written_in_batches_and_keeps_up_with_a_slow_run(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, least: int
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.deciding.LINEAGE_S", seconds)
+    monkeypatch.setattr("cambrian.evolution.runtime.commit.LINEAGE_S", seconds)
     updates, update = [], Lineage.update
     monkeypatch.setattr(Lineage, "update", lambda self: updates.append(update(self)))
     grow(tmp_path / "archive", settings())
@@ -259,7 +259,7 @@ class Flaky(InstantWorker):
 def test_what_breaks_on_our_side_is_tried_again_and_costs_the_agent_nothing(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.0)
+    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.0)
     run_with(tmp_path / "archive", Flaky)
     assert picture(tmp_path / "archive") == picture(undisturbed)
 
@@ -280,7 +280,7 @@ def test_variants_that_alone_break_the_sandbox_fail_and_stop_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every variant does, one after the other, and a seed agent is fine in between."""
-    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.0)
+    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.0)
     run_with(tmp_path / "archive", Broken, proposals=5)
     with Archive.open(tmp_path / "archive") as archive:
         counts = archive.counts()
@@ -321,7 +321,7 @@ class OneBreaks(InstantWorker):
 def test_a_variant_on_which_the_machine_goes_down_each_time_is_set_aside_and_not_blamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.01)
+    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.01)
     run_with(tmp_path / "archive", OneBreaks, proposals=4)
     with Archive.open(tmp_path / "archive", read_only=True) as archive:
         proposal = next(p for p in archive.proposals.select() if p.agent_id == OneBreaks.victim)
@@ -351,7 +351,7 @@ SEED_IMPROVERS = {load_seed(name)["improver.py"] for name in seed_names()}
 def test_an_improver_that_hangs_fails_its_gate_once_a_seed_agents_was_seen_to_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.0)
+    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.0)
     real = Proposer._by_recombination
 
     async def with_an_improver_of_its_own(
@@ -391,7 +391,7 @@ class SlowHost(InstantWorker):
 def test_a_seed_agents_timeout_is_never_its_last_word(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.01)
+    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.01)
     run_with(tmp_path / "archive", SlowHost)
     found, usual = picture(tmp_path / "archive"), picture(undisturbed)
     slow = [row for row in found["evaluations"] if row["verdict"] == "broken"]
@@ -406,8 +406,8 @@ def test_a_standstill_of_the_whole_process_releases_and_repeats_nothing(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped for longer than a lease, several times, and once the clock is set on by a day."""
-    monkeypatch.setattr("cambrian.evolution.working.LEASE_S", 0.2)
-    monkeypatch.setattr("cambrian.evolution.working.BEAT_S", 0.05)
+    monkeypatch.setattr("cambrian.evolution.runtime.pool.LEASE_S", 0.2)
+    monkeypatch.setattr("cambrian.evolution.runtime.pool.BEAT_S", 0.05)
     home = tmp_path / "archive"
     with Archive.open_or_create(home) as archive, archive.lock():
         prepare(archive)
@@ -461,7 +461,7 @@ class Down(InstantWorker):
 def test_an_engine_that_is_down_pauses_the_run_and_parks_nobody(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.02)
+    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.02)
     run_with(tmp_path / "archive", Down)
     assert Down.used > 28
     assert picture(tmp_path / "archive") == picture(undisturbed)
@@ -482,7 +482,7 @@ class AlwaysDown(InstantWorker):
 def test_an_engine_that_stays_down_ends_the_run_which_goes_on_where_it_stopped(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.02)
+    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.02)
     with pytest.raises(SandboxBroken, match="the sandbox does not work: the engine"):
         run_with(tmp_path / "archive", AlwaysDown, patience=0.002)
     grow(tmp_path / "archive", settings())
@@ -507,7 +507,7 @@ class BrokenForAll(InstantWorker):
 def test_what_breaks_for_one_variant_after_the_other_is_no_variants_fault(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.breaking.BACK_OFF_S", 0.0)
+    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.0)
     run_with(tmp_path / "archive", BrokenForAll)
     assert picture(tmp_path / "archive") == picture(undisturbed)
 
@@ -602,7 +602,7 @@ def test_a_pause_holds_until_it_is_taken_back_and_its_time_does_not_count(
                 while archive.counts()["judged"] < 3:
                     await anyio.sleep(0.01)
                 loop.pause(now=True)
-                loop.employ(3)
+                loop.set_workers(3)
                 before = archive.counts()["evaluations_scored"]
                 await anyio.sleep(0.1)  # these workers make one at each turn of the event loop
                 dropped = archive.counts()["evaluations_scored"]
@@ -624,8 +624,8 @@ def test_a_kill_between_ready_and_decided_does_not_stop_the_run_for_ever(
     """The last proposals are ready, nothing is queued, and nobody decided: the start has to."""
     home = tmp_path / "archive"
     with monkeypatch.context() as patched:
-        patched.setattr(Decider, "first", lambda self: None)
-        patched.setattr(Decider, "decide", lambda self, first=None: None)
+        patched.setattr(Committer, "first", lambda self: None)
+        patched.setattr(Committer, "decide", lambda self, first=None: None)
         with Archive.open_or_create(home) as archive, archive.lock():
             prepare(archive)
             row = archive.runs.start(3, settings().to_json(), PROPOSALS)

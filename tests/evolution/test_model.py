@@ -16,10 +16,10 @@ from cambrian.agents.seeds import load_seed
 from cambrian.archive import Archive
 from cambrian.daemon import supervisor
 from cambrian.errors import Unreachable, UsageError
-from cambrian.evolution.broker import OpenAIModel
-from cambrian.evolution.prices import Price
+from cambrian.evolution.models.broker import OpenAIModel
+from cambrian.evolution.models.prices import Price
+from cambrian.evolution.runtime.workers import Ask, AskRefused
 from cambrian.evolution.settings import Settings
-from cambrian.evolution.workers import Ask, AskRefused
 
 QUESTION = [{"role": "user", "content": "hello"}]
 
@@ -220,7 +220,7 @@ def test_an_endpoint_that_counts_nothing_is_counted_by_an_estimate_marked_as_one
 def test_an_endpoint_that_never_answers_stops_the_run_so_that_it_can_go_on_later(
     connect: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.opening.REFUSALS", 3)
+    monkeypatch.setattr("cambrian.evolution.runtime.scheduler.REFUSALS", 3)
     with endpoint(lambda _: Reply.of({"error": {"message": "no"}}, 400)) as server:
         connect(server.url)
         with pytest.raises(Unreachable, match=r"3 questions in a row failed.*said 400"):
@@ -233,8 +233,8 @@ def test_an_endpoint_that_never_answers_stops_the_run_so_that_it_can_go_on_later
 def test_an_endpoint_that_is_down_for_a_while_pauses_the_run_and_costs_no_proposal(
     connect: Callable[[str], None], tmp_path: Path, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.broker.RETRIES", 0)
-    monkeypatch.setattr("cambrian.evolution.pausing.FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr("cambrian.evolution.models.broker.RETRIES", 0)
+    monkeypatch.setattr("cambrian.evolution.runtime.pauses.FIRST_WAIT_S", 0.05)
     answers = numbered()
     calls = iter(range(1000))
 
@@ -256,8 +256,8 @@ def test_an_endpoint_that_is_down_for_a_while_pauses_the_run_and_costs_no_propos
 def test_an_endpoint_that_stays_down_ends_the_run_which_goes_on_where_it_stopped(
     connect: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.broker.RETRIES", 0)
-    monkeypatch.setattr("cambrian.evolution.pausing.FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr("cambrian.evolution.models.broker.RETRIES", 0)
+    monkeypatch.setattr("cambrian.evolution.runtime.pauses.FIRST_WAIT_S", 0.05)
     up = False
     answers = numbered()
     down = Reply.of({"error": {"message": "not now"}}, 503)
@@ -275,7 +275,7 @@ def test_an_endpoint_that_stays_down_ends_the_run_which_goes_on_where_it_stopped
 def test_a_failing_endpoint_is_recorded_and_the_loop_goes_on(
     connect: Callable[[str], None], tmp_path: Path, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.broker.RETRIES", 0)
+    monkeypatch.setattr("cambrian.evolution.models.broker.RETRIES", 0)
     with endpoint(lambda _: Reply.of({"error": {"message": "no"}}, status)) as server:
         connect(server.url)
         run_model(tmp_path / "a", 3)

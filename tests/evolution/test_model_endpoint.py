@@ -14,10 +14,16 @@ import pytest
 from tests.evolution.endpoint import Reply, endpoint
 
 from cambrian.errors import UsageError
-from cambrian.evolution import endpoint as module
-from cambrian.evolution.broker import OpenAIModel
-from cambrian.evolution.refusals import AskRefused, EndpointDown, Misconfigured, TooLong, Used
-from cambrian.evolution.workers import worker_environment
+from cambrian.evolution.models import endpoint as module
+from cambrian.evolution.models.broker import OpenAIModel
+from cambrian.evolution.models.refusals import (
+    AskRefused,
+    EndpointDown,
+    Misconfigured,
+    TooLong,
+    Used,
+)
+from cambrian.evolution.runtime.workers import worker_environment
 
 QUESTION = [{"role": "system", "content": "rules"}, {"role": "user", "content": "hello"}]
 KEY = "not-a-real-key-123"

@@ -13,9 +13,9 @@ from tests.evolution.model_run import Asking, run_model
 
 from cambrian.archive import Archive
 from cambrian.errors import Unreachable
-from cambrian.evolution import endpoint as module
-from cambrian.evolution.prices import Price
-from cambrian.evolution.workers import Ask
+from cambrian.evolution.models import endpoint as module
+from cambrian.evolution.models.prices import Price
+from cambrian.evolution.runtime.workers import Ask
 
 KEY = "not-a-real-key-123"
 Script = Callable[[dict[str, Any]], Reply]
@@ -23,10 +23,10 @@ Script = Callable[[dict[str, Any]], Reply]
 
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    monkeypatch.setattr("cambrian.evolution.pausing.FIRST_WAIT_S", 0.02)
-    monkeypatch.setattr("cambrian.evolution.pausing.LONGEST_WAIT_S", 0.02)
-    monkeypatch.setattr("cambrian.evolution.broker.FIRST_WAIT_S", 0.02)
-    monkeypatch.setattr("cambrian.evolution.opening.REFUSALS", 1000)
+    monkeypatch.setattr("cambrian.evolution.runtime.pauses.FIRST_WAIT_S", 0.02)
+    monkeypatch.setattr("cambrian.evolution.runtime.pauses.LONGEST_WAIT_S", 0.02)
+    monkeypatch.setattr("cambrian.evolution.models.broker.FIRST_WAIT_S", 0.02)
+    monkeypatch.setattr("cambrian.evolution.runtime.scheduler.REFUSALS", 1000)
 
     def to(url: str) -> None:
         monkeypatch.setenv("OPENAI_API_KEY", KEY)

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from cambrian.errors import UsageError
-from cambrian.evolution.credentials import Credentials
-from cambrian.evolution.faults import Place, by_status
-from cambrian.evolution.refusals import EndpointDown, Misconfigured, TooLong, Used
-from cambrian.evolution.replies import used
+from cambrian.evolution.models.credentials import Credentials
+from cambrian.evolution.models.faults import Place, by_status
+from cambrian.evolution.models.refusals import EndpointDown, Misconfigured, TooLong, Used
+from cambrian.evolution.models.replies import used
 
 KEY = "sk-a-key-that-nobody-may-see"
 PLACE = Place(Credentials.of({"OPENAI_API_KEY": KEY}), "m")

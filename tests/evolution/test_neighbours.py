@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.evolution.instant_run import BENCHMARKS, grow
 
 from cambrian.archive import Archive
-from cambrian.evolution import neighbours as module
-from cambrian.evolution.behaviours import Behaviours, measure
-from cambrian.evolution.neighbours import Neighbours
-from cambrian.evolution.records import results_of
-from cambrian.evolution.results import SEARCH_SEEDS
+from cambrian.evolution.admission import neighbours as module
+from cambrian.evolution.admission.descriptors import Descriptors, measure
+from cambrian.evolution.admission.neighbours import Neighbours
+from cambrian.evolution.admission.records import results_of
+from cambrian.evolution.admission.results import SEARCH_SEEDS
 from cambrian.evolution.settings import Settings
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -85,7 +85,7 @@ def test_behaviours_that_are_lost_are_made_anew_from_the_evaluations(grown: Path
         assert len(numbers) > 4
         with archive.transaction():
             archive.database.execute("DELETE FROM behaviours WHERE number % 2")
-        again = Behaviours(archive, BENCHMARKS, lambda who: results_of(archive, who))
+        again = Descriptors(archive, BENCHMARKS, lambda who: results_of(archive, who))
         assert len(again.neighbours()) == len(archive.members())
         known, anew = archive.nodes.behaviours(what)
         assert anew[: len(kept)].tolist() == kept.tolist()

@@ -14,7 +14,7 @@ from tests.evolution.nursery import sound
 from cambrian.agents.improvers.probe import VERSION
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Archive
-from cambrian.archive import jobs as archive_jobs
+from cambrian.archive.tables import jobs as archive_jobs
 from cambrian.daemon.supervisor import prepare
 from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution.loop import Loop
@@ -59,7 +59,7 @@ def test_an_improver_that_has_to_be_tried_again_holds_up_nothing(
     _run(home, stage)
     with Archive.open(home, read_only=True) as archive:
         assert archive.proposals.undecided(), "it was stopped on the way"
-    monkeypatch.setattr("cambrian.evolution.pipeline.VERSION", f"{VERSION}+1")
+    monkeypatch.setattr("cambrian.evolution.admission.stages.VERSION", f"{VERSION}+1")
     _run(home, None)
     with Archive.open(home, read_only=True) as archive:
         assert archive.proposals.undecided() == []

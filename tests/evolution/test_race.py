@@ -14,15 +14,15 @@ from tests.evolution.fakes import InstantWorker
 from tests.evolution.instant_run import BENCHMARKS, picture
 
 from cambrian.archive import Archive, Gate
-from cambrian.archive.check import check
+from cambrian.archive.transfer.check import check
 from cambrian.daemon.supervisor import prepare
 from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evaluators.statistics import RACE
-from cambrian.evolution.admission import Rules, improvement, more_seeds
+from cambrian.evolution.admission.results import RACE_SEEDS, Result, Results
+from cambrian.evolution.admission.rules import Rules, improvement, more_seeds
 from cambrian.evolution.budget import evaluations_per_variant
 from cambrian.evolution.loop import Loop
-from cambrian.evolution.results import RACE_SEEDS, Result, Results
-from cambrian.evolution.selection import Selection
+from cambrian.evolution.selection.selection import Selection
 from cambrian.evolution.settings import Settings, differences
 
 RULES = Rules(seeds="raced")
@@ -63,12 +63,14 @@ def test_seeds_that_only_one_of_a_pair_has_do_not_count() -> None:
     assert len(pair[0].raced(pair[1], ONE)) == 5
 
 
-def grow(path: Path, workers: int, hire: type[InstantWorker] = InstantWorker) -> None:
+def grow(path: Path, workers: int, make_worker: type[InstantWorker] = InstantWorker) -> None:
     with Archive.open_or_create(path) as archive, archive.lock():
         prepare(archive)
         row = archive.runs.start(SETTINGS.seed, SETTINGS.to_json(), 10)
         given = Settings(**{**vars(SETTINGS), "workers": workers})
-        loop = Loop(archive, row, given, lambda _: None, path / "logs", functools.partial(hire))
+        loop = Loop(
+            archive, row, given, lambda _: None, path / "logs", functools.partial(make_worker)
+        )
         archive.runs.end(row.id, anyio.run(loop.run))
 
 

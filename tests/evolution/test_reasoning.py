@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambrian.agents.seeds import load_seed
-from cambrian.evolution.reasoning import answer_of
+from cambrian.evolution.models.reasoning import answer_of
 
 DRAFT = "TITLE: Draft\n\n### DELETE improver.py\n\n### FILE NOTES.md\n```\ndraft\n```\n"
 ANSWER = "TITLE: Final\n\n### FILE NOTES.md\n```\nfinal\n```\n"

@@ -9,9 +9,9 @@ import anyio
 import pytest
 
 from cambrian.agents.seeds import load_seed
-from cambrian.evolution.refusals import BudgetSpent, TooLong
-from cambrian.evolution.rewriting import NoVariant, by_model, by_recombination
-from cambrian.evolution.workers import AskRefused, ImproverFailed
+from cambrian.evolution.models.refusals import BudgetSpent, TooLong
+from cambrian.evolution.rewriting.rewriting import NoVariant, by_model, by_recombination
+from cambrian.evolution.runtime.workers import AskRefused, ImproverFailed
 
 PARENT = load_seed("finetune")
 GOOD = {"title": "A note", "hypothesis": "why", "files": {"NOTES.md": "seen"}}

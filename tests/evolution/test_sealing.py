@@ -17,8 +17,8 @@ from cambrian.daemon.service import Options
 from cambrian.errors import Refused, SandboxBroken
 from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution import sealing
+from cambrian.evolution.runtime.workers import WorkerFactory
 from cambrian.evolution.settings import Settings
-from cambrian.evolution.workers import Hire
 
 STREAMS = len(BENCHMARKS) + 1
 PER_AGENT = 5 * STREAMS
@@ -32,9 +32,9 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
         yield opened
 
 
-def sealed(archive: Archive, *agents: str, hire: type[InstantWorker] = InstantWorker) -> int:
+def sealed(archive: Archive, *agents: str, make_worker: type[InstantWorker] = InstantWorker) -> int:
     chosen = list(agents) or sealing.wanted(archive)
-    return sealing.seal(archive, chosen, BENCHMARKS, hire, lambda _: None)
+    return sealing.seal(archive, chosen, BENCHMARKS, make_worker, lambda _: None)
 
 
 def test_seeds_and_champion_are_run_once_and_every_use_is_counted(archive: Archive) -> None:
@@ -83,7 +83,7 @@ def test_a_sandbox_that_breaks_loses_nothing_that_was_recorded(
     monkeypatch.setattr(sealing, "BACK_OFF_S", 0.0)
     one = archive.agents.seeds()[0].id
     with pytest.raises(SandboxBroken, match="gone"):
-        sealed(archive, one, hire=DiesHalfWay)
+        sealed(archive, one, make_worker=DiesHalfWay)
     # Three attempts, and each goes on where the last one stopped.
     assert len(archive.evaluations.of(one, sealed=True)) == 3 * sealing.ATTEMPTS
     assert sealed(archive, one) == PER_AGENT - 3 * sealing.ATTEMPTS
@@ -94,7 +94,7 @@ def test_a_sandbox_that_breaks_loses_nothing_that_was_recorded(
 def test_a_run_seals_at_its_end_if_asked_and_goes_on_there_if_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home, options = tmp_path / "archive", Options(hire=InstantWorker)
+    home, options = tmp_path / "archive", Options(make_worker=InstantWorker)
 
     def run(seal: bool) -> None:
         supervisor.run(home, SETTINGS, lambda _: None, seal=seal, options=options)
@@ -111,8 +111,8 @@ def test_a_run_seals_at_its_end_if_asked_and_goes_on_there_if_stopped(
 def test_the_kill_switch_stops_sealing_without_loss(tmp_path: Path) -> None:
     home, switch = tmp_path / "archive", tmp_path / "archive" / killswitch.NAME
 
-    def run(hire: Hire, *, seal: bool = True) -> str:
-        options = Options(hire=hire)
+    def run(make_worker: WorkerFactory, *, seal: bool = True) -> str:
+        options = Options(make_worker=make_worker)
         return supervisor.run(home, SETTINGS, lambda _: None, seal=seal, options=options).state
 
     def is_set(_: str) -> float:
@@ -133,7 +133,7 @@ def test_the_kill_switch_stops_sealing_without_loss(tmp_path: Path) -> None:
 
 
 def test_the_control_is_sealed_by_its_champion_alone(tmp_path: Path) -> None:
-    home, options = tmp_path / "archive", Options(hire=InstantWorker)
+    home, options = tmp_path / "archive", Options(make_worker=InstantWorker)
     supervisor.run(home, SETTINGS, lambda _: None, seal=True, control=True, options=options)
     with Archive.open(home / CONTROL, read_only=True) as control:
         champion = control.champion()

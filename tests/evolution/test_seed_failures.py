@@ -13,13 +13,14 @@ from tests.evolution.nursery import sound
 
 from cambrian.agents.seeds import load_seed
 from cambrian.archive import Archive
-from cambrian.archive import jobs as archive_jobs
+from cambrian.archive.tables import jobs as archive_jobs
 from cambrian.cli.tree import label
 from cambrian.daemon import supervisor
 from cambrian.daemon.service import Options
 from cambrian.errors import CambrianError
 from cambrian.evaluators.job import Evaluation, Unit
-from cambrian.evolution import sealing, seeding
+from cambrian.evolution import sealing
+from cambrian.evolution.runtime import seeding
 from cambrian.evolution.settings import Settings
 
 SETTINGS = Settings(seed=3, proposals=4, benchmarks=BENCHMARKS, sandbox="none")
@@ -50,8 +51,10 @@ class Failing(InstantWorker):
 
 def run(home: Path, told: list[str], *seeds: str, cause: str = "exception", times: int = 99) -> str:
     left = dict.fromkeys(seeds, times)
-    hire = functools.partial(Failing, seeds=seeds, cause=cause, times=left)
-    return supervisor.run(home, SETTINGS, told.append, options=Options(hire=hire)).state
+    make_worker = functools.partial(Failing, seeds=seeds, cause=cause, times=left)
+    return supervisor.run(
+        home, SETTINGS, told.append, options=Options(make_worker=make_worker)
+    ).state
 
 
 def test_a_seed_that_fails_is_told_and_shown_and_the_run_goes_on_with_the_others(

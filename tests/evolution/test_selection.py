@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from cambrian.archive import Archive, EvaluationRecord, Gate, Member
 from cambrian.errors import CambrianError, UsageError
-from cambrian.evolution.columns import Ranking, SumTree
-from cambrian.evolution.selection import STRATEGIES, Selection, dgm_weights, strategy
+from cambrian.evolution.selection.arrays import Ranking, SumTree
+from cambrian.evolution.selection.selection import STRATEGIES, Selection, dgm_weights, strategy
 
 GATE = Gate(gate="smoke", rule="runs", verdict="pass")
 
@@ -220,7 +220,7 @@ def test_looking_at_a_clade_changes_no_count(wood: Grove) -> None:
     before = wood.archive.database.rows("SELECT * FROM nodes")
     selection, rng = Selection(wood.archive, "clade"), np.random.default_rng(0)
     first = [selection.draw(None, 1, rng)[0].agent_id for _ in range(300)]
-    counts = selection._forest.clade_trials.values.tolist()
+    counts = selection._members.clade_trials.values.tolist()
     assert wood.archive.database.rows("SELECT * FROM nodes") == before
     assert counts == [row["clade_trials"] for row in before if row["member"]]
     again = np.random.default_rng(0)
@@ -288,7 +288,7 @@ def test_one_that_was_parked_and_is_admitted_later_is_drawn_as_if_it_had_never_b
         if through == 3 and len(proposals.select()) == 3:
             grove.child(2, score=0.3)
         assert _draw(growing, through, 0) == _draw(Selection(archive, name), through, 0)
-        found = sorted(growing._forest.number.values.tolist())
+        found = sorted(growing._members.number.values.tolist())
         assert found == [member.number for member in archive.members(through)]
     if name == "greedy":
         assert agent_id in _draw(growing, 3, 0)
@@ -328,10 +328,10 @@ def _draw(selection: Selection, k: int, lag: int) -> list[str]:
 def _sees_the_members(archive: Archive, through: int) -> None:
     selection = Selection(archive, "uniform")
     selection.draw(through, 1, np.random.default_rng(0))
-    forest, members = selection._forest, archive.members(through)
-    assert forest.number.values.tolist() == [m.number for m in members]
-    assert forest.children.values.tolist() == [m.children for m in members]
-    assert forest.score.values.tolist() == [m.score for m in members]
+    seen, members = selection._members, archive.members(through)
+    assert seen.number.values.tolist() == [m.number for m in members]
+    assert seen.children.values.tolist() == [m.children for m in members]
+    assert seen.score.values.tolist() == [m.score for m in members]
 
 
 @given(
@@ -369,7 +369,7 @@ def test_a_ranking_is_a_stable_sort_by_score(
     first: list[float], later: list[float], newcomers: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cambrian.evolution.columns.NEWCOMERS", newcomers)
+        patch.setattr("cambrian.evolution.selection.arrays.NEWCOMERS", newcomers)
         ranking = Ranking(np.array(first))
         for score in later:
             ranking.add(score)

@@ -37,7 +37,7 @@ def served(home: Path) -> Iterator[tuple[Service, list[str]]]:
         supervisor.prepare(archive)
         row = archive.runs.start(3, SETTINGS.to_json(), 3)
         log = EventLog(home / "logs")
-        options = Options(hire=lambda path: InstantWorker(path, lambda _: 0.02), log=log)
+        options = Options(make_worker=lambda path: InstantWorker(path, lambda _: 0.02), log=log)
         try:
             yield Service(archive, row, SETTINGS, told.append, options), told
         finally:
@@ -122,7 +122,7 @@ def test_a_daemons_start_waits_for_room_and_a_foreground_runs_says_so(
 
     monkeypatch.setattr(supervisor, "prepare", prepare)
     monkeypatch.setattr(supervisor, "waits", lambda: iter([0.01] * 10))
-    options = Options(hire=InstantWorker, patient=patient)
+    options = Options(make_worker=InstantWorker, patient=patient)
 
     def run() -> supervisor.Ending:
         return supervisor.run(tmp_path / "a", SETTINGS, told.append, options=options)

@@ -12,7 +12,7 @@ from tests.evolution.fakes import InstantWorker
 from tests.evolution.instant_run import BENCHMARKS, grow
 
 from cambrian.archive import Archive, Proposal
-from cambrian.archive.proposals import Proposals
+from cambrian.archive.tables.proposals import Proposals
 from cambrian.daemon import supervisor
 from cambrian.daemon.service import Options
 from cambrian.errors import NotFound
@@ -74,7 +74,7 @@ def test_giving_a_run_up_and_closing_its_proposals_is_one_step(
     other = Settings(**{**vars(FIRST), "seed": 5})
     with pytest.raises(KeyboardInterrupt):
         supervisor.run(
-            home, other, lambda _: None, abandon=True, options=Options(hire=InstantWorker)
+            home, other, lambda _: None, abandon=True, options=Options(make_worker=InstantWorker)
         )
     with Archive.open(home, read_only=True) as archive:
         current = archive.runs.current()
@@ -132,7 +132,7 @@ def test_a_look_at_sealed_data_is_on_the_disk_before_the_data_is_used(
             event(kind, **data)  # type: ignore[arg-type]
 
         monkeypatch.setattr(archive.database, "event", watched)
-        hire = functools.partial(Looking)
-        assert sealing.seal(archive, [one], BENCHMARKS, hire, lambda _: None) > 0
+        make_worker = functools.partial(Looking)
+        assert sealing.seal(archive, [one], BENCHMARKS, make_worker, lambda _: None) > 0
         assert modes[0] == 2, "the look is synchronous"
         assert set(modes[1:]) == {1}

@@ -16,13 +16,14 @@ import pytest
 
 from cambrian.agents.seeds import load_seed
 from cambrian.errors import CambrianError, NotFound, Refused, SandboxBroken, UsageError
-from cambrian.evaluators import calibration, turns
+from cambrian.evaluators import calibration
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.job import Evaluation, Unit
-from cambrian.evaluators.turns import StreamBusy
-from cambrian.evolution import workers
-from cambrian.evolution.workers import Worker
-from cambrian.sandbox import gpu, owner
+from cambrian.evaluators.workers import turns
+from cambrian.evaluators.workers.turns import StreamBusy
+from cambrian.evolution.runtime import workers
+from cambrian.evolution.runtime.workers import WorkerClient
+from cambrian.sandbox.backends import gpu, owner
 
 SEED = load_seed("replay")
 SMOKE = [Unit("split-mnist", "smoke", 0)]
@@ -39,7 +40,7 @@ def judge(log: Path, units: Sequence[Unit] = SMOKE, device: str = "cpu") -> list
 
     async def all_units() -> None:
         with anyio.fail_after(60):
-            async with Worker("none", log) as worker:
+            async with WorkerClient("none", log) as worker:
                 async for one in worker.evaluate("a" * 64, SEED, units, device):
                     found.append(one)
 
@@ -195,7 +196,7 @@ def test_a_gpu_that_another_worker_has_is_refused_not_broken(
 
 def test_a_killed_worker_leaves_no_folder_process_or_descriptor(tmp_path: Path) -> None:
     async def twice() -> None:
-        worker = Worker("none", tmp_path / "log")
+        worker = WorkerClient("none", tmp_path / "log")
         for _ in range(2):
             units = [*SMOKE, Unit("split-mnist", "screen", 0)]
             with anyio.fail_after(60):
@@ -223,13 +224,13 @@ def test_two_agents_never_run_a_stream_with_a_seed_at_the_same_time(
     monkeypatch.setenv("LOUD_TIMES", str(times))
     ready = [anyio.Event(), anyio.Event()]
 
-    async def judged(worker: Worker, name: str, *seeds: int) -> None:
+    async def judged(worker: WorkerClient, name: str, *seeds: int) -> None:
         units = [Unit("loud", "screen", seed) for seed in seeds]
         async for found in worker.evaluate(name, SEED, units, "cpu"):
             assert found.verdict == "scored"
 
     async def one(place: int) -> None:
-        async with Worker("none", tmp_path / f"log-{place}") as worker:
+        async with WorkerClient("none", tmp_path / f"log-{place}") as worker:
             name = f"agent-{place}"
             await judged(worker, name, 1_000 + place)  # its session is at hand now
             ready[place].set()
@@ -265,7 +266,7 @@ def test_a_turn_is_one_per_stream_and_seed_however_it_is_probed_or_staged() -> N
 
 def test_a_killed_holder_gives_its_turn_back_and_a_stopped_one_is_named() -> None:
     program = (
-        "import sys\nfrom cambrian.evaluators.turns import turn\n"
+        "import sys\nfrom cambrian.evaluators.workers.turns import turn\n"
         "with turn('split-mnist', 'full', 1_000_003): print('held', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen(
@@ -306,7 +307,7 @@ def test_the_locks_are_in_a_folder_of_ours_alone(
 
 
 @pytest.mark.parametrize(
-    "command", [("cambrian.evaluators.worker", "none"), ("cambrian.agents.recombine",)]
+    "command", [("cambrian.evaluators.workers.worker", "none"), ("cambrian.agents.recombine",)]
 )
 def test_what_was_started_by_a_process_that_is_gone_ends_at_once(command: tuple[str, ...]) -> None:
     """Its parent died before it could ask the kernel to be told; its input stays open."""
@@ -326,9 +327,9 @@ import anyio, os, signal
 from pathlib import Path
 from cambrian.agents.seeds import load_seed
 from cambrian.evaluators.job import Unit
-from cambrian.evolution.workers import Worker
+from cambrian.evolution.runtime.workers import WorkerClient
 async def main():
-    worker = Worker("none", Path({str(tmp_path / "log")!r}))
+    worker = WorkerClient("none", Path({str(tmp_path / "log")!r}))
     units = [Unit("split-mnist", "full", seed) for seed in (1, 2, 3, 4)]
     async for _ in worker.evaluate("a" * 64, load_seed("replay"), units, "cpu"):
         print(worker._process.pid, flush=True)

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from cambrian.sandbox import backends, cgroups, image, owner
 from cambrian.sandbox.attack import trial
 from cambrian.sandbox.attack.trial import HONEST, LIMITS, Canaries, Lender
-from cambrian.sandbox.bubblewrap import BubblewrapBackend
-from cambrian.sandbox.docker import OWNER_LABEL, DockerBackend
-from cambrian.sandbox.engine import engine
-from cambrian.sandbox.plain import PlainBackend
-from cambrian.sandbox.process import Backend
+from cambrian.sandbox.backends import cgroups, owner, registry
+from cambrian.sandbox.backends.bubblewrap import BubblewrapBackend
+from cambrian.sandbox.backends.docker import OWNER_LABEL, DockerBackend
+from cambrian.sandbox.backends.engine import engine
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.backends.process import Backend
+from cambrian.sandbox.image import image
 
 
 def _docker() -> Backend:
@@ -28,7 +29,7 @@ def _docker() -> Backend:
 
 def _gvisor() -> Backend:
     image.ensure()
-    return backends.gvisor()
+    return registry.gvisor()
 
 
 MAKERS: dict[str, Callable[[], Backend]] = {

@@ -21,10 +21,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from cambrian.evaluators.transcript import Transcript
-from cambrian.sandbox.channel import Channel, Cost, Diagnosis, Stream
-from cambrian.sandbox.claims import MAX_COUNT
-from cambrian.sandbox.failures import CAUSES, LearnerFailed
-from cambrian.sandbox.limits import Limits
+from cambrian.sandbox.backends.claims import MAX_COUNT
 from cambrian.sandbox.runner.frames import (
     DTYPES,
     HEADER,
@@ -37,7 +34,10 @@ from cambrian.sandbox.runner.frames import (
     Kind,
     described,
 )
-from cambrian.sandbox.session import _report
+from cambrian.sandbox.session.channel import Channel, Cost, Diagnosis, Stream
+from cambrian.sandbox.session.failures import CAUSES, LearnerFailed
+from cambrian.sandbox.session.limits import Limits
+from cambrian.sandbox.session.session import _report
 
 OUTPUTS, ROWS, BATCH = 3, 4, 2
 LIMITS = Limits(request_s=0.03, job_s=20.0)
@@ -334,7 +334,7 @@ VERBS: dict[str, Callable[[Channel], object]] = {
     "start": lambda channel: channel.start(STREAM, 1),
     "files": _files,
     "span": lambda channel: list(channel.span("t", 0, 6, 2, probe="probe", probe_every=2)),
-    "lessons": lambda channel: list(channel.lessons(STEPS, "probe")),
+    "observe_and_probe": lambda channel: list(channel.observe_and_probe(STEPS, "probe")),
     "predict": lambda channel: channel.predict(X),
     "predict much": lambda channel: channel.predict(FAR),
     "copy": _copy,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cambrian.sandbox.channel import Channel, Stream
-from cambrian.sandbox.failures import LearnerFailed
+from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.failures import LearnerFailed
 
 FEW = Stream("classification", (2,), 2, support=4)
 X = np.array([[1, 0], [0, 1], [2, 0], [0, 3]], np.float32)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from cambrian.errors import NotFound, Refused, SandboxBroken, Unreachable, UsageError
-from cambrian.sandbox import image
-from cambrian.sandbox.backends import choose
-from cambrian.sandbox.bubblewrap import BubblewrapBackend
-from cambrian.sandbox.limits import Limits
+from cambrian.sandbox.backends.bubblewrap import BubblewrapBackend
+from cambrian.sandbox.backends.registry import choose
+from cambrian.sandbox.image import image
+from cambrian.sandbox.session.limits import Limits
 
 NO_ENGINE = "unix:///nonexistent/docker.sock"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cambrian.sandbox.cgroups import OomKills, Usage
+from cambrian.sandbox.backends.cgroups import OomKills, Usage
 
 LIMIT = 100 << 20
 

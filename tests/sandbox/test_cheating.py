@@ -18,10 +18,10 @@ import pytest
 from cambrian.agents.tree import SourceTree
 from cambrian.errors import InvalidAgent
 from cambrian.evaluators.job import Evaluation, Unit, evaluate
-from cambrian.evaluators.wire import to_json
+from cambrian.evaluators.workers.wire import to_json
 from cambrian.sandbox.attack.program import Program, programs
-from cambrian.sandbox.process import Backend
-from cambrian.sandbox.session import Session
+from cambrian.sandbox.backends.process import Backend
+from cambrian.sandbox.session.session import Session
 
 from .conftest import MAKERS
 

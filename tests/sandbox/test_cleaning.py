@@ -12,7 +12,7 @@ import pytest
 
 from cambrian.sandbox.runner import zygote
 from cambrian.sandbox.runner.frames import FrameSocket, Kind
-from cambrian.sandbox.session import REPORT_S
+from cambrian.sandbox.session.session import REPORT_S
 
 
 class Powerless(zygote.Zygote):

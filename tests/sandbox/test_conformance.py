@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from cambrian.errors import Refused
-from cambrian.sandbox import backends, conformance
-from cambrian.sandbox.bubblewrap import BubblewrapBackend
-from cambrian.sandbox.conformance import Expectation
-from cambrian.sandbox.limits import ALLOW_UNBOUNDED, Limits
-from cambrian.sandbox.plain import PlainBackend
+from cambrian.sandbox.backends import registry
+from cambrian.sandbox.backends.bubblewrap import BubblewrapBackend
+from cambrian.sandbox.backends.plain import PlainBackend
+from cambrian.sandbox.conformance import conformance
+from cambrian.sandbox.conformance.conformance import Expectation
+from cambrian.sandbox.session.limits import ALLOW_UNBOUNDED, Limits
 
 
 def test_every_backend_is_as_good_as_it_says(sandboxed: Any) -> None:
@@ -67,6 +68,6 @@ def test_memory_that_cannot_be_bounded_is_refused_unless_it_is_allowed(
         backend.launch(tmp_path, Limits())
     assert refused.value.exit_code == 5
     with pytest.raises(Refused, match="memory"):
-        backends._bounding(backend)
+        registry._bounding(backend)
     monkeypatch.setenv(ALLOW_UNBOUNDED, "1")
-    assert backends._bounding(backend) is backend
+    assert registry._bounding(backend) is backend

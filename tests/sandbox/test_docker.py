@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from cambrian.errors import NotFound, SandboxBroken, Unreachable
-from cambrian.sandbox import image
-from cambrian.sandbox.channel import Stream
-from cambrian.sandbox.docker import DockerBackend
-from cambrian.sandbox.engine import connect, engine
-from cambrian.sandbox.limits import Limits
-from cambrian.sandbox.process import MEMORY, SIGNALS, USERS
-from cambrian.sandbox.session import Session
+from cambrian.sandbox.backends.docker import DockerBackend
+from cambrian.sandbox.backends.engine import connect, engine
+from cambrian.sandbox.backends.process import MEMORY, SIGNALS, USERS
+from cambrian.sandbox.image import image
+from cambrian.sandbox.session.channel import Stream
+from cambrian.sandbox.session.limits import Limits
+from cambrian.sandbox.session.session import Session
 
 pytestmark = pytest.mark.docker
 

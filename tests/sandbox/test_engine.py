@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from cambrian.errors import Unreachable
-from cambrian.sandbox import engine, image
-from cambrian.sandbox.docker import DockerBackend
+from cambrian.sandbox.backends import engine
+from cambrian.sandbox.backends.docker import DockerBackend
+from cambrian.sandbox.image import image
 
 
 @pytest.fixture(autouse=True)

@@ -16,18 +16,19 @@ import pytest
 
 import cambrian
 from cambrian.errors import Refused, UsageError
-from cambrian.evaluators.worker import FULL
-from cambrian.sandbox import gpu, image
-from cambrian.sandbox.bubblewrap import BubblewrapBackend
-from cambrian.sandbox.docker import TORCH_LABEL, DockerBackend
-from cambrian.sandbox.engine import engine
-from cambrian.sandbox.limits import Limits
+from cambrian.evaluators.workers.worker import FULL
+from cambrian.sandbox.backends import gpu
+from cambrian.sandbox.backends.bubblewrap import BubblewrapBackend
+from cambrian.sandbox.backends.docker import TORCH_LABEL, DockerBackend
+from cambrian.sandbox.backends.engine import engine
+from cambrian.sandbox.image import image
+from cambrian.sandbox.session.limits import Limits
 
 SOURCE = str(Path(cambrian.__file__).parent.parent)
 HOLDER = """
 import sys
 from cambrian.errors import Refused
-from cambrian.sandbox import gpu
+from cambrian.sandbox.backends import gpu
 try: held = gpu.lease()
 except Refused as refused: print("refused", flush=True); sys.exit(5)
 print(held.gpu, flush=True)
@@ -128,7 +129,7 @@ def test_the_command_line_refuses_before_anything_is_touched(tmp_path: Path) -> 
     bare = {**os.environ, gpu.GPUS: "", "CAMBRIAN_ARCHIVE": str(archive)}
     for arguments in (
         ["-m", "cambrian.cli.main", "run", "--device", "cuda", "--proposals", "1"],
-        ["-c", "from cambrian.evaluators.command import main; main()", str(job)],
+        ["-c", "from cambrian.evaluators.workers.command import main; main()", str(job)],
     ):
         done = subprocess.run(
             [sys.executable, *arguments], env=bare, capture_output=True, text=True, timeout=60

@@ -20,9 +20,9 @@ import pytest
 
 import cambrian
 from cambrian.errors import SandboxBroken, Unreachable, UsageError
-from cambrian.sandbox import image, wheelhouse
-from cambrian.sandbox.recipe import read_recipe, source_files, split_last_stage
-from cambrian.sandbox.wheelhouse import Wheelhouse
+from cambrian.sandbox.image import image, wheelhouse
+from cambrian.sandbox.image.recipe import read_recipe, source_files, split_last_stage
+from cambrian.sandbox.image.wheelhouse import Wheelhouse
 
 PACKAGE = Path(cambrian.__file__).parent
 ROOT = PACKAGE.parents[1]
@@ -43,7 +43,7 @@ def built() -> image.ImageInfo:
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """A copy of what goes into the image, to be changed."""
-    for name in (*source_files(), "sandbox/Dockerfile"):
+    for name in (*source_files(), "sandbox/image/Dockerfile"):
         target = tmp_path / "cambrian" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PACKAGE / name, target)
@@ -122,7 +122,7 @@ def test_other_wheels_or_another_base_rename_both_images() -> None:
 
 
 def test_the_last_stage_is_what_changes_often() -> None:
-    first, last = split_last_stage((PACKAGE / "sandbox/Dockerfile").read_text())
+    first, last = split_last_stage((PACKAGE / "sandbox/image/Dockerfile").read_text())
     assert "pip" in first
     assert "COPY src/" in last
     assert "COPY src/" not in first
@@ -135,7 +135,7 @@ def test_a_dockerfile_without_stages_is_refused() -> None:
 
 
 def test_the_dockerfile_at_the_top_is_the_one_that_ships() -> None:
-    assert (ROOT / "Dockerfile").samefile(PACKAGE / "sandbox/Dockerfile")
+    assert (ROOT / "Dockerfile").samefile(PACKAGE / "sandbox/image/Dockerfile")
 
 
 def test_the_image_gets_the_versions_of_this_side() -> None:
@@ -309,7 +309,7 @@ print(bad)
 
 @pytest.mark.docker
 def test_the_command_prints_the_image(built: image.ImageInfo) -> None:
-    command = [sys.executable, "-m", "cambrian.sandbox.image", "show"]
+    command = [sys.executable, "-m", "cambrian.sandbox.image.image", "show"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     shown = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     assert shown["tag"] == built.tag

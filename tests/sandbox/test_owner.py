@@ -16,23 +16,23 @@ from typing import Any
 import pytest
 
 import cambrian
-from cambrian.sandbox import cgroups, owner
 from cambrian.sandbox.attack.trial import LIMITS
-from cambrian.sandbox.bubblewrap import BubblewrapBackend
-from cambrian.sandbox.docker import OWNER_LABEL
-from cambrian.sandbox.engine import engine
-from cambrian.sandbox.owner import Owner
-from cambrian.sandbox.session import Session
+from cambrian.sandbox.backends import cgroups, owner
+from cambrian.sandbox.backends.bubblewrap import BubblewrapBackend
+from cambrian.sandbox.backends.docker import OWNER_LABEL
+from cambrian.sandbox.backends.engine import engine
+from cambrian.sandbox.backends.owner import Owner
+from cambrian.sandbox.session.session import Session
 
 SOURCE = str(Path(cambrian.__file__).parent.parent)
 
 HOLDER = """
 import sys, time
-from cambrian.sandbox import backends
-from cambrian.sandbox.session import Session
-session = Session(backends.choose(sys.argv[1], lambda _: None))
+from cambrian.sandbox.backends import registry
+from cambrian.sandbox.session.session import Session
+session = Session(registry.choose(sys.argv[1], lambda _: None))
 session.install({"learner.py": "import time\\nwhile True: pass"})
-from cambrian.sandbox.channel import Stream
+from cambrian.sandbox.session.channel import Stream
 print(session._folder, flush=True)
 with session.job() as channel:
     channel.start(Stream("classification", (2,), 2), 0)
@@ -187,7 +187,8 @@ def test_any_temporary_directory_will_do(
 
 
 def test_fewer_descriptors_than_a_sandbox_asks_for_are_enough() -> None:
-    script = "from cambrian.sandbox.bubblewrap import *; BubblewrapBackend().try_out(); print('ok')"
+    package = "cambrian.sandbox.backends.bubblewrap"
+    script = f"from {package} import *; BubblewrapBackend().try_out(); print('ok')"
     limited = f'ulimit -n 64; exec {sys.executable} -c "{script}"'
     done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, timeout=60)
     assert done.stdout == "ok\n", done.stderr

@@ -13,7 +13,7 @@ from typing import Any
 import pyseccomp
 import pytest
 
-from cambrian.sandbox import seccomp
+from cambrian.sandbox.backends import seccomp
 
 # Loads the program in file 3 as the kernel's filter, then says what each call returned.
 CALLER = """

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from cambrian.errors import SandboxBroken, UsageError
-from cambrian.sandbox import launch
-from cambrian.sandbox.channel import Stream
-from cambrian.sandbox.failures import LearnerFailed
-from cambrian.sandbox.limits import Limits
-from cambrian.sandbox.plain import PlainProcess
-from cambrian.sandbox.session import Session, SessionPool
+from cambrian.sandbox.backends import spawn
+from cambrian.sandbox.backends.plain import PlainProcess
+from cambrian.sandbox.session.channel import Stream
+from cambrian.sandbox.session.failures import LearnerFailed
+from cambrian.sandbox.session.limits import Limits
+from cambrian.sandbox.session.session import Session, SessionPool
 
 SMALL = Stream("classification", (2,), 2)
 
@@ -106,7 +106,7 @@ def test_what_is_done_to_the_inputs_of_a_question_changes_no_other(anywhere: Any
         for _ in range(3):
             assert channel.predict_file("b")[0, 0] == 8.0
         x, y = np.zeros((3, 2), np.float32), np.zeros(3, np.int64)
-        assert [float(s[0, 0]) for s in channel.lessons([(x, y)] * 2, "b")] == [8.0, 8.0]
+        assert [float(s[0, 0]) for s in channel.observe_and_probe([(x, y)] * 2, "b")] == [8.0, 8.0]
         channel.finish()
 
 
@@ -131,8 +131,8 @@ def test_inputs_that_are_spoilt_between_two_questions_are_put_right(anywhere: An
         channel.publish("b", {"x": np.ones((rows, 2), np.float32)})
         x = np.zeros((3, 2), np.float32)
         written = [0] * 20 + [7, 0, 8, 9, 4000, 0, 0, 4001]
-        lessons = [(x, np.full(3, row, np.int64)) for row in written]
-        found = [float(s[0, 0]) for s in channel.lessons(lessons, "b")]
+        observe_and_probe = [(x, np.full(3, row, np.int64)) for row in written]
+        found = [float(s[0, 0]) for s in channel.observe_and_probe(observe_and_probe, "b")]
         assert found == [2.0 * rows] * len(written)
         channel.finish()
 
@@ -163,12 +163,14 @@ def test_a_lesson_is_revealed_when_the_probe_before_it_is_answered(anywhere: Any
     with session.job() as channel:
         channel.start(SMALL, seed=0)
         channel.publish("b", {"x": np.zeros((4, 2), np.float32)})
-        assert list(channel.lessons([], "b")) == []
-        found = [(len(sent), float(scores[0, 0])) for scores in channel.lessons(steps(), "b")]
+        assert list(channel.observe_and_probe([], "b")) == []
+        found = [
+            (len(sent), float(scores[0, 0])) for scores in channel.observe_and_probe(steps(), "b")
+        ]
         assert found == [(2, 2.0), (3, 2.0 + 16.0), (3, 2.0 + 16.0 + 54.0)]
         bad = np.zeros((1, 2), np.float32), np.full(1, 9, np.int64)
         with pytest.raises(LearnerFailed, match="enough"):
-            list(channel.lessons([bad], "b"))
+            list(channel.observe_and_probe([bad], "b"))
 
 
 GATHERING = """
@@ -189,7 +191,7 @@ def test_the_inputs_of_lessons_are_the_learners_own_however_they_came(anywhere: 
     """Small ones come in the frame and big ones by a file; both are given in turns, and kept."""
     session = _job(anywhere, GATHERING)
     sizes = [3, 20_000, 5, 9000, 40_000, 7, 20_000]
-    lessons = [
+    observe_and_probe = [
         (np.full((rows, 2), number, np.float32), np.full(rows, number + 1, np.int64))
         for number, rows in enumerate(sizes)
     ]
@@ -197,9 +199,11 @@ def test_the_inputs_of_lessons_are_the_learners_own_however_they_came(anywhere: 
     with session.job() as channel:
         channel.start(SMALL, seed=0)
         channel.publish("b", {"x": np.zeros((4, 2), np.float32)})
-        assert [float(s[0, 0]) for s in channel.lessons(lessons, "b")] == totals.tolist()
+        assert [
+            float(s[0, 0]) for s in channel.observe_and_probe(observe_and_probe, "b")
+        ] == totals.tolist()
         with pytest.raises(LearnerFailed, match="NaN"):
-            list(channel.lessons(lessons[:2], "b"))
+            list(channel.observe_and_probe(observe_and_probe[:2], "b"))
 
 
 KEEPING = """
@@ -431,9 +435,7 @@ class Deaf:
         process = PlainProcess(share)
         process.kill()
         process._said = os.fdopen(os.open(os.devnull, os.O_RDONLY), "rb")
-        process._process = launch.start(
-            ["/bin/sh", "-c", self.script], output=process._said, env={}
-        )
+        process._process = spawn.start(["/bin/sh", "-c", self.script], output=process._said, env={})
         return process
 
     def provenance(self) -> Mapping[str, str]:

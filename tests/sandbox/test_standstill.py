@@ -17,10 +17,7 @@ import numpy as np
 import pytest
 
 from cambrian.errors import SandboxBroken
-from cambrian.sandbox.channel import Stream
-from cambrian.sandbox.engine import engine
-from cambrian.sandbox.failures import LearnerFailed
-from cambrian.sandbox.limits import Limits
+from cambrian.sandbox.backends.engine import engine
 from cambrian.sandbox.runner.frames import (
     LAST_LOOK_S,
     DeadlinePassed,
@@ -28,7 +25,10 @@ from cambrian.sandbox.runner.frames import (
     FrameSocket,
     Kind,
 )
-from cambrian.sandbox.session import Session
+from cambrian.sandbox.session.channel import Stream
+from cambrian.sandbox.session.failures import LearnerFailed
+from cambrian.sandbox.session.limits import Limits
+from cambrian.sandbox.session.session import Session
 
 from .conftest import MAKERS
 
@@ -48,9 +48,9 @@ WORKER = """
 import sys, time
 sys.path[:0] = sys.argv[2:]
 import numpy as np
-from cambrian.sandbox.failures import LearnerFailed
-from cambrian.sandbox.limits import Limits
-from cambrian.sandbox.session import Session
+from cambrian.sandbox.session.failures import LearnerFailed
+from cambrian.sandbox.session.limits import Limits
+from cambrian.sandbox.session.session import Session
 from tests.sandbox.conftest import MAKERS
 from tests.sandbox.test_standstill import SMALL, WAITING
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambrian.sandbox.text import neutralise
-from cambrian.text import MARKS, first_hidden
+from cambrian.text import MARKS, first_hidden, neutralise
 
 SEEN = {"L", "N", "P", "S"}
 

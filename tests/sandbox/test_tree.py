@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cambrian.errors import SandboxBroken
-from cambrian.sandbox import tree
+from cambrian.sandbox.backends import mounts
 
 
 def _package(site: Path, name: str, files: list[str], needs: list[str]) -> None:
@@ -47,8 +47,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_libraries_of_a_cuda_build_are_shown_with_it(site: Path) -> None:
-    assert tree.cuda_packages() == ["cuda-toolkit", "nvidia-blas", "triton"]
-    shown = tree.bind_arguments()
+    assert mounts.cuda_packages() == ["cuda-toolkit", "nvidia-blas", "triton"]
+    shown = mounts.bind_arguments()
     for part in ("nvidia/blas", "triton"):
         at = shown.index(f"/opt/site/{part}", shown.index(str(site / part)))
         assert shown[at - 2 : at] == ["--ro-bind", str(site / part)]
@@ -63,4 +63,4 @@ def test_one_that_is_missing_is_named_at_once(site: Path) -> None:
     with pytest.raises(
         SandboxBroken, match=r"CUDA build, and nvidia-blas.*pip install nvidia-blas"
     ):
-        tree.bind_arguments()
+        mounts.bind_arguments()

@@ -1,20 +1,19 @@
 """The archive: what is remembered.
 
 An archive is a directory: `archive.db` (SQLite, the truth, code included), `lineage.git/` (a
-projection for people and tools, see `cambrian.archive.lineage`) and `archive.lock`::
+projection for people and tools, see `cambrian.archive.lineage.lineage`) and `archive.lock`::
 
     with Archive.open_or_create(path) as archive, archive.lock():
         archive.agents.add_seed(agent_id, files, title)
         ...
 
-`cambrian.archive.lineage` (GitPython) and `cambrian.archive.check` are imported by who needs
-them, so that this import stays cheap.
+`cambrian.archive.lineage` (GitPython) and `cambrian.archive.transfer` are imported where they are
+needed, so that this import stays cheap.
 """
 
 from __future__ import annotations
 
-from cambrian.archive.database import Clock, Database, Durability
-from cambrian.archive.differences import unified_diff
+from cambrian.archive.diffs import unified_diff
 from cambrian.archive.records import (
     Agent,
     Answer,
@@ -37,6 +36,7 @@ from cambrian.archive.records import (
     Status,
     Verdict,
 )
+from cambrian.archive.sqlite.database import Clock, Database, Durability
 from cambrian.archive.store import Archive
 
 __all__ = [

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from cambrian.archive import trouble
+from cambrian.archive.sqlite import storage_errors
 from cambrian.archive.store import Archive
 from cambrian.errors import CambrianError, Refused, UsageError
 
@@ -141,7 +141,7 @@ class Reader:
             None if deadline is None else lambda: time.monotonic() > deadline, STEPS
         )
         try:
-            with trouble.storage():
+            with storage_errors.storage():
                 cursor = self._connection.execute(query, parameters)
                 found = cursor.fetchall() if limit is None else cursor.fetchmany(limit)
                 columns = [name for name, *_ in cursor.description or ()]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cambrian.archive.database import Row, decode
+from cambrian.archive.sqlite.database import Row, decode
 
 RunState = Literal["running", "finished", "stopped", "abandoned"]
 Status = Literal["seed", "candidate", "admitted", "rejected"]

@@ -10,29 +10,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cambrian.archive import ids, lock, schema, whole
-from cambrian.archive.agents import Agents
-from cambrian.archive.database import (
+from cambrian.archive import references
+from cambrian.archive.records import Agent, Event, Gate, Member
+from cambrian.archive.schema import schema
+from cambrian.archive.sqlite import lock
+from cambrian.archive.sqlite.cache import RowCache
+from cambrian.archive.sqlite.database import (
     Clock,
     Database,
     Durability,
     connect,
     copy_database,
 )
-from cambrian.archive.evaluations import Evaluations
-from cambrian.archive.gates import Gates
-from cambrian.archive.jobs import Jobs
-from cambrian.archive.ledger import Ledger
-from cambrian.archive.memory import Memory
-from cambrian.archive.nodes import Nodes
-from cambrian.archive.proposals import Proposals
-from cambrian.archive.records import Agent, Event, Gate, Member
-from cambrian.archive.runs import Runs
-from cambrian.archive.sealings import Sealings
-from cambrian.archive.series import array_json
-from cambrian.archive.sources import Sources
-from cambrian.archive.steering import Steering
-from cambrian.archive.trouble import storage
+from cambrian.archive.sqlite.storage_errors import storage
+from cambrian.archive.tables.agents import Agents
+from cambrian.archive.tables.clades import Nodes
+from cambrian.archive.tables.evaluations import Evaluations
+from cambrian.archive.tables.gates import Gates
+from cambrian.archive.tables.jobs import Jobs
+from cambrian.archive.tables.ledger import Ledger
+from cambrian.archive.tables.proposals import Proposals
+from cambrian.archive.tables.runs import Runs
+from cambrian.archive.tables.sealings import Sealings
+from cambrian.archive.tables.series import array_json
+from cambrian.archive.tables.sources import Sources
+from cambrian.archive.tables.steering import Steering
+from cambrian.archive.transfer import whole
 from cambrian.errors import CambrianError, NotFound, Refused, StorageTrouble, UsageError
 
 DATABASE = "archive.db"
@@ -145,7 +148,7 @@ class Archive:
         self.evaluations = Evaluations(database, self.agents, self.nodes)
         self.sealings = Sealings(database)
         self.ledger = Ledger(database)
-        self._counts: Memory[int, dict[str, int]] = Memory(database, 1)
+        self._counts: RowCache[int, dict[str, int]] = RowCache(database, 1)
 
     @classmethod
     def create(
@@ -285,7 +288,7 @@ class Archive:
 
     def resolve(self, reference: str) -> str:
         """The full id behind a prefix, `#12`, `@best`, `ID^`, `ID~3`; see `ids`."""
-        return ids.resolve(self.database, self.agents, reference)
+        return references.resolve(self.database, self.agents, reference)
 
     def members(self, through: int | None = None) -> list[Member]:
         """The tree as decided through a proposal; see `Agents.members`."""

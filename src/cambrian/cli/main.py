@@ -22,22 +22,22 @@ from typing import Any
 import click
 
 import cambrian
-from cambrian.cli import config as configuration
-from cambrian.cli import control
-from cambrian.cli.agent import agent
-from cambrian.cli.archive import archive as archive_group
-from cambrian.cli.bench import bench
-from cambrian.cli.cost import cost
-from cambrian.cli.daemon import daemon
-from cambrian.cli.db import db
-from cambrian.cli.doctor import doctor
-from cambrian.cli.image import image
-from cambrian.cli.output import note
+from cambrian.cli.agent.group import agent
+from cambrian.cli.bench.group import bench
+from cambrian.cli.context import INTERRUPTED, TRACEBACKS, Shared, default_archive, examples
+from cambrian.cli.ops import config as configuration
+from cambrian.cli.ops.archive import archive as archive_group
+from cambrian.cli.ops.cost import cost
+from cambrian.cli.ops.db import db
+from cambrian.cli.ops.doctor import doctor
+from cambrian.cli.ops.image import image
+from cambrian.cli.ops.sql import sql
 from cambrian.cli.plot import plot
-from cambrian.cli.process import prepare
-from cambrian.cli.run import init, run
-from cambrian.cli.shared import INTERRUPTED, TRACEBACKS, Shared, default_archive, examples
-from cambrian.cli.sql import sql
+from cambrian.cli.render.output import note
+from cambrian.cli.run import control
+from cambrian.cli.run.daemon import daemon
+from cambrian.cli.run.detach import prepare
+from cambrian.cli.run.run import init, run
 from cambrian.cli.status import status
 from cambrian.cli.tree import tree
 from cambrian.errors import CambrianError, StorageTrouble
@@ -72,7 +72,7 @@ def _report(ctx: click.Context | None, error: Exception) -> int:
     if shared is not None and shared.verbose >= TRACEBACKS:
         note("".join(traceback.format_exception(error)))
     if isinstance(error, StorageTrouble) and shared is not None:
-        from cambrian.archive.trouble import explained
+        from cambrian.archive.sqlite.storage_errors import explained
 
         error = explained(error, shared.archive)
     if isinstance(error, CambrianError):

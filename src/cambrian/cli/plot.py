@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from cambrian.cli.output import say
-from cambrian.cli.shared import Shared, common, examples, reading_control
+from cambrian.cli.context import Shared, common, examples, reading_control
+from cambrian.cli.render.output import say
 from cambrian.errors import CambrianError, UsageError
 
 FORMATS = (".png", ".svg")
@@ -40,7 +40,7 @@ def progress(shared: Shared, output: Path | None) -> None:
         raise UsageError(f"expected a file that ends in {' or '.join(FORMATS)}, came {target}")
     with shared.reading() as archive, reading_control(shared.archive) as control:
         # Imported late: matplotlib takes a second.
-        from cambrian.cli.picture import draw_progress
+        from cambrian.cli.render.picture import draw_progress
 
         try:
             draw_progress(target, archive, control)

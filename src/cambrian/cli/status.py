@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cambrian.cli.output import heading, say, show_fields, show_json, show_table
-from cambrian.cli.shared import Shared, common, examples, json_option, reading_control
-from cambrian.cli.text import difference, duration, interval, line, number, quantity, short
+from cambrian.cli.context import Shared, common, examples, json_option, reading_control
+from cambrian.cli.render.output import heading, say, show_fields, show_json, show_table
+from cambrian.cli.render.text import difference, duration, interval, line, number, quantity, short
 
 if TYPE_CHECKING:
     from cambrian.archive import Agent, Archive
@@ -146,7 +146,7 @@ def _sealed(
     if not archive.evaluations.sealed_agents():
         return {"streams": None, "agents": [], "champion": None, "looks": None}, beside
     # Imported late: the intervals need SciPy, which takes more than a second to import.
-    from cambrian.evolution.report import control_report, sealed_report
+    from cambrian.reports.run import control_report, sealed_report
 
     report = sealed_report(archive)
     if control is not None and beside is not None:

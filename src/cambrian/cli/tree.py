@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cambrian.cli.drawing import draw
-from cambrian.cli.output import note, say, show_list
-from cambrian.cli.shared import Shared, common, examples, json_option
-from cambrian.cli.text import interval, line, short
+from cambrian.cli.context import Shared, common, examples, json_option
+from cambrian.cli.render.drawing import draw
+from cambrian.cli.render.output import note, say, show_list
+from cambrian.cli.render.text import interval, line, short
 
 if TYPE_CHECKING:
     from cambrian.archive import Agent, Archive

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cambrian.archive import Archive, Proposal, Run
-from cambrian.archive.steering import Intent
+from cambrian.archive.tables.steering import Intent
 from cambrian.errors import CambrianError, NotFound, Refused, UsageError
 from cambrian.evolution.budget import Budget, check_limit
 from cambrian.failpoints import reach
-from cambrian.sandbox.gpu import require_enough
+from cambrian.sandbox.backends.gpu import require_enough
 
 if TYPE_CHECKING:
     from cambrian.evolution.loop import Loop
@@ -177,7 +177,7 @@ class Intents:
         before = self.loop.workers if self.loop else orders.get("workers", self._workers)
         if not dry:
             if self.loop is not None:
-                self.loop.employ(count)
+                self.loop.set_workers(count)
             else:
                 self.archive.steering.order(self.run.id, "workers", count)
         return f"{before} workers before, {count} now"

@@ -28,20 +28,20 @@ import anyio.abc
 import anyio.from_thread
 
 from cambrian.archive import Archive, Run
-from cambrian.archive.trouble import explained, told
+from cambrian.archive.sqlite.storage_errors import explained, told
 from cambrian.daemon import health, killswitch, socket
 from cambrian.daemon.intents import Intents
 from cambrian.daemon.logs import EventLog
 from cambrian.daemon.notify import Notifier
 from cambrian.daemon.snapshot import snapshot
 from cambrian.errors import CambrianError, StorageTrouble
-from cambrian.evolution.broker import Model
 from cambrian.evolution.loop import Loop
-from cambrian.evolution.pausing import waits
+from cambrian.evolution.models.broker import Model
+from cambrian.evolution.runtime.context import Listener, Stop
+from cambrian.evolution.runtime.pauses import backoff
+from cambrian.evolution.runtime.workers import WorkerFactory
 from cambrian.evolution.settings import MAY_CHANGE, Settings, changes, differences
-from cambrian.evolution.stretch import Listener, Stop
-from cambrian.evolution.workers import Hire
-from cambrian.sandbox.gpu import require_enough
+from cambrian.sandbox.backends.gpu import require_enough
 
 BEAT_S = 1.0
 State = Literal["finished", "stopped"]
@@ -58,7 +58,7 @@ class Options:
         reload: the settings, read again, and what else has changed and needs a restart, in words;
             None where they cannot be.
         notifier: the service manager.
-        hire, model: make workers and answer questions; None for real ones.
+        make_worker, model: make workers and answer questions; None for real ones.
         log: gets every event; None for none.
         patient: whether a start waits for storage that gives trouble, as a run does.
     """
@@ -67,7 +67,7 @@ class Options:
     metrics_port: int | None = None
     reload: Callable[[], tuple[Settings, Sequence[str]]] | None = None
     notifier: Notifier = field(default_factory=Notifier)
-    hire: Hire | None = None
+    make_worker: WorkerFactory | None = None
     model: Model | None = None
     log: EventLog | None = None
     patient: bool = False
@@ -117,7 +117,7 @@ class Service:
             self.settings,
             self.tell,
             self.archive.path / "logs",
-            self.options.hire,
+            self.options.make_worker,
             self.options.model,
         )
 
@@ -146,7 +146,7 @@ class Service:
 
     async def _stretches(self) -> State:
         """One stretch of the run after the other, parted by storage trouble."""
-        next_look = waits()
+        next_look = backoff()
         while True:
             began = time.monotonic()
             try:
@@ -160,7 +160,7 @@ class Service:
                 if trouble is None:
                     raise
             if time.monotonic() - began > 300:
-                next_look = waits()
+                next_look = backoff()
             if not await self._storage_is_back(trouble, next_look):
                 return "stopped"
 

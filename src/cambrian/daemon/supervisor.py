@@ -18,24 +18,25 @@ import anyio
 
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Archive, Run
-from cambrian.archive.lineage import Lineage
+from cambrian.archive.lineage.lineage import Lineage
+from cambrian.archive.sqlite.storage_errors import explained
 from cambrian.archive.store import CONTROL
-from cambrian.archive.trouble import explained
 from cambrian.daemon import killswitch
 from cambrian.daemon.service import Options, Service
 from cambrian.errors import CambrianError, Refused, StorageTrouble, UsageError
 from cambrian.evaluators.benchmarks import benchmark, search_names, seed_agents
 from cambrian.evaluators.calibration import calibration
-from cambrian.evolution import likeness, sealing
-from cambrian.evolution.broker import OpenAIModel
+from cambrian.evolution import sealing
+from cambrian.evolution.admission.records import missing, units
 from cambrian.evolution.budget import LIMITS
-from cambrian.evolution.pausing import waits
-from cambrian.evolution.records import missing, units
+from cambrian.evolution.models.broker import OpenAIModel
+from cambrian.evolution.rewriting import likeness
+from cambrian.evolution.runtime.pauses import backoff
+from cambrian.evolution.runtime.workers import WorkerClient
 from cambrian.evolution.settings import Settings, changes, differences
-from cambrian.evolution.workers import Worker
 from cambrian.failpoints import reach
-from cambrian.sandbox import gpu
-from cambrian.sandbox.backends import choose
+from cambrian.sandbox.backends import gpu
+from cambrian.sandbox.backends.registry import choose
 
 ENDLESS = 2**31 - 1
 
@@ -154,7 +155,7 @@ def _wait_for_storage(path: Path, settings: Settings, tell: Tell, options: Optio
         CambrianError: it never will be by itself (held by another process, damaged, not ours).
     """
     said = False
-    for wait_s in waits():
+    for wait_s in backoff():
         try:
             with Archive.open_or_create(path) as archive, archive.lock():
                 prepare(archive, settings.benchmarks, tell)
@@ -233,14 +234,14 @@ def _seal(
     archive: Archive, settings: Settings, tell: Tell, options: Options, *, seeds: bool = True
 ) -> bool:
     """What `cambrian bench seal` does; False if it was interrupted."""
-    hire = options.hire or functools.partial(Worker, settings.sandbox)
+    make_worker = options.make_worker or functools.partial(WorkerClient, settings.sandbox)
     try:
         with killswitch.watch(archive.path, killswitch.interrupt):
             sealing.seal(
                 archive,
                 sealing.wanted(archive, seeds=seeds),
                 settings.benchmarks,
-                hire,
+                make_worker,
                 tell,
                 workers=settings.workers,
                 device=settings.device,

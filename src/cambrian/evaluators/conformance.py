@@ -18,7 +18,7 @@ import numpy as np
 
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks.base import Array, Benchmark, Card, Outcome
-from cambrian.sandbox.channel import Cost, Diagnosis
+from cambrian.sandbox.session.channel import Cost, Diagnosis
 
 MIN_CARD = 10
 LOOKED_AT = 2000
@@ -100,7 +100,9 @@ class Watching:
         for _ in range(-(-batches // probe_every) if probe else 0):
             yield self.predict_file(str(probe), task)
 
-    def lessons(self, steps: Iterable[tuple[Array, Array]], probe: str) -> Iterator[Array]:
+    def observe_and_probe(
+        self, steps: Iterable[tuple[Array, Array]], probe: str
+    ) -> Iterator[Array]:
         for x, y in steps:
             self.publish("lesson", {"x": x, "y": y, "order": np.arange(len(y))})
             yield from self.span("lesson", 0, len(y), len(y), probe=probe)

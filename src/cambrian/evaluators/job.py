@@ -24,15 +24,15 @@ from cambrian.evaluators.benchmarks.base import (
     learner_seed,
     resumable,
 )
-from cambrian.evaluators.benchmarks.tasks import TaskStream, with_untrained
 from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration
 from cambrian.evaluators.checkpoints import Checkpoints
 from cambrian.evaluators.finite import NotFinite, finite
+from cambrian.evaluators.protocols.tasks import TaskStream, with_untrained
 from cambrian.evaluators.transcript import UNTRAINED, Neutral, Transcript
-from cambrian.evaluators.turns import StreamBusy, Waiting, turn
-from cambrian.sandbox.channel import Channel, ChannelClosed, Cost, Stream
-from cambrian.sandbox.failures import LearnerFailed
-from cambrian.sandbox.session import Report, Session
+from cambrian.evaluators.workers.turns import StreamBusy, Waiting, turn
+from cambrian.sandbox.session.channel import Channel, ChannelClosed, Cost, Stream
+from cambrian.sandbox.session.failures import LearnerFailed
+from cambrian.sandbox.session.session import Report, Session
 
 Verdict = Literal["scored", "failed", "broken"]
 
@@ -60,8 +60,8 @@ class Evaluation:
         score: normalised (0 floor, 1 ceiling); None unless `scored`.
         raw: the benchmark's own score.
         reason: why it failed or broke; untrusted text where it comes from the learner.
-        cause: a word for it, of `cambrian.sandbox.failures.CAUSES`, or "broken", or "busy": another
-            agent had the stream for too long.
+        cause: a word for it, of `cambrian.sandbox.session.failures.CAUSES`, or "broken", or
+            "busy": another agent had the stream for too long.
         predictions: what it answered, for `evaluators.transcript.recompute`.
         wall_s, cpu_s: host seconds, and the sandbox's processor seconds.
     """

@@ -15,13 +15,13 @@ import numpy as np
 
 from cambrian.errors import UsageError
 from cambrian.evaluators.benchmarks.base import Array, Benchmark, Outcome
-from cambrian.evaluators.benchmarks.tasks import TaskStream, with_untrained
 from cambrian.evaluators.finite import finite
 from cambrian.evaluators.metrics import confidences, predicted_labels
-from cambrian.sandbox.channel import Channel, Cost, Diagnosis, Stream
-from cambrian.sandbox.claims import MAX_COUNT
-from cambrian.sandbox.failures import CONTENT
-from cambrian.sandbox.limits import Limits
+from cambrian.evaluators.protocols.tasks import TaskStream, with_untrained
+from cambrian.sandbox.backends.claims import MAX_COUNT
+from cambrian.sandbox.session.channel import Channel, Cost, Diagnosis, Stream
+from cambrian.sandbox.session.failures import CONTENT
+from cambrian.sandbox.session.limits import Limits
 
 LIMIT_BYTES = 8 << 20
 """A transcript of more is not kept: the answers of a day's stream are no record but a data set."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cambrian.archive import Archive, Run
-from cambrian.archive.runs import AGENTS_BEFORE, JUDGED_BEFORE
+from cambrian.archive.tables.runs import AGENTS_BEFORE, JUDGED_BEFORE
 from cambrian.errors import UsageError
 
 LIMITS = (
@@ -30,7 +30,7 @@ STAGES_OF_VARIANTS = ("smoke", "screen", "full")
 
 
 @dataclass(frozen=True)
-class Standing:
+class LimitStatus:
     """One limit: what was spent of it, and when it will be used up at the pace so far.
 
     Attributes:
@@ -170,11 +170,11 @@ class Budget:
         used = self._archive.steering.meters(self._run_id).get("evaluations", 0)
         return used + (under_way + 1) * self._per_variant > limit
 
-    def standings(self, wall_s: float) -> list[Standing]:
+    def standings(self, wall_s: float) -> list[LimitStatus]:
         """Every limit with what was spent, and the time left at the pace of the run so far."""
         spent, limits = self.spent(wall_s), self.limits
         return [
-            Standing(name, spent[name], limits[name], _left_s(spent[name], limits[name], wall_s))
+            LimitStatus(name, spent[name], limits[name], _left_s(spent[name], limits[name], wall_s))
             for name in LIMITS
         ]
 

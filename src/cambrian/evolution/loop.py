@@ -8,7 +8,7 @@ that up for throughput.
 One task opens proposals (`opening`), one task per worker carries out jobs (`working`), one keeps
 leases alive and counts wall time. Whoever finishes something decides what is ready (`deciding`);
 what is our machine's fault never counts against a variant (`breaking`). All of them write through
-the archive of this one thread, and share a `stretch`.
+the archive of this one thread, and share a `RunContext`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from typing import Literal
 import anyio
 
 from cambrian.archive import Archive, Run
-from cambrian.evolution.approval import Policy
-from cambrian.evolution.breaking import Machine
-from cambrian.evolution.broker import Model, Purse
+from cambrian.evolution.admission.approval import Policy
 from cambrian.evolution.budget import Budget
-from cambrian.evolution.deciding import Decider
-from cambrian.evolution.opening import Opener
-from cambrian.evolution.pausing import Pauses
-from cambrian.evolution.prices import Price
-from cambrian.evolution.proposing import Proposer
+from cambrian.evolution.models.broker import Model, TokenBudget
+from cambrian.evolution.models.prices import Price
+from cambrian.evolution.rewriting.proposing import Proposer
+from cambrian.evolution.runtime.commit import Committer
+from cambrian.evolution.runtime.context import Listener, RunContext, Stop
+from cambrian.evolution.runtime.outage import OutageMonitor
+from cambrian.evolution.runtime.pauses import Pauses
+from cambrian.evolution.runtime.pool import WorkerPool
+from cambrian.evolution.runtime.scheduler import ProposalScheduler
+from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory
 from cambrian.evolution.settings import Settings
-from cambrian.evolution.stretch import Listener, Stop, Stretch
-from cambrian.evolution.workers import Hire, Worker
-from cambrian.evolution.working import Crew
 
 ASKED = "by request; `cambrian resume` lets it go on"
 
@@ -52,68 +52,68 @@ class Loop:
         settings: Settings,
         tell: Listener,
         logs: Path,
-        hire: Hire | None = None,
+        make_worker: WorkerFactory | None = None,
         model: Model | None = None,
     ) -> None:
         self.archive = archive
         self.run_id = run.id
-        self._stretch = Stretch(archive, run, settings, tell)
-        hire = hire or functools.partial(Worker, settings.sandbox)
-        purse = Purse(archive, run.id, self._limits, self._prices, self._answer_tokens)
-        proposer = Proposer(archive, run.id, settings, logs, hire, purse, model)
-        self._decider = Decider(self._stretch)
-        machine = Machine(self._stretch, proposer, self._decider, hire, logs)
-        self._opener = Opener(self._stretch, proposer, self._decider, machine)
-        self._machine = machine
+        self._context = RunContext(archive, run, settings, tell)
+        make_worker = make_worker or functools.partial(WorkerClient, settings.sandbox)
+        token_budget = TokenBudget(archive, run.id, self._limits, self._prices, self._answer_tokens)
+        proposer = Proposer(archive, run.id, settings, logs, make_worker, token_budget, model)
+        self._committer = Committer(self._context)
+        outages = OutageMonitor(self._context, proposer, self._committer, make_worker, logs)
+        self._scheduler = ProposalScheduler(self._context, proposer, self._committer, outages)
+        self._outages = outages
         self._proposer = proposer
-        self._crew = Crew(
-            self._stretch, proposer, self._decider, machine, hire, logs, settings.workers
+        self._pool = WorkerPool(
+            self._context, proposer, self._committer, outages, make_worker, logs, settings.workers
         )
 
     def _limits(self) -> Mapping[str, float | None]:
-        return self._stretch.budget.limits
+        return self._context.budget.limits
 
     def _prices(self) -> Mapping[str, Price]:
-        return self._stretch.settings.prices
+        return self._context.settings.prices
 
     def _answer_tokens(self) -> int:
-        return self._stretch.settings.answer_tokens
+        return self._context.settings.answer_tokens
 
     # -- how it stands -----------------------------------------------------------------
 
     @property
     def stop(self) -> Stop:
         """Whether it was told to stop, and how."""
-        return self._stretch.stop
+        return self._context.stop
 
     @stop.setter
     def stop(self, stop: Stop) -> None:
-        self._stretch.stop = stop
+        self._context.stop = stop
 
     @property
     def pauses(self) -> Pauses:
         """Why it pauses; empty while it goes on."""
-        return self._stretch.pauses
+        return self._context.pauses
 
     @property
     def budget(self) -> Budget:
         """What it may use."""
-        return self._stretch.budget
+        return self._context.budget
 
     @property
     def workers(self) -> int:
         """How many evaluation processes it keeps."""
-        return self._crew.size
+        return self._pool.size
 
     @property
     def ended_by(self) -> str:
         """The limit that ended it, in words."""
-        return self._opener.ended_by
+        return self._scheduler.ended_by
 
     @property
     def wall_s(self) -> float:
         """Seconds this run has taken, its earlier stretches included and its pauses not."""
-        return self._stretch.wall_s
+        return self._context.wall_s
 
     # -- the whole ---------------------------------------------------------------------
 
@@ -126,45 +126,45 @@ class Loop:
         try:
             return await self._run()
         finally:
-            self._decider.close()
+            self._committer.close()
 
     async def _run(self) -> Literal["finished", "stopped"]:
-        stretch = self._stretch
+        context = self._context
         self._take_orders()
         await self._recover()
         async with anyio.create_task_group() as tasks:
-            self._machine.tasks = tasks
-            tasks.start_soon(self._crew.beat)
-            tasks.start_soon(stretch.tick)
-            tasks.start_soon(self._decider.keep_projecting)
-            tasks.start_soon(self._opener.open_all)
-            await self._crew.work(self._done)
+            self._outages.tasks = tasks
+            tasks.start_soon(self._pool.beat)
+            tasks.start_soon(context.tick)
+            tasks.start_soon(self._committer.keep_projecting)
+            tasks.start_soon(self._scheduler.open_all)
+            await self._pool.work(self._done)
             tasks.cancel_scope.cancel()
         self.archive.jobs.release_all_leases()  # of what was dropped
-        stretch.count_wall()
-        await self._decider.project()
-        if stretch.failure is not None:
-            raise stretch.failure
-        return "stopped" if stretch.stop else "finished"
+        context.count_wall()
+        await self._committer.project()
+        if context.failure is not None:
+            raise context.failure
+        return "stopped" if context.stop else "finished"
 
     def _take_orders(self) -> None:
         """What was asked for earlier and still holds."""
         orders = self.archive.steering.orders(self.run_id)
-        self._keep(int(orders.get("workers", self._stretch.settings.workers)))
+        self._keep(int(orders.get("workers", self._context.settings.workers)))
         if orders.get("paused"):
-            self._stretch.pause("asked", ASKED)
+            self._context.pause("asked", ASKED)
 
     async def _recover(self) -> None:
-        """Take up what an earlier stretch of the run left between two steps."""
-        archive, pipeline = self.archive, self._stretch.pipeline
+        """Take up what an earlier process of the run left between two steps."""
+        archive, pipeline = self.archive, self._context.pipeline
         archive.jobs.release_all_leases()
         archive.jobs.revive_unowned()
         cut_off = archive.ledger.settle_reservations()
         if cut_off:
-            self._stretch.tell(
+            self._context.tell(
                 f"{cut_off} questions were cut off; what they may have cost counts as spent"
             )
-        await self._decider.project()
+        await self._committer.project()
         for seed in archive.agents.seeds():
             pipeline.seeding.advance(seed.id, self.run_id)
         for proposal in archive.proposals.undecided():
@@ -172,14 +172,14 @@ class Loop:
             if archive.proposals.get(proposal.id).state == "proposed":
                 for job in archive.jobs.of(proposal_id=proposal.id):
                     archive.jobs.revive(job.id)  # parked, and killed before that was acted upon
-        self._decider.decide()
+        self._committer.decide()
 
     def _done(self) -> bool:
         """Whether no job is left and none will come."""
-        if self._stretch.stop:
+        if self._context.stop:
             return True
         undecided = self.archive.proposals.count_undecided
-        return self._opener.done and self._crew.idle and not undecided()
+        return self._scheduler.done and self._pool.idle and not undecided()
 
     # -- steering ----------------------------------------------------------------------
 
@@ -188,15 +188,15 @@ class Loop:
         if self.stop != "now":
             self.stop = stop
         if stop == "now":
-            self._crew.drop()
-        self._stretch.notify()
+            self._pool.drop()
+        self._context.notify()
 
     def pause(self, *, now: bool = False) -> bool:
         """Begin nothing new until `resume`, over restarts; `now` drops what is under way."""
         changed = self.archive.steering.order(self.run_id, "paused", True)
-        self._stretch.pause("asked", ASKED)
+        self._context.pause("asked", ASKED)
         if now:
-            self._crew.drop()
+            self._pool.drop()
         return changed
 
     def resume(self) -> bool:
@@ -205,33 +205,33 @@ class Loop:
         self.pauses.lift("asked")
         return changed
 
-    def employ(self, workers: int) -> bool:
+    def set_workers(self, workers: int) -> bool:
         """Keep so many evaluation processes from now on, over restarts."""
         changed = self.archive.steering.order(self.run_id, "workers", workers)
         self._keep(workers)
-        self._stretch.notify()
+        self._context.notify()
         return changed
 
     def _keep(self, workers: int) -> None:
-        self._crew.size = workers
+        self._pool.size = workers
         self._proposer.at_a_time = workers
 
     def drop(self, proposal_id: int) -> None:
         """Make nothing and carry out nothing more for a proposal that has ended."""
-        for scope in self._stretch.making.get(proposal_id, ()):
+        for scope in self._context.making.get(proposal_id, ()):
             scope.cancel()
 
     def heard(self) -> None:
         """A person answered: decide what waited for that."""
-        self._decider.decide()
-        self._stretch.notify()
+        self._committer.decide()
+        self._context.notify()
 
     def reload(self, settings: Settings) -> None:
         """Take what may change while a run goes on: limits, prices, approval, patience, workers."""
-        stretch = self._stretch
-        if settings.workers != stretch.settings.workers:
-            self.employ(settings.workers)
-        stretch.settings = settings
-        stretch.budget.given(settings.to_json())
-        stretch.pipeline.policy = Policy.of(settings.approve)
-        stretch.notify()
+        context = self._context
+        if settings.workers != context.settings.workers:
+            self.set_workers(settings.workers)
+        context.settings = settings
+        context.budget.given(settings.to_json())
+        context.pipeline.policy = Policy.of(settings.approve)
+        context.notify()

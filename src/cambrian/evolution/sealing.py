@@ -15,8 +15,8 @@ from cambrian.archive import Archive
 from cambrian.errors import CambrianError, Refused, SandboxBroken
 from cambrian.evaluators.benchmarks import sealed_names
 from cambrian.evaluators.job import Unit
-from cambrian.evolution.records import missing, to_record, units
-from cambrian.evolution.workers import Hire, Worker
+from cambrian.evolution.admission.records import missing, to_record, units
+from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory
 from cambrian.failpoints import reach
 
 ATTEMPTS, BACK_OFF_S = 3, 2.0
@@ -58,7 +58,7 @@ def seal(
     archive: Archive,
     agent_ids: Sequence[str],
     benchmarks: Sequence[str],
-    hire: Hire,
+    make_worker: WorkerFactory,
     tell: Tell,
     *,
     workers: int = 2,
@@ -75,7 +75,7 @@ def seal(
     todo = [(a, u) for a in agent_ids if (u := unsealed(archive, a, benchmarks))]
     if todo:
         try:
-            anyio.run(_all, archive, todo, hire, tell, workers, device)
+            anyio.run(_all, archive, todo, make_worker, tell, workers, device)
         except* CambrianError as group:
             raise _first(group) from None
     return sum(len(left) for _, left in todo)
@@ -90,7 +90,7 @@ def _first(group: BaseExceptionGroup[CambrianError]) -> CambrianError:
 async def _all(
     archive: Archive,
     todo: list[tuple[str, list[Unit]]],
-    hire: Hire,
+    make_worker: WorkerFactory,
     tell: Tell,
     workers: int,
     device: str,
@@ -99,7 +99,7 @@ async def _all(
 
     async def work(number: int) -> None:
         log: Path = archive.path / "logs" / f"seal-{number}.log"
-        async with hire(log) as worker:
+        async with make_worker(log) as worker:
             for agent_id, left in queue:
                 await _one(archive, agent_id, left, worker, tell, device)
 
@@ -109,7 +109,7 @@ async def _all(
 
 
 async def _one(
-    archive: Archive, agent_id: str, left: list[Unit], worker: Worker, tell: Tell, device: str
+    archive: Archive, agent_id: str, left: list[Unit], worker: WorkerClient, tell: Tell, device: str
 ) -> None:
     run = archive.runs.last()
     archive.sealings.open(agent_id, run_id=run.id if run else None, evaluations=len(left))

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from cambrian.errors import UsageError
-from cambrian.evolution.admission import Rules
-from cambrian.evolution.approval import Policy
+from cambrian.evolution.admission.approval import Policy
+from cambrian.evolution.admission.rules import Rules
 from cambrian.evolution.budget import LIMITS
-from cambrian.evolution.prices import Price
-from cambrian.evolution.selection import strategy
+from cambrian.evolution.models.prices import Price
+from cambrian.evolution.selection.selection import strategy
 
 LAG = 6
 """Proposal k sees the archive as decided through k − LAG, however many workers there are."""

@@ -32,13 +32,13 @@ from cambrian.evaluators.benchmarks.drift import DRIFTS
 from cambrian.evaluators.benchmarks.few_shot import FewShotDigits, FewShotGlyphs, FewShotSeries
 from cambrian.evaluators.benchmarks.few_shot_continual import FewShotContinual
 from cambrian.evaluators.benchmarks.functions import LinearFunctions, Sinusoids
-from cambrian.evaluators.benchmarks.heterogeneous import MixedTasks
 from cambrian.evaluators.benchmarks.in_context import InContext
 from cambrian.evaluators.benchmarks.label_drift import LabelDrift
+from cambrian.evaluators.benchmarks.mixed_tasks import MixedTasks
 from cambrian.evaluators.benchmarks.plasticity import PLASTICITY
 from cambrian.evaluators.benchmarks.split_mnist import SplitMnist
 from cambrian.evaluators.benchmarks.streams import SCENARIOS
-from cambrian.evaluators.benchmarks.tasks import TaskStream
+from cambrian.evaluators.protocols.tasks import TaskStream
 
 __all__ = [
     "DEFAULT",

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cambrian.sandbox.channel import Channel, Stream
+from cambrian.sandbox.session.channel import Channel, Stream
 
 Array = NDArray[Any]
 

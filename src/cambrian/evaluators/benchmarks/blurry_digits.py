@@ -11,19 +11,19 @@ import numpy as np
 
 from cambrian.evaluators import data
 from cambrian.evaluators.benchmarks.base import AHEAD_PROBED, Card
-from cambrian.evaluators.benchmarks.tasks import Course, Task, TaskStream
-from cambrian.sandbox.channel import Stream
+from cambrian.evaluators.protocols.tasks import EvaluationProtocol, Task, TaskStream
+from cambrian.sandbox.session.channel import Stream
 
 CLASSES, SAMPLES, SMOKE_SAMPLES = 10, 6000, 200
 WIDTH = 0.05
 TIMES, SIDE = 2, 28
-COURSE = Course(batch=32, probe_every=20, boundaries=False, reveal=640)
+PROTOCOL = EvaluationProtocol(batch=32, probe_every=20, boundaries=False, reveal=640)
 
 
 class BlurryDigits(TaskStream):
     name = "blurry-digits"
     version: ClassVar[str] = "1"
-    course = COURSE
+    protocol = PROTOCOL
     needs = ("digits",)
     sealed_only: ClassVar[bool] = True
     card: ClassVar[Card] = Card(
@@ -32,7 +32,7 @@ class BlurryDigits(TaskStream):
         data="1,797 real 8×8 digits from scikit-learn (BSD-3), drawn with replacement; sealed "
         "runs test on images of their own. Each is enlarged twofold into a frame of 28×28, so "
         "that its shape does not tell this stream from the others.",
-        hidden="All test labels; the course of the stream. No improver ever sees its scores.",
+        hidden="All test labels; the protocol of the stream. No improver ever sees its scores.",
         floor="Plain fine-tuning at the best constant learning rate of a grid.",
         ceiling="The same network trained on the same samples in random order to convergence.",
         shortcuts="Random features with a linear discriminant do well. The whole stream is one "
@@ -46,7 +46,7 @@ class BlurryDigits(TaskStream):
             (SIDE, SIDE),
             CLASSES,
             observations=_samples(stage),
-            batch_size=COURSE.batch,
+            batch_size=PROTOCOL.batch,
         )
 
     def tasks(self, stage: str, rng: np.random.Generator) -> list[Task]:

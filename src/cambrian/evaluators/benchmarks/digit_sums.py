@@ -12,20 +12,20 @@ import numpy as np
 
 from cambrian.evaluators import data
 from cambrian.evaluators.benchmarks.base import AHEAD_PROBED, PROBE_IMAGES, Card
-from cambrian.evaluators.benchmarks.tasks import Course, Task, TaskStream, shuffled
 from cambrian.evaluators.data import Floats, Labels
-from cambrian.sandbox.channel import Stream
+from cambrian.evaluators.protocols.tasks import EvaluationProtocol, Task, TaskStream, shuffled
+from cambrian.sandbox.session.channel import Stream
 
 SIDE, CLASSES, DOMAINS = 14, 5, 4
 PAIRS, SMOKE_PAIRS, TEST_PAIRS = 10_000, 160, 500
 EPOCHS = 1
-COURSE = Course(batch=32, probe_every=40, boundaries=True)
+PROTOCOL = EvaluationProtocol(batch=32, probe_every=40, boundaries=True)
 
 
 class DigitSums(TaskStream):
     name = "digit-sums"
     version: ClassVar[str] = "1"
-    course = COURSE
+    protocol = PROTOCOL
     needs = ("mnist-5k",)
     sealed_only: ClassVar[bool] = False
     card: ClassVar[Card] = Card(
@@ -51,7 +51,7 @@ class DigitSums(TaskStream):
             CLASSES,
             boundaries=True,
             observations=pairs * DOMAINS * EPOCHS,
-            batch_size=COURSE.batch,
+            batch_size=PROTOCOL.batch,
         )
 
     def tasks(self, stage: str, rng: np.random.Generator) -> list[Task]:

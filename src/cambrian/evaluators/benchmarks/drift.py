@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from cambrian.evaluators.benchmarks.base import AHEAD_SERIES, Bounds, Card, Outcome, generator
-from cambrian.evaluators.benchmarks.prequential import Series, run_series
 from cambrian.evaluators.data import Floats, Labels, tables
-from cambrian.sandbox.channel import Channel, Stream
+from cambrian.evaluators.protocols.prequential import Series, run_series
+from cambrian.sandbox.session.channel import Channel, Stream
 
 BATCH, SMOKE_SAMPLES = 10, 200
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from cambrian.evaluators import data, metrics
 from cambrian.evaluators.benchmarks.base import AHEAD_EPISODES, Bounds, Card, Outcome, generator
-from cambrian.evaluators.benchmarks.episodes import (
+from cambrian.evaluators.data import Floats
+from cambrian.evaluators.protocols.episodes import (
     META_AGENTS,
     STEPS,
     Episode,
@@ -17,8 +18,7 @@ from cambrian.evaluators.benchmarks.episodes import (
     learn,
     untouched,
 )
-from cambrian.evaluators.data import Floats
-from cambrian.sandbox.channel import Channel, Stream
+from cambrian.sandbox.session.channel import Channel, Stream
 
 WAYS, SHOTS, QUERIES = 5, 5, 5
 ROWS = WAYS * (SHOTS + QUERIES)

@@ -19,11 +19,11 @@ from cambrian.evaluators.benchmarks.base import (
     Outcome,
     generator,
 )
-from cambrian.evaluators.benchmarks.episodes import META_AGENTS, ask, untouched
 from cambrian.evaluators.benchmarks.few_shot import SHOTS, WAYS, by_class, episode
-from cambrian.evaluators.benchmarks.tasks import shuffled
 from cambrian.evaluators.data import Floats, Labels
-from cambrian.sandbox.channel import Channel, Stream
+from cambrian.evaluators.protocols.episodes import META_AGENTS, ask, untouched
+from cambrian.evaluators.protocols.tasks import shuffled
+from cambrian.sandbox.session.channel import Channel, Stream
 
 CLASSES, BASE, NEW = 32, 24, 2
 SESSIONS = (CLASSES - BASE) // NEW

@@ -13,7 +13,8 @@ from typing import ClassVar
 import numpy as np
 
 from cambrian.evaluators.benchmarks.base import Array, Bounds, Card, Outcome, generator
-from cambrian.evaluators.benchmarks.episodes import (
+from cambrian.evaluators.data import Floats
+from cambrian.evaluators.protocols.episodes import (
     META_AGENTS,
     STEPS,
     Episode,
@@ -21,8 +22,7 @@ from cambrian.evaluators.benchmarks.episodes import (
     learn,
     untouched,
 )
-from cambrian.evaluators.data import Floats
-from cambrian.sandbox.channel import Channel, Stream
+from cambrian.sandbox.session.channel import Channel, Stream
 
 EPISODES, SMOKE_EPISODES, CURVE_EPISODES, QUERIES = 100, 4, 25, 50
 SMOKE_TASKS = 20

@@ -12,9 +12,9 @@ import numpy as np
 
 from cambrian.evaluators import data
 from cambrian.evaluators.benchmarks.base import Array, Bounds, Card, Outcome, generator
-from cambrian.evaluators.benchmarks.episodes import META_AGENTS, Episode, by_pairs, learn
 from cambrian.evaluators.data import Floats, Labels
-from cambrian.sandbox.channel import Channel, Stream
+from cambrian.evaluators.protocols.episodes import META_AGENTS, Episode, by_pairs, learn
+from cambrian.sandbox.session.channel import Channel, Stream
 
 WAYS, PAIRS, PIXELS = 5, 30, 64
 TASKS, SMOKE_TASKS = 1000, 20

@@ -12,9 +12,9 @@ import numpy as np
 
 from cambrian.evaluators import data
 from cambrian.evaluators.benchmarks.base import AHEAD_SERIES, Bounds, Card, Outcome, generator
-from cambrian.evaluators.benchmarks.prequential import Series, run_series
 from cambrian.evaluators.data import Labels
-from cambrian.sandbox.channel import Channel, Stream
+from cambrian.evaluators.protocols.prequential import Series, run_series
+from cambrian.sandbox.session.channel import Channel, Stream
 
 CLASSES, BATCH = 10, 10
 SAMPLES, SMOKE_SAMPLES = 5000, 200

@@ -16,9 +16,9 @@ import numpy as np
 from cambrian.evaluators import data, metrics
 from cambrian.evaluators.benchmarks.base import AHEAD, Bounds, Card, Outcome, generator
 from cambrian.evaluators.benchmarks.streams import FLOOR, MNIST
-from cambrian.evaluators.benchmarks.tasks import Task, shuffled
-from cambrian.evaluators.benchmarks.views import permutations
-from cambrian.sandbox.channel import Channel, Diagnosis, Stream
+from cambrian.evaluators.protocols.tasks import Task, shuffled
+from cambrian.evaluators.protocols.views import permutations
+from cambrian.sandbox.session.channel import Channel, Diagnosis, Stream
 
 SIDE, CLASSES, BATCH = 14, 10, 32
 SMOKE_TASKS, SMOKE_SAMPLES = 2, 64

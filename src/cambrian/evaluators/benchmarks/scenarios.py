@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from cambrian.evaluators import data
 from cambrian.evaluators.benchmarks.base import PROBE_IMAGES, Bounds, Card
 from cambrian.evaluators.benchmarks.blurry_digits import blurred
-from cambrian.evaluators.benchmarks.tasks import Course, Task, TaskStream, shuffled
 from cambrian.evaluators.data import Floats, Labels, Part
-from cambrian.sandbox.channel import Stream
+from cambrian.evaluators.protocols.tasks import EvaluationProtocol, Task, TaskStream, shuffled
+from cambrian.sandbox.session.channel import Stream
 
 BATCH, SMOKE_SAMPLES, REVEAL = 32, 64, 160
 SEARCH_TEST = 200
@@ -223,18 +223,18 @@ class Scenario(TaskStream):
     noise_labels: bool = False
     bounds: Bounds = field(default_factory=Bounds)
     sealed_only: bool = False
-    course: Course = field(init=False)
+    protocol: EvaluationProtocol = field(init=False)
 
     def __post_init__(self) -> None:
         mode = self.mode
-        course = Course(
+        protocol = EvaluationProtocol(
             BATCH,
             self.probe_every,
             mode.boundaries,
             reveal=REVEAL if mode.once else 0,
             identity=mode.identity,
         )
-        object.__setattr__(self, "course", course)
+        object.__setattr__(self, "protocol", protocol)
 
     @property
     def needs(self) -> tuple[str, ...]:

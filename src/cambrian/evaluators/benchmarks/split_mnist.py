@@ -8,19 +8,19 @@ import numpy as np
 
 from cambrian.evaluators import data
 from cambrian.evaluators.benchmarks.base import AHEAD_PROBED, PROBE_IMAGES, Card
-from cambrian.evaluators.benchmarks.tasks import Course, Task, TaskStream, shuffled
-from cambrian.sandbox.channel import Stream
+from cambrian.evaluators.protocols.tasks import EvaluationProtocol, Task, TaskStream, shuffled
+from cambrian.sandbox.session.channel import Stream
 
 CLASSES, PER_TASK = 10, 2
 EPOCHS = 3
-COURSE = Course(batch=32, probe_every=10, boundaries=True)
+PROTOCOL = EvaluationProtocol(batch=32, probe_every=10, boundaries=True)
 SMOKE_IMAGES = 64
 
 
 class SplitMnist(TaskStream):
     name = "split-mnist"
     version: ClassVar[str] = "1"
-    course = COURSE
+    protocol = PROTOCOL
     needs = ("mnist-5k",)
     sealed_only: ClassVar[bool] = False
     card: ClassVar[Card] = Card(
@@ -46,7 +46,7 @@ class SplitMnist(TaskStream):
             CLASSES,
             boundaries=True,
             observations=samples * EPOCHS,
-            batch_size=COURSE.batch,
+            batch_size=PROTOCOL.batch,
         )
 
     def tasks(self, stage: str, rng: np.random.Generator) -> list[Task]:

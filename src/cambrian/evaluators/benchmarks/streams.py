@@ -15,7 +15,7 @@ from cambrian.evaluators.benchmarks.scenarios import (
     Scenario,
     Views,
 )
-from cambrian.evaluators.benchmarks.views import conditions, permutations, rotations
+from cambrian.evaluators.protocols.views import corruptions, permutations, rotations
 
 FLOOR = "Plain fine-tuning at the best constant learning rate of a grid."
 JOINT = "The same network trained on all tasks jointly to convergence."
@@ -190,14 +190,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         version="1",
         card=card(
             MODES["instance-incremental"],
-            "Ten digits in eight sessions, each under conditions of its own (inverted, turned, "
+            "Ten digits in eight sessions, each under corruptions of its own (inverted, turned, "
             "noisy, faint, blurred, shifted, mirrored).",
             MNIST + " Each session has 450 of the 3,600, so no image comes twice.",
             "None published; after the NI scenario of CORe50 (Lomonaco & Maltoni 2017).",
         ),
         source="mnist-5k",
         mode=MODES["instance-incremental"],
-        split=Views(10, 8, conditions),
+        split=Views(10, 8, corruptions),
         shape=(28, 28),
         samples=450,
     ),

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from cambrian.sandbox.attack.program import Program
-from cambrian.sandbox.channel import Channel, Stream
-from cambrian.sandbox.failures import LearnerFailed
-from cambrian.sandbox.limits import Limits
-from cambrian.sandbox.process import Backend
+from cambrian.sandbox.backends.process import Backend
 from cambrian.sandbox.runner.frames import Array
-from cambrian.sandbox.session import Report, Session, SessionPool
+from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.failures import LearnerFailed
+from cambrian.sandbox.session.limits import Limits
+from cambrian.sandbox.session.session import Report, Session, SessionPool
 
 LIMITS = Limits(memory_bytes=640 << 20, request_s=3.0, job_s=25.0, unbounded_memory=True)
 PAIRED = Limits(memory_bytes=640 << 20, request_s=10.0, job_s=60.0, unbounded_memory=True)

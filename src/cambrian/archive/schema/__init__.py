@@ -1,0 +1,1 @@
+"""The tables and views of an archive, and the migrations that lead to them."""

@@ -1,0 +1,191 @@
+"""The schema as a list of numbered migrations, each applied with its record in one transaction.
+
+A migration that was ever released is frozen: to change the schema, append one to `MIGRATIONS`
+and refresh `tests/archive/schema.sql`, which pins the result.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+
+from cambrian.archive.schema import events, tables, views
+from cambrian.archive.sqlite.database import APPLICATION_ID, Database
+from cambrian.archive.tables import (
+    agents,
+    clades,
+    evaluations,
+    gates,
+    ledger,
+    sealings,
+    sources,
+    steering,
+)
+from cambrian.errors import Refused
+
+Migration = Callable[[Database], None]
+
+
+def m001_tables(database: Database) -> None:
+    """Every table, its indexes and triggers; marks the file as ours."""
+    database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for script in tables.SCRIPTS:
+        for statement in statements(script):
+            database.execute(statement)
+
+
+def m002_views(database: Database) -> None:
+    """The views that are a public interface."""
+    for name, select in views.VIEWS.items():
+        database.utils.create_view(name, select.strip())
+
+
+def m003_steering(database: Database) -> None:
+    """Back-off of jobs, standing orders, intents, approvals, meters; spend that is an estimate."""
+    database.execute("ALTER TABLE jobs ADD COLUMN not_before REAL")
+    database.execute(
+        "ALTER TABLE spend ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0 "
+        "CHECK (estimated IN (0, 1))"
+    )
+    for script in (steering.TABLES, ledger.RESERVATIONS):
+        for statement in statements(script):
+            database.execute(statement)
+
+
+def m004_nodes(database: Database) -> None:
+    """The tree in numbers: clade counts, behaviours, and tallies of why agents were admitted."""
+    for statement in statements(clades.TABLES):
+        database.execute(statement)
+    clades.fill(database)
+
+
+def m005_predictions(database: Database) -> None:
+    """What learners answered; and each time that sealed data was used, and for whom."""
+    for prefix in ("", "sealed_"):
+        for statement in statements(evaluations.PREDICTIONS.format(prefix=prefix)):
+            database.execute(statement)
+    for statement in statements(sealings.TABLE):
+        database.execute(statement)
+
+
+def m006_more_views(database: Database) -> None:
+    """What clades have shown, and what was evaluated by what."""
+    for name, select in views.LATER.items():
+        database.utils.create_view(name, select.strip())
+
+
+def m007_views_that_scale(database: Database) -> None:
+    """One agent's lineage costs one agent's; the tree is walked in numbers."""
+    for name, select in views.AGAIN.items():
+        database.utils.create_view(name, select.strip(), replace=True)
+
+
+def m008_said_once(database: Database) -> None:
+    """Rules of gates, and what events point to, are said once; one index where two overlapped."""
+    for script in (gates.TABLES, events.LOG, evaluations.ONCE, agents.PARENTS):
+        for statement in statements(script):
+            database.execute(statement)
+    database.execute("DROP INDEX events_agent")
+
+
+def m009_files_with_agents(database: Database) -> None:
+    """An agent's files are in its row; no index that nothing asks."""
+    for statement in statements(sources.TABLES):
+        database.execute(statement)
+    database.execute("DROP INDEX proposals_agent")
+
+
+def m010_events_by_their_number(database: Database) -> None:
+    """Events without a sequence beside them."""
+    for statement in statements(events.TABLE):
+        database.execute(statement)
+
+
+def m011_fingerprints(database: Database) -> None:
+    """What agents do, as their syntax says it; filled at the next run's start, in batches. Failures
+    in a race are no outcomes of clades any more."""
+    for statement in statements(agents.FINGERPRINTS):
+        database.execute(statement)
+    raced = "SELECT 1 FROM evaluations WHERE stage = 'race' AND verdict = 'failed' LIMIT 1"
+    if database.value(raced) is not None:
+        clades.fill(database)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    m001_tables,
+    m002_views,
+    m003_steering,
+    m004_nodes,
+    m005_predictions,
+    m006_more_views,
+    m007_views_that_scale,
+    m008_said_once,
+    m009_files_with_agents,
+    m010_events_by_their_number,
+    m011_fingerprints,
+)
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script, one by one.
+
+    `sqlite3.Connection.executescript` commits the open transaction first, and so could not be
+    part of one.
+    """
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending.strip()
+            pending = ""
+    if pending.strip():
+        raise ValueError(f"expected a complete SQL statement, came {pending.strip()!r}")
+
+
+def applied(database: Database) -> list[str]:
+    """Names of the migrations this archive has seen, in order; empty for a fresh file."""
+    if not database.value(
+        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"
+    ):
+        return []
+    return [str(row["name"]) for row in database.rows("SELECT name FROM migrations ORDER BY rowid")]
+
+
+def pending(
+    database: Database, migrations: Sequence[Migration] = MIGRATIONS
+) -> Sequence[Migration]:
+    """The migrations still to be applied.
+
+    Raises:
+        Refused: the archive has seen a migration that this version does not know.
+    """
+    seen = applied(database)
+    known = [migration.__name__ for migration in migrations]
+    if seen != known[: len(seen)]:
+        unknown = [name for name in seen if name not in known] or seen
+        raise Refused(
+            f"the archive was written by a newer Cambrian: expected migrations {known}, came "
+            f"{', '.join(unknown)}; upgrade Cambrian to open it"
+        )
+    return migrations[len(seen) :]
+
+
+def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring the schema up to date; each migration and its record are one transaction.
+
+    Raises:
+        Refused: the archive is newer than this version.
+    """
+    while waiting := pending(database, migrations):
+        with database.transaction():
+            # Another process may have migrated between the look and the lock.
+            if pending(database, migrations)[:1] != waiting[:1]:
+                continue
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS migrations "
+                "(name TEXT PRIMARY KEY, applied_at REAL NOT NULL) STRICT"
+            )
+            waiting[0](database)
+            database.insert(
+                "migrations", {"name": waiting[0].__name__, "applied_at": database.now()}
+            )

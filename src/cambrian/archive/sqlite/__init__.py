@@ -1,0 +1,1 @@
+"""One SQLite file: connections, transactions, the read cache, the lock, what its errors mean."""

@@ -1,0 +1,65 @@
+"""What was read of the database and is read again on every step: kept while nobody else writes.
+
+Who holds the archive's lock is its only writer, so what it has read stays true until it writes
+itself. While it holds the lock (and only then) the verbs keep the records that they hand out here,
+and each verb that changes a row changes or drops the record of it in the same breath. When a
+transaction is rolled back, when the connection is replaced, and when a transaction begins after
+someone wrote who does not know of the lock, everything is dropped. So a memory says at any time
+what a query would; `tests/evolution/test_memory.py` compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from cambrian.archive.sqlite.database import Database
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class RowCache(Generic[Key, Value]):
+    """Records by key, the `size` that were used last. Values are shared: not to be changed."""
+
+    def __init__(self, database: Database, size: int) -> None:
+        self._database = database
+        self._size = size
+        self._kept: dict[Key, Value] = {}
+        database.memories.append(self)
+
+    def get(self, key: Key, read: Callable[[], Value]) -> Value:
+        """What is kept, or what `read` finds (which is kept then)."""
+        with self._database.lock:
+            if key in self._kept:
+                value = self._kept[key] = self._kept.pop(key)
+                return value
+            value = read()
+            self.keep(key, value)
+            return value
+
+    def known(self, key: Key) -> Value | None:
+        """What is kept; None if nothing is."""
+        return self._kept.get(key)
+
+    def keep(self, key: Key, value: Value) -> None:
+        """What a query would find now."""
+        if not self._database.sole_writer:
+            return
+        self._kept.pop(key, None)
+        self._kept[key] = value
+        if len(self._kept) > self._size:
+            del self._kept[next(iter(self._kept))]
+
+    def drop(self, key: Key) -> None:
+        """The rows behind it were changed."""
+        self._kept.pop(key, None)
+
+    def clear(self) -> None:
+        """Nothing is certain any more."""
+        self._kept.clear()
+
+    def items(self) -> list[tuple[Key, Value]]:
+        """Everything that is kept."""
+        return list(self._kept.items())

@@ -1,0 +1,294 @@
+"""Evaluations: each (agent, benchmark, version, stage, seed) counts exactly once.
+
+Sealed results live in tables of their own; every verb here takes `sealed` and never mixes the
+two. Broken attempts are kept, and counted apart.
+"""
+
+# ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from cambrian.archive.records import Evaluation, EvaluationRecord, Measurement
+from cambrian.archive.sqlite.cache import RowCache
+from cambrian.archive.sqlite.database import Database, Row, encode, storable
+from cambrian.archive.tables.agents import Agents
+from cambrian.archive.tables.clades import Nodes
+from cambrian.archive.tables.series import pack, unpack
+from cambrian.errors import NotFound, UsageError
+
+KEPT = 1024
+"""Agents whose evaluations are kept at most, while nobody else writes."""
+
+Made = TypeVar("Made")
+
+_SERIES_FIELDS = ("curves", "matrices", "predictions")
+
+PREDICTIONS = """
+CREATE TABLE {prefix}predictions (
+    evaluation_id INTEGER NOT NULL REFERENCES {prefix}evaluations (id),
+    name TEXT NOT NULL,
+    dtype TEXT NOT NULL,
+    shape TEXT NOT NULL CHECK (json_valid(shape)),
+    data BLOB NOT NULL,
+    PRIMARY KEY (evaluation_id, name)
+) STRICT, WITHOUT ROWID;
+"""
+"""What learners answered, apart from the series: read only to work a figure out again."""
+
+
+ONCE = """
+DROP INDEX evaluations_once;
+DROP INDEX evaluations_agent;
+-- Exactly once, but for broken attempts, which are told apart by their id. Also by agent.
+CREATE UNIQUE INDEX evaluations_once ON evaluations
+    (agent_id, benchmark, version, stage, seed, CASE verdict WHEN 'broken' THEN id ELSE 0 END);
+"""
+
+
+class Evaluations:
+    """The verbs on evaluations."""
+
+    def __init__(self, database: Database, agents: Agents, nodes: Nodes) -> None:
+        self._database = database
+        self._agents = agents
+        self._nodes = nodes
+        self._known: RowCache[str, tuple[Evaluation, ...]] = RowCache(database, KEPT)
+        self._made: RowCache[Any, Any] = RowCache(database, KEPT)
+
+    def record(self, record: EvaluationRecord, *, sealed: bool = False) -> bool:
+        """Store a measurement and its series in one transaction.
+
+        Returns:
+            False if that (agent, benchmark, version, stage, seed) was recorded before, in which
+            case nothing is stored. A broken attempt is always stored.
+
+        Raises:
+            NotFound: no such agent.
+            UsageError: a score without the verdict `scored` or the reverse, a number that is
+                not finite, or a series name used twice.
+        """
+        _check(record)
+        row = {name: value for name, value in vars(record).items() if name not in _SERIES_FIELDS}
+        row |= {
+            "metrics": encode(dict(record.metrics)),
+            "provenance": encode(dict(record.provenance)),
+        }
+        series = list(_series(record))
+        answers = [{"name": n, **pack(n, array)} for n, array in record.predictions.items()]
+        database = self._database
+        with database.step():
+            agent = self._agents.find(record.agent_id)
+            if agent is None:
+                raise NotFound(
+                    f"expected an evaluation of an agent in this archive, came {record.agent_id!r}"
+                )
+            if record.verdict != "broken" and self.recorded(record, sealed=sealed):
+                return False
+            row["created_at"] = database.now()
+            evaluation_id = database.insert(_table("evaluations", sealed), row)
+            if not sealed and record.verdict != "broken":
+                self._recorded(row, evaluation_id)
+            for one in series:
+                database.insert(_table("series", sealed), {"evaluation_id": evaluation_id, **one})
+            for one in answers:
+                database.insert(
+                    _table("predictions", sealed), {"evaluation_id": evaluation_id, **one}
+                )
+            if agent.number is not None and not sealed:
+                self._nodes.evaluated(agent.number, evaluation_id)
+            if sealed:
+                database.event(
+                    "sealed.recorded",
+                    agent_id=record.agent_id,
+                    evaluation=evaluation_id,
+                    benchmark=record.benchmark,
+                    stage=record.stage,
+                    seed=record.seed,
+                    verdict=record.verdict,
+                )
+            else:  # the rest is the evaluation's: see `event_log`
+                database.event("evaluation.recorded", evaluation=evaluation_id)
+        return True
+
+    def recorded(self, record: EvaluationRecord, *, sealed: bool = False) -> bool:
+        """Whether a result that counts is there already for this record's key."""
+        known = None if sealed else self._known.known(record.agent_id)
+        if known is not None:
+            return any(_key(one) == _key(record) for one in known)
+        found = self._database.value(
+            f"SELECT 1 FROM {_table('evaluations', sealed)} WHERE agent_id = ? AND benchmark = ? "
+            "AND version = ? AND stage = ? AND seed = ? AND verdict <> 'broken'",
+            (record.agent_id, record.benchmark, record.version, record.stage, record.seed),
+        )
+        return found is not None
+
+    def of(
+        self,
+        agent_id: str,
+        stage: str | None = None,
+        *,
+        sealed: bool = False,
+        include_broken: bool = False,
+    ) -> list[Evaluation]:
+        """An agent's evaluations, by stage, benchmark, version and seed (not by time, which
+        depends on the workers)."""
+        if not sealed and not include_broken:
+            return [one for one in self.known(agent_id) if stage in (None, one.stage)]
+        conditions = ["agent_id = :agent"]
+        conditions += [] if stage is None else ["stage = :stage"]
+        conditions += [] if include_broken else ["verdict <> 'broken'"]
+        rows = self._database.rows(
+            f"SELECT * FROM {_table('evaluations', sealed)} WHERE {' AND '.join(conditions)} "
+            "ORDER BY stage, benchmark, version, seed, id",
+            {"agent": agent_id, "stage": stage},
+        )
+        return [Evaluation.of(row) for row in rows]
+
+    def known(self, agent_id: str) -> tuple[Evaluation, ...]:
+        """An agent's evaluations that count, in the same order; the same object for as long as no
+        other was recorded, while nobody else writes."""
+        return self._known.get(agent_id, lambda: self._counted(agent_id))
+
+    def made_of(self, agent_id: str, make: Callable[[tuple[Evaluation, ...]], Made]) -> Made:
+        """What a function makes of an agent's evaluations that count; made once for as long as no
+        other was recorded, while nobody else writes."""
+        rows, key = self.known(agent_id), (agent_id, make)
+        found: tuple[tuple[Evaluation, ...], Made] | None = self._made.known(key)
+        if found is None or found[0] is not rows:
+            found = rows, make(rows)
+            self._made.keep(key, found)
+        return found[1]
+
+    def _counted(self, agent_id: str) -> tuple[Evaluation, ...]:
+        rows = self._database.rows(
+            "SELECT * FROM evaluations WHERE agent_id = ? AND verdict <> 'broken' "
+            "ORDER BY stage, benchmark, version, seed, id",
+            (agent_id,),
+        )
+        return tuple(map(Evaluation.of, rows))
+
+    def _recorded(self, row: Row, evaluation_id: int) -> None:
+        """One more, of an agent whose evaluations are kept (as a new one's are, who has none)."""
+        known = self._known.known(row["agent_id"])
+        if known is None:
+            return
+        as_read = {name: storable(value) for name, value in row.items()}
+        one = Evaluation.of({**as_read, "id": evaluation_id})
+        self._known.keep(row["agent_id"], tuple(sorted([*known, one], key=_order)))
+
+    def get(self, evaluation_id: int, *, sealed: bool = False) -> Evaluation:
+        """An evaluation by its id.
+
+        Raises:
+            NotFound: no such evaluation.
+        """
+        row = self._database.row(
+            f"SELECT * FROM {_table('evaluations', sealed)} WHERE id = ?", (evaluation_id,)
+        )
+        if row is None:
+            raise NotFound(f"expected the id of an evaluation, came {evaluation_id}")
+        return Evaluation.of(row)
+
+    def series(self, evaluation_id: int, *, sealed: bool = False) -> dict[str, np.ndarray]:
+        """Its curves and matrices by name, as they were recorded (dtype and shape).
+
+        Raises:
+            CambrianError: a blob is damaged.
+        """
+        rows = self._database.rows(
+            f"SELECT * FROM {_table('series', sealed)} WHERE evaluation_id = ? ORDER BY name",
+            (evaluation_id,),
+        )
+        return {row["name"]: unpack(row) for row in rows}
+
+    def predictions(self, evaluation_id: int, *, sealed: bool = False) -> dict[str, np.ndarray]:
+        """The answers that were kept of it, by name; empty where none were.
+
+        Raises:
+            CambrianError: a blob is damaged.
+        """
+        rows = self._database.rows(
+            f"SELECT * FROM {_table('predictions', sealed)} WHERE evaluation_id = ? ORDER BY name",
+            (evaluation_id,),
+        )
+        return {row["name"]: unpack(row) for row in rows}
+
+    def failures_of_seeds(self) -> list[Evaluation]:
+        """Of each seed agent without a score that has failed, its first failure, by number."""
+        rows = self._database.rows(
+            "SELECT id, number FROM agents WHERE status = 'seed' AND score IS NULL ORDER BY number"
+        )
+        found = []
+        for row in rows:
+            found += [one for one in self.known(row["id"]) if one.verdict == "failed"][:1]
+        return found
+
+    def record_of(self, evaluation: Evaluation, *, sealed: bool = False) -> EvaluationRecord:
+        """All that was recorded of an evaluation, series and answers included, to be recorded
+        again: of an agent that learns in the same way, or in another archive.
+
+        Raises:
+            CambrianError: a blob is damaged.
+        """
+        arrays: dict[str, dict[str, np.ndarray]] = {"curve": {}, "matrix": {}}
+        rows = self._database.rows(
+            f"SELECT * FROM {_table('series', sealed)} WHERE evaluation_id = ? ORDER BY name",
+            (evaluation.id,),
+        )
+        for row in rows:
+            arrays[row["kind"]][row["name"]] = unpack(row)
+        plain = {k: v for k, v in vars(evaluation).items() if k not in ("id", "created_at")}
+        return EvaluationRecord(
+            **plain,
+            curves=arrays["curve"],
+            matrices=arrays["matrix"],
+            predictions=self.predictions(evaluation.id, sealed=sealed),
+        )
+
+    def sealed_agents(self) -> list[str]:
+        """Agents with at least one sealed result that counts, by number."""
+        rows = self._database.rows(
+            "SELECT id FROM agents WHERE id IN (SELECT agent_id FROM sealed_evaluations "
+            "WHERE verdict <> 'broken') ORDER BY number"
+        )
+        return [row["id"] for row in rows]
+
+
+def _key(record: Measurement) -> tuple[str, str, str, int]:
+    """What is recorded once for an agent."""
+    return record.benchmark, record.version, record.stage, record.seed
+
+
+def _order(one: Evaluation) -> tuple[str, str, str, int, int]:
+    return one.stage, one.benchmark, one.version, one.seed, one.id
+
+
+def _table(name: str, sealed: bool) -> str:
+    return f"sealed_{name}" if sealed else name
+
+
+def _check(record: EvaluationRecord) -> None:
+    what = f"{record.benchmark} seed {record.seed} of {record.agent_id[:12]}"
+    if (record.verdict == "scored") != (record.score is not None):
+        raise UsageError(
+            f"{what}: expected a score exactly with the verdict scored, came "
+            f"{record.score!r} with {record.verdict}"
+        )
+    for name in ("score", "raw", "cpu_s", "wall_s"):
+        value = getattr(record, name)
+        if value is not None and not math.isfinite(value):
+            raise UsageError(f"{what}: expected a finite {name}, came {value!r}")
+    if both := set(record.curves) & set(record.matrices):
+        raise UsageError(f"{what}: expected a name once, came {sorted(both)} as curve and matrix")
+
+
+def _series(record: EvaluationRecord) -> Iterator[Row]:
+    kinds: dict[str, Mapping[str, Any]] = {"curve": record.curves, "matrix": record.matrices}
+    for kind, arrays in kinds.items():
+        for name, array in arrays.items():
+            yield {"name": name, "kind": kind, **pack(name, array)}

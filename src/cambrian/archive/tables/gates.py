@@ -1,0 +1,95 @@
+"""Gates: every step of every decision, a short row each.
+
+The words of a rule are the same for thousands of decisions, so they are kept once, and whose gate
+it is follows from the proposal. `gates` is a view that says it all again; a row may also be
+inserted through it.
+"""
+
+# ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cambrian.archive.records import Gate
+from cambrian.archive.sqlite.cache import RowCache
+from cambrian.archive.sqlite.database import Database, storable
+
+TABLES = """
+CREATE TABLE gate_rules (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE gate_rows (
+    proposal_id INTEGER NOT NULL REFERENCES proposals (id),
+    position INTEGER NOT NULL,
+    gate TEXT NOT NULL,
+    rule INTEGER NOT NULL REFERENCES gate_rules (id),
+    threshold REAL,
+    value REAL,
+    lower REAL,
+    upper REAL,
+    verdict TEXT NOT NULL CHECK (verdict IN ('pass', 'fail', 'info')),
+    detail TEXT NOT NULL,
+    PRIMARY KEY (proposal_id, position)
+) STRICT, WITHOUT ROWID;
+INSERT INTO gate_rules (text) SELECT rule FROM gates GROUP BY rule ORDER BY min(id);
+INSERT INTO gate_rows
+    SELECT g.proposal_id, g.position, g.gate, r.id, g.threshold, g.value, g.lower, g.upper,
+           g.verdict, g.detail
+    FROM gates g JOIN gate_rules r ON r.text = g.rule ORDER BY g.proposal_id, g.position;
+DROP TABLE gates;
+CREATE VIEW gates AS
+    SELECT g.proposal_id * 1000 + g.position AS id, g.proposal_id, a.id AS agent_id, g.position,
+           g.gate, r.text AS rule, g.threshold, g.value, g.lower, g.upper, g.verdict, g.detail
+    FROM gate_rows g JOIN gate_rules r ON r.id = g.rule
+    LEFT JOIN agents a ON a.proposal_id = g.proposal_id;
+CREATE TRIGGER gates_insert INSTEAD OF INSERT ON gates BEGIN
+    INSERT OR IGNORE INTO gate_rules (text) VALUES (NEW.rule);
+    INSERT INTO gate_rows
+        SELECT NEW.proposal_id, NEW.position, NEW.gate, id, NEW.threshold, NEW.value, NEW.lower,
+               NEW.upper, NEW.verdict, NEW.detail
+        FROM gate_rules WHERE text = NEW.rule;
+END;
+"""
+
+_ROW = "INSERT INTO gate_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class Gates:
+    """The verbs on gates."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rules: RowCache[str, int] = RowCache(database, 256)
+
+    def passed(self, proposal_id: int, gates: Sequence[Gate]) -> None:
+        """Keep a proposal's gates in the order they were passed; called inside a transaction."""
+        rows = [
+            (
+                *(proposal_id, position, gate.gate, self._rule(storable(gate.rule))),
+                *(gate.threshold, gate.value, gate.lower, gate.upper, gate.verdict),
+                storable(gate.detail),
+            )
+            for position, gate in enumerate(gates)
+        ]
+        self._database.execute_many(_ROW, rows)
+
+    def _rule(self, text: str) -> int:
+        return self._rules.get(text, lambda: self._numbered(text))
+
+    def _numbered(self, text: str) -> int:
+        self._database.execute("INSERT OR IGNORE INTO gate_rules (text) VALUES (?)", (text,))
+        return int(self._database.value("SELECT id FROM gate_rules WHERE text = ?", (text,)))
+
+    def of_proposal(self, proposal_id: int) -> list[Gate]:
+        """A proposal's gates, in the order they were passed."""
+        return self._select("proposal_id = ?", proposal_id)
+
+    def of_agent(self, agent_id: str) -> list[Gate]:
+        """An agent's gates, in the order they were passed."""
+        return self._select("agent_id = ?", agent_id)
+
+    def _select(self, condition: str, value: int | str) -> list[Gate]:
+        rows = self._database.rows(
+            "SELECT gate, rule, verdict, threshold, value, lower, upper, detail FROM gates "
+            f"WHERE {condition} ORDER BY proposal_id, position",
+            (value,),
+        )
+        return [Gate(**row) for row in rows]

@@ -1,0 +1,1 @@
+"""An archive as a whole: backups, bundles, merging, its check."""

@@ -1,0 +1,1 @@
+"""`cambrian agent`: list, show, why, code, replay."""

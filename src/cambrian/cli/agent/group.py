@@ -1,0 +1,25 @@
+"""`cambrian agent`: one agent, or a list of them."""
+
+from __future__ import annotations
+
+import click
+
+from cambrian.cli.agent.code import code, diff
+from cambrian.cli.agent.listing import list_agents
+from cambrian.cli.agent.replay import replay
+from cambrian.cli.agent.show import show
+from cambrian.cli.agent.why import lineage, why
+
+
+@click.group()
+def agent() -> None:
+    """Look at agents: scores, code, reasons, ancestors; repeat a result.
+
+    Agents are named by a unique prefix of their id, #NUMBER, @best or @root, with ^ for a parent
+    and ~3 for three steps up.
+    """
+
+
+agent.add_command(list_agents, "list")
+for command in (show, diff, why, lineage, code, replay):
+    agent.add_command(command)

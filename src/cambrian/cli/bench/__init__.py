@@ -1,0 +1,1 @@
+"""`cambrian bench`: list, show, check, recompute."""

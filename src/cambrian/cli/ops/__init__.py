@@ -1,0 +1,1 @@
+"""The archive and the machine: `db`, `doctor`, `sql`, `cost`, `image`, the settings' file."""

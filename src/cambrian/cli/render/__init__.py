@@ -1,0 +1,1 @@
+"""Output: tables, JSON, drawings, pictures, pages."""

@@ -1,0 +1,1 @@
+"""`cambrian run`, `daemon` and what steers a run."""

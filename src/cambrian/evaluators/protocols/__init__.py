@@ -1,0 +1,1 @@
+"""How a stream is run and scored: tasks, prequential, episodes; views of data."""

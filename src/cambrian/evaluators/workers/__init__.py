@@ -1,0 +1,1 @@
+"""Evaluation worker processes: the server, the wire, a session of its own, turns."""

@@ -1,0 +1,1 @@
+"""From a variant's results to a decision: stages, gates, descriptors, approval."""

@@ -1,0 +1,256 @@
+"""What makes a variant a member: gates, each with its rule, threshold, value and verdict.
+
+Admission is of one of two kinds. *Improvement*: better than its parent, paired over seeds, at a
+stated confidence. *Stepping stone*: above the floor, and either not worse than its parent beyond
+a margin, or behaviourally new beyond seed noise, within a quota.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cambrian.archive import Gate
+from cambrian.evaluators.statistics import RACE, claim, next_look, paired_difference
+from cambrian.evolution.admission.neighbours import Neighbours
+from cambrian.evolution.admission.results import SEARCH_SEEDS, Results
+
+Kind = Literal["improvement", "stepping_stone"]
+Seeds = Literal["fixed", "raced"]
+
+NEW = "behaves in a new way"
+"""The reason of those admitted for novelty alone; the quota counts them by it."""
+SAME_LEARNER = "another improver for its parent's learner"
+"""The reason of those that learn as their parents do; the quota counts them too."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The thresholds of admission.
+
+    Attributes:
+        seeds: `fixed`: improvement and "not worse" are judged once, on five seeds; `raced`: in
+            looks at up to 14 (`evaluators.statistics.racing`), `confidence` then plays no part.
+        screen_margin: how far below its parent a variant may be on the screen's one seed.
+        confidence: of the two-sided paired interval whose lower bound must be above 0 for an
+            improvement (0.90 two-sided is 95 % one-sided).
+        margin: how much worse than its parent a stepping stone may be.
+        novelty: mean distance to the nearest members, in units of seed noise.
+        neighbours: how many nearest members that is a mean over.
+        quota: at most this share of the admitted may be there for novelty alone.
+        noise_floor: the least standard deviation over seeds that counts as noise.
+        flops_noise: the same for log10 FLOPs.
+    """
+
+    seeds: Seeds = "fixed"
+    screen_margin: float = 0.15
+    confidence: float = 0.90
+    margin: float = 0.05
+    novelty: float = 3.0
+    neighbours: int = 3
+    quota: float = 0.25
+    noise_floor: float = 0.02
+    flops_noise: float = 0.5
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Admitted as `kind`, or rejected (None), with every gate that was looked at."""
+
+    kind: Kind | None
+    reason: str
+    gates: tuple[Gate, ...]
+
+
+@dataclass(frozen=True)
+class ArchiveState:
+    """What a decision may know of the archive: decided before, in proposal order.
+
+    Attributes:
+        members: how every member behaves (seeds included).
+        admitted: how many proposals were admitted, `novel` of them for novelty, or a new improver,
+            alone.
+    """
+
+    members: Neighbours
+    admitted: int
+    novel: int
+
+
+def verdict(passed: bool) -> Literal["pass", "fail"]:
+    return "pass" if passed else "fail"
+
+
+def screen(
+    child: Results, parent: Results, benchmarks: Sequence[str], seed: int, rules: Rules
+) -> Gate:
+    """Early rejection after one seed: only what is clearly worse than its parent goes."""
+    mine, its = (r.per_seed(benchmarks, [seed])[0] for r in (child, parent))
+    return Gate(
+        gate="screen",
+        rule="mean score on the screen's seed, minus the parent's on the same, is at least the "
+        "threshold",
+        verdict=verdict(mine - its >= -rules.screen_margin),
+        threshold=-rules.screen_margin,
+        value=mine - its,
+        detail=f"child {mine:.3f}, parent {its:.3f}",
+    )
+
+
+def more_seeds(
+    child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules
+) -> int | None:
+    """How many seeds both should have before the variant is judged; None: those it has will do."""
+    if rules.seeds == "fixed":
+        return None
+    return next_look(child.raced(parent, benchmarks), RACE)
+
+
+def decide(
+    child: Results,
+    parent: Results,
+    benchmarks: Sequence[str],
+    standing: ArchiveState,
+    rules: Rules,
+    *,
+    same_learner: bool = False,
+) -> Decision:
+    """Judge a variant that has been through the full stage. Every gate is looked at and kept.
+
+    Args:
+        same_learner: its learner is its parent's, so that its results are too, and say nothing
+            for it; its improver may be better, which only its descendants will show.
+    """
+    better = improvement(child, parent, benchmarks, rules)
+    floor = above_floor(child, benchmarks)
+    level = not_worse(child, parent, benchmarks, rules)
+    new = novelty(child, standing.members, benchmarks, rules)
+    room = quota(standing, rules)
+    gates = (better, floor, level, new, room)
+    if same_learner:
+        return _another_improver(floor, room, gates)
+    if better.verdict == "pass":
+        return Decision("improvement", "better than its parent", gates)
+    if floor.verdict == "fail":
+        return Decision(None, "not above the floor", gates)
+    if level.verdict == "pass":
+        return Decision("stepping_stone", "not worse than its parent beyond the margin", gates)
+    if new.verdict == "pass" and room.verdict == "pass":
+        return Decision("stepping_stone", NEW, gates)
+    if new.verdict == "pass":
+        return Decision(None, "new, but the quota for novelty is full", gates)
+    return Decision(None, "neither better, nor level with its parent, nor new", gates)
+
+
+def _another_improver(floor: Gate, room: Gate, gates: tuple[Gate, ...]) -> Decision:
+    """A stepping stone within the quota, and never for scores that are its parent's."""
+    same = Gate(
+        gate="learner",
+        rule="the learner is another than its parent's; if not, only the quota lets it in",
+        verdict="info",
+        detail="the same learner: the results are its parent's",
+    )
+    if floor.verdict == "fail":
+        return Decision(None, "not above the floor", (*gates, same))
+    if room.verdict == "pass":
+        return Decision("stepping_stone", SAME_LEARNER, (*gates, same))
+    return Decision(None, f"{SAME_LEARNER}, but the quota is full", (*gates, same))
+
+
+def improvement(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
+    """Paired over seeds (common random numbers)."""
+    return _paired("improvement", 0.0, child, parent, benchmarks, rules)
+
+
+def _paired(
+    name: str,
+    threshold: float,
+    child: Results,
+    parent: Results,
+    benchmarks: Sequence[str],
+    rules: Rules,
+) -> Gate:
+    """Whether the paired difference to the parent is shown to be above the threshold."""
+    if rules.seeds == "raced":
+        found = claim(child.raced(parent, benchmarks), RACE, threshold)
+        estimate, passed = found.estimate, found.holds
+        how = (
+            f"one-sided {(1 + estimate.confidence) / 2:.1%} t bound over {estimate.seeds} seeds, "
+            f"look {found.look} of {len(RACE.looks)}"
+        )
+    else:
+        seeds = SEARCH_SEEDS
+        mine, its = (one.per_seed(benchmarks, seeds) for one in (child, parent))
+        estimate = paired_difference(mine, its, rules.confidence)
+        passed = estimate.lower > threshold
+        how = f"{rules.confidence:.0%} two-sided t interval over {len(seeds)} seeds"
+    return Gate(
+        gate=name,
+        rule=f"lower bound of the paired difference to the parent ({how}) is above the threshold",
+        verdict=verdict(passed),
+        threshold=threshold,
+        value=estimate.mean,
+        lower=estimate.lower,
+        upper=estimate.upper,
+    )
+
+
+def above_floor(child: Results, benchmarks: Sequence[str]) -> Gate:
+    estimate = child.estimate(benchmarks, SEARCH_SEEDS)
+    return Gate(
+        gate="floor",
+        rule="mean normalised score is above the threshold",
+        verdict=verdict(estimate.mean > 0),
+        threshold=0.0,
+        value=estimate.mean,
+        lower=estimate.lower,
+        upper=estimate.upper,
+    )
+
+
+def not_worse(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
+    """Non-inferiority: the lower bound of the paired difference stays above −margin."""
+    return _paired("not_worse", -rules.margin, child, parent, benchmarks, rules)
+
+
+def novelty(child: Results, members: Neighbours, benchmarks: Sequence[str], rules: Rules) -> Gate:
+    """Mean distance to the nearest members (Lehman & Stanley 2011), in units of seed noise.
+
+    The distance of two agents is the root mean square, over the entries of their behaviours'
+    means over seeds, of the difference divided by the noise: the standard deviation over seeds
+    of the child, at least `noise_floor`.
+    """
+    mine = child.behaviour(benchmarks, SEARCH_SEEDS)
+    floors = np.full(mine.shape[1], rules.noise_floor)
+    floors[-1] = (
+        rules.flops_noise
+    )  # FLOPs hardly vary over seeds; spending more is not behaving new
+    noise = np.maximum(mine.std(axis=0, ddof=1), floors)
+    if not len(members):
+        return Gate(gate="novelty", rule="nothing to compare with", verdict="pass")
+    nearest = float(members.nearest(mine.mean(axis=0), noise, rules.neighbours).mean())
+    return Gate(
+        gate="novelty",
+        rule=f"mean distance to the {rules.neighbours} nearest members, in units of seed noise, is "
+        "above the threshold",
+        verdict=verdict(nearest > rules.novelty),
+        threshold=rules.novelty,
+        value=nearest,
+    )
+
+
+def quota(standing: ArchiveState, rules: Rules) -> Gate:
+    """Whether one more may be in for novelty, or a new improver, alone; the first always may."""
+    share = (standing.novel + 1) / (standing.admitted + 1)
+    allowed = standing.novel == 0 or share <= rules.quota
+    return Gate(
+        gate="quota",
+        rule="share of members admitted for novelty alone, this one included, is at most the "
+        "threshold (the first always may)",
+        verdict=verdict(allowed),
+        threshold=rules.quota,
+        value=share,
+    )

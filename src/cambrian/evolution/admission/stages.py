@@ -1,0 +1,307 @@
+"""A variant's way through the stages: smoke → screen → full → ready to be decided.
+
+`advance` looks at what is recorded and does the one next thing. It may be called at any time, any
+number of times: after a job, and after a restart for everything undecided, so that a kill between
+two steps loses nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from cambrian.agents.improvers.probe import VERSION
+from cambrian.agents.tree import SourceTree
+from cambrian.archive import Archive, Evaluation, Gate, Job, Proposal
+from cambrian.archive.tables.jobs import PARK_AFTER, back_off_s
+from cambrian.archive.tables.steering import Approval
+from cambrian.evaluators.benchmarks import STAGES
+from cambrian.evaluators.job import Unit
+from cambrian.evolution.admission import rules
+from cambrian.evolution.admission.approval import Policy
+from cambrian.evolution.admission.descriptors import Descriptors
+from cambrian.evolution.admission.records import missing, results_of, units
+from cambrian.evolution.admission.results import RACE_SEEDS, SEARCH_SEEDS, Results
+from cambrian.evolution.admission.rules import ArchiveState, Rules
+from cambrian.evolution.rewriting import likeness
+from cambrian.evolution.runtime.seeding import Seeding
+
+STAGES_OF_VARIANTS = ("smoke", "screen", "full")
+RACE = "race-"
+"""A job's stage is this and the number of seeds that a look of the race takes in."""
+
+
+class StageMachine:
+    """The rules by which a proposal moves on, over one archive."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        benchmarks: Sequence[str],
+        rules: Rules,
+        policy: Policy = Policy(),  # noqa: B008 - frozen
+    ) -> None:
+        self.archive = archive
+        self.policy = policy
+        self.benchmarks = tuple(benchmarks)
+        self.rules = rules
+        self.seeding = Seeding(archive, benchmarks)
+        self._descriptors = Descriptors(archive, benchmarks, self.results)
+
+    # -- variants ----------------------------------------------------------------------
+
+    def advance(self, proposal: Proposal) -> None:
+        """Queue the next stage of a proposed variant, or make it ready to be decided."""
+        if proposal.state != "proposed" or proposal.agent_id is None:
+            return
+        likeness.reuse(self.archive, proposal, self.benchmarks)
+        for stage in STAGES_OF_VARIANTS:
+            rows = self.archive.evaluations.of(proposal.agent_id, stage)
+            failed = [row for row in rows if row.verdict == "failed"]
+            if failed:
+                self._failed(proposal, stage, failed[0])
+                return
+            if missing(self.archive, proposal.agent_id, units(stage, self.benchmarks)):
+                if stage == "smoke" and self._is_screened(proposal):
+                    continue
+                self._queue(proposal, stage)
+                return
+            if stage == "screen" and not self._passes_screen(proposal):
+                return
+        if not self._races(proposal):
+            self.archive.proposals.make_ready(proposal.id, {"end": "judge"})
+
+    def work(self, job: Job) -> list[tuple[str, list[Unit]]]:
+        """Whom a job of evaluations has judged, on what; a look of a race needs the parent too."""
+        agent_id, stage = str(job.agent_id), str(job.stage)
+        if not stage.startswith(RACE):
+            if job.proposal_id is not None and self._is_known(job):
+                return []
+            wanted = units(stage, self._turned(job))
+            return [(agent_id, missing(self.archive, agent_id, wanted))]
+        assert job.proposal_id is not None
+        parent = self.archive.proposals.get(job.proposal_id).parents[0]
+        look = int(stage.removeprefix(RACE))
+        return [(one, self._unraced(one, look)) for one in (agent_id, parent)]
+
+    def _turned(self, job: Job) -> tuple[str, ...]:
+        """The benchmarks in an order of the agent's own, which its place gives: two that are judged
+        side by side seldom have to wait for each other's stream."""
+        if job.proposal_id is None:
+            place = self.archive.agents.get(str(job.agent_id)).number or 0
+        else:
+            place = self.archive.proposals.get(job.proposal_id).idx
+        first = place % len(self.benchmarks)
+        return self.benchmarks[first:] + self.benchmarks[:first]
+
+    def _is_screened(self, proposal: Proposal) -> bool:
+        """Whether the screen is done already, as of results that were reused: seeds have no smoke
+        stage."""
+        wanted = units("screen", self.benchmarks)
+        return not missing(self.archive, str(proposal.agent_id), wanted)
+
+    def _is_known(self, job: Job) -> bool:
+        """Whether a variant's stage need not be run, because its learner is a member's."""
+        assert job.proposal_id is not None
+        proposal = self.archive.proposals.get(job.proposal_id)
+        likeness.reuse(self.archive, proposal, self.benchmarks)
+        return job.stage == "smoke" and self._is_screened(proposal)
+
+    def _races(self, proposal: Proposal) -> bool:
+        """Queue the next look of a variant's race with its parent, if there is to be one. A parent
+        that fails on a new seed ends the race where it is."""
+        child, parent = str(proposal.agent_id), proposal.parents[0]
+        if likeness.same_learner(self.archive, child, parent):
+            return False  # it would be raced with itself
+        failed, its = (
+            [row for row in self.archive.evaluations.of(one, "race") if row.verdict == "failed"]
+            for one in (child, parent)
+        )
+        if failed:
+            self._failed(proposal, "race", failed[0])
+            return True
+        if its:
+            return False
+        mine, theirs = (results_of(self.archive, one) for one in (child, parent))
+        look = rules.more_seeds(mine, theirs, self.benchmarks, self.rules)
+        if look is None or not any(self._unraced(one, look) for one in (child, parent)):
+            return False
+        self._queue(proposal, f"{RACE}{look}")
+        return True
+
+    def _unraced(self, agent_id: str, look: int) -> list[Unit]:
+        """What an agent has not been run on, of the seeds that a look takes in."""
+        wanted = [u for u in units("race", self.benchmarks) if u.seed in RACE_SEEDS[:look]]
+        return missing(self.archive, agent_id, wanted)
+
+    def park(self, proposal: Proposal, error: str) -> None:
+        """Our machine broke too often on this variant; it does not count against it."""
+        outcome = {"end": "parked", "reason": f"the sandbox broke repeatedly: {error}"}
+        self.archive.proposals.make_ready(proposal.id, outcome)
+
+    def unchecked_improver(self, proposal: Proposal) -> str | None:
+        """The hash of a variant's improver if nobody knows yet whether it works."""
+        name = improver_hash(self.archive.agents.files(str(proposal.agent_id)))
+        return None if self.archive.ledger.improver_check(name) else name
+
+    def _queue(self, proposal: Proposal, stage: str) -> None:
+        """Queue a stage; one that was carried out, and left something undone all the same (a rule
+        has changed since, or nothing could be recorded), again, up to the cap."""
+        jobs = self.archive.jobs
+        job = jobs.queue(
+            "evaluate",
+            run_id=proposal.run_id,
+            proposal_id=proposal.id,
+            agent_id=proposal.agent_id,
+            stage=stage,
+            priority=proposal.idx,
+        )
+        if job.state == "done":
+            error = "it was carried out, and left something undone"
+            delay_s = back_off_s(job.attempts)
+            job = jobs.repeat(job.id, error, park_after=PARK_AFTER, delay_s=delay_s)
+            if job.state == "parked":
+                self.park(proposal, error)
+
+    def _failed(self, proposal: Proposal, stage: str, row: Evaluation) -> None:
+        gate = Gate(
+            gate=stage,
+            rule="the learner runs without failing",
+            verdict="fail",
+            detail=f"{row.benchmark}, seed {row.seed}: {row.reason}"[:2000],
+        )
+        end = "failed_smoke" if stage == "smoke" else "reject"
+        reason = f"failed on {row.benchmark} in the {stage} stage"
+        self.archive.proposals.make_ready(
+            proposal.id, {"end": end, "reason": reason, "gates": [asdict(gate)]}
+        )
+
+    def _passes_screen(self, proposal: Proposal) -> bool:
+        """Apply the screen's gates; a variant that fails one is ready to be rejected.
+
+        Its improver is tried only if the code has not been before.
+        """
+        gates = [self._screen(proposal)]
+        if gates[0].verdict == "pass":
+            if self.unchecked_improver(proposal):
+                self._queue(proposal, "improver")
+                return False
+            gates.append(self.improver_gate(proposal))
+        if all(gate.verdict == "pass" for gate in gates):
+            return True
+        reason = next(gate for gate in gates if gate.verdict == "fail").gate
+        outcome = {
+            "end": "reject",
+            "reason": f"rejected early: {reason}",
+            "gates": [asdict(gate) for gate in gates],
+        }
+        self.archive.proposals.make_ready(proposal.id, outcome)
+        return False
+
+    def _screen(self, proposal: Proposal) -> Gate:
+        child = results_of(self.archive, str(proposal.agent_id))
+        parent = self.results(proposal.parents[0])
+        return rules.screen(child, parent, self.benchmarks, STAGES["screen"][0], self.rules)
+
+    def improver_gate(self, proposal: Proposal) -> Gate:
+        """Whether the variant's improver still produces a valid edit against a scripted model."""
+        name = improver_hash(self.archive.agents.files(str(proposal.agent_id)))
+        check = self.archive.ledger.improver_check(name)
+        return Gate(
+            gate="improver",
+            rule="the improver produces a valid edit against a scripted model",
+            verdict=rules.verdict(check is not None and check.valid),
+            detail=check.detail if check else "not checked",
+        )
+
+    # -- decisions ---------------------------------------------------------------------
+
+    def decide(self, proposal: Proposal) -> bool:
+        """Commit a ready proposal's decision; everything decided before it is known now.
+
+        Returns:
+            False if nothing was decided, because a person has to be heard first.
+        """
+        outcome: Mapping[str, Any] = proposal.outcome
+        gates = [Gate(**gate) for gate in outcome.get("gates", ())]
+        reason = str(outcome.get("reason", ""))
+        end = outcome["end"]
+        if end == "judge":
+            return self._judge(proposal)
+        if end == "reject":
+            self.archive.proposals.decide(proposal.id, None, reason, gates)
+        else:
+            self.archive.proposals.close(proposal.id, end, reason, gates)
+        return True
+
+    def _judge(self, proposal: Proposal) -> bool:
+        approval = self.archive.steering.approval(proposal.id)
+        if approval is not None and approval.state == "waiting":
+            return False
+        child = results_of(self.archive, str(proposal.agent_id))
+        # A member's first five seeds never change, but it may have been raced since.
+        raced = self.rules.seeds == "raced"
+        its = proposal.parents[0]
+        parent = results_of(self.archive, its) if raced else self.results(its)
+        decision = rules.decide(
+            child,
+            parent,
+            self.benchmarks,
+            self._standing(),
+            self.rules,
+            same_learner=likeness.same_learner(self.archive, str(proposal.agent_id), its),
+        )
+        estimate = child.estimate(self.benchmarks, SEARCH_SEEDS)
+        gates = [self._screen(proposal), self.improver_gate(proposal), *decision.gates]
+        kind, reason = decision.kind, decision.reason
+        if kind is not None and approval is None:
+            why = self.policy.why(self.archive, estimate.lower)
+            if why:
+                asked = [asdict(gate) for gate in gates]
+                self.archive.steering.ask_approval(proposal.id, why, kind, asked)
+                return False
+        if kind is not None and approval is not None:
+            gates.append(_heard(approval))
+            if approval.state == "rejected":
+                kind, reason = None, f"rejected by a person: {approval.reason or 'no reason given'}"
+        self.archive.proposals.decide(
+            proposal.id,
+            kind,
+            reason,
+            gates,
+            score=estimate.mean,
+            lower=estimate.lower,
+            upper=estimate.upper,
+        )
+        return True
+
+    def _standing(self) -> ArchiveState:
+        reasons = (rules.NEW, rules.SAME_LEARNER)
+        novel = sum(map(self.archive.proposals.count_admitted, reasons))
+        return ArchiveState(
+            self._descriptors.neighbours(), self.archive.counts()["admitted"], novel
+        )
+
+    def results(self, agent_id: str) -> Results:
+        """A member's results."""
+        return results_of(self.archive, agent_id)
+
+
+def _heard(approval: Approval) -> Gate:
+    """A person's word as a gate."""
+    return Gate(
+        gate="approval",
+        rule=f"a person approves: {approval.why}",
+        verdict=rules.verdict(approval.state == "approved"),
+        detail=f"{approval.state} by {approval.answered_by}"
+        + (f": {approval.reason}" if approval.reason else ""),
+    )
+
+
+def improver_hash(files: Mapping[str, str]) -> str:
+    """What tells an agent's improver, and all that it imports, from another; and the question that
+    it is tried with from an older one."""
+    tree = files if isinstance(files, SourceTree) else SourceTree(files)
+    return hashlib.sha256(f"probe {VERSION}\0{tree.improver_hash}".encode()).hexdigest()

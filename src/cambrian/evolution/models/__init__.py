@@ -1,0 +1,1 @@
+"""Foundation models: the endpoint, what its answers mean, prices and the token budget."""

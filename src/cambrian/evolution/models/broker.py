@@ -1,0 +1,180 @@
+"""The broker of model calls: counts what is spent, records every answer.
+
+An improver asks from inside its sandbox; the question reaches this code as checked text. Answers
+are recorded under (proposal, position), so that a killed run replays them instead of paying again.
+Whatever comes of a question, what it used is booked: as the endpoint states it, or, where it states
+nothing that could be true, as it was put aside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import anyio
+import anyio.to_thread
+
+from cambrian.archive import Archive
+from cambrian.evolution.models.endpoint import MAX_ANSWER_TOKENS, OpenAIModel
+from cambrian.evolution.models.refusals import AskRefused, EndpointDown, TooLong, Used
+from cambrian.evolution.models.replies import Answer, whole
+from cambrian.evolution.models.token_budget import TokenBudget
+from cambrian.failpoints import reach
+
+RETRIES = 2
+"""How often a question that cost nothing is asked again at once, before the run pauses."""
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
+CALLS_PER_VARIANT = 4
+AROUND_MESSAGE, AROUND_QUESTION = 16, 32
+"""Tokens that an endpoint's template may put around a message, and around a question."""
+
+
+class Model(Protocol):
+    """Something that answers in at most `max_tokens` tokens.
+
+    Raises `AskRefused` with a reason that a person can act on and with what was used all the same,
+    or `EndpointDown` if it is worth asking again later.
+    """
+
+    name: str
+
+    def answer(
+        self, messages: Sequence[dict[str, str]], max_tokens: int = MAX_ANSWER_TOKENS
+    ) -> Answer: ...
+
+
+class Broker:
+    """Answers one variant's questions, within its allowance and the run's budget."""
+
+    def __init__(
+        self, archive: Archive, model: Model, *, budget: TokenBudget, proposal_id: int
+    ) -> None:
+        self.archive = archive
+        self.model = model
+        self.budget = budget
+        self.proposal_id = proposal_id
+        self._position = 0
+
+    async def ask(self, messages: list[dict[str, str]]) -> str:
+        """The model's answer: recorded before, or paid for now.
+
+        Raises:
+            AskRefused: the allowance or budget is spent, or the endpoint fails.
+        """
+        position, self._position = self._position, self._position + 1
+        messages = [{name: whole(text) for name, text in one.items()} for one in messages]
+        question = request_hash(self.model.name, messages)
+        recorded = self.archive.ledger.recorded_answer(self.proposal_id, position)
+        if recorded is not None and recorded.request_hash == question:
+            return recorded.text
+        if position >= CALLS_PER_VARIANT:
+            raise AskRefused(f"a variant may ask {CALLS_PER_VARIANT} times")
+        allowed: int | None = getattr(self.model, "retries", None)
+        wait_s = FIRST_WAIT_S
+        for left in range(RETRIES if allowed is None else allowed, -1, -1):
+            try:
+                return await self._asked(position, question, messages)
+            except TooLong:
+                self._position = position  # a shorter question takes its place
+                raise
+            except EndpointDown as down:
+                wait_s = max(wait_s, down.wait_s)
+                if not left or down.used is not None or wait_s > LONGEST_WAIT_S:
+                    raise
+            await anyio.sleep(wait_s)
+            wait_s *= 2
+        raise AssertionError("the last try returns or raises")
+
+    async def _asked(self, position: int, question: str, messages: list[dict[str, str]]) -> str:
+        """Ask once, and book whatever comes of it."""
+        bound = prompt_bound(messages)
+        most = await self.budget.reserve(self.proposal_id, position, self.model.name, bound)
+        reach("question.reserved")
+        asked = threading.Event()
+
+        def ask() -> Answer:
+            asked.set()
+            return self.model.answer(messages, most)
+
+        try:
+            # Once asked, its answer is waited for and booked whatever is cancelled meanwhile.
+            answer = await anyio.to_thread.run_sync(ask)
+            reach("answer.received")
+            self._book(position, question, bound, answer)
+            reach("answer.recorded")
+        except AskRefused as refusal:
+            self._book_refusal(position, bound, most, refusal.used)
+            raise
+        except anyio.get_cancelled_exc_class():
+            if not asked.is_set():
+                self.archive.ledger.unreserve(self.proposal_id, position)
+            raise
+        finally:
+            self.budget.released()
+        return answer.text
+
+    def _book(self, position: int, question: str, bound: int, answer: Answer) -> None:
+        """Record the answer and what it cost; an answer to another question than the recorded
+        one (an improver that is not deterministic) is still paid for."""
+        said = max(answer.said, len(answer.text.encode()))
+        spent = self._spent(Used(answer.prompt_tokens, answer.completion_tokens), bound, said)
+        ledger = self.archive.ledger
+        with self.archive.transaction():
+            recorded = ledger.record_answer(
+                position=position, request_hash=question, text=answer.text, **spent
+            )
+            if not recorded:
+                ledger.add_spend(**spent)
+
+    def _book_refusal(self, position: int, bound: int, most: int, used: Used | None) -> None:
+        """Record what a question used that was not answered, and end its reservation."""
+        with self.archive.transaction():
+            self.archive.ledger.unreserve(self.proposal_id, position)
+            if used is not None:
+                self.archive.ledger.add_spend(**self._spent(used, bound, most))
+
+    def _spent(self, used: Used, prompt: int, completion: int) -> dict[str, Any]:
+        """A row of the ledger; `prompt` and `completion` where the endpoint states nothing."""
+        name = self.model.name
+        self.budget.used(name, prompt, used.prompt_tokens or 0)
+        counts = (
+            prompt if used.prompt_tokens is None else used.prompt_tokens,
+            completion if used.completion_tokens is None else used.completion_tokens,
+        )
+        return {
+            "phase": "propose",
+            "model": name,
+            "prompt_tokens": counts[0],
+            "completion_tokens": counts[1],
+            "dollars": self.budget.dollars(name, *counts),
+            "run_id": self.budget.run_id,
+            "proposal_id": self.proposal_id,
+            "estimated": counts != (used.prompt_tokens, used.completion_tokens),
+        }
+
+
+def prompt_bound(messages: Sequence[dict[str, str]]) -> int:
+    """More tokens than a question can have: a token is a byte at least."""
+    text = sum(len(part.encode()) for message in messages for part in message.values())
+    return text + AROUND_MESSAGE * len(messages) + AROUND_QUESTION
+
+
+def request_hash(model: str, messages: Sequence[dict[str, str]]) -> str:
+    """What names a question: the model and every message."""
+    text = json.dumps([model, list(messages)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+__all__ = [
+    "MAX_ANSWER_TOKENS",
+    "Answer",
+    "Broker",
+    "Model",
+    "OpenAIModel",
+    "TokenBudget",
+    "prompt_bound",
+    "request_hash",
+]

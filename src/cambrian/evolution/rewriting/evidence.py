@@ -1,0 +1,130 @@
+"""What an improver is shown: code, scores with intervals, failures, what was tried. Never a
+sealed score, and nothing that was decided later than its proposal may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cambrian.agents.catalogue import catalogue, mechanism
+from cambrian.archive import Agent, Archive, Proposal
+from cambrian.evaluators.benchmarks import benchmark
+from cambrian.evaluators.calibration import ALLOWANCE, calibration
+from cambrian.evolution.admission.records import results_of
+from cambrian.evolution.admission.results import SEARCH_SEEDS
+
+CARDS_SHOWN, CARDS_BY_GAIN = 6, 2
+HISTORY_SHOWN = 20
+FAILURES_SHOWN = 5
+
+RULES = f"""\
+learner.py must define a class Learner(spec, *, seed, device) with observe(x, y, task=None) and
+predict(x, task=None) -> (B, outputs), and may define task_boundary() and, where spec.support is
+above 0, adapt(x, y, steps=None) -> a fitted copy, and new_episode(). Only the standard library,
+numpy, torch and cambrian.agents.contract can be imported, and modules of the agent itself as
+parts.NAME. At most 64 files and 128 KiB of text, no literal over 4 KiB. A learner may spend at
+most {ALLOWANCE} times the floating point operations and bytes of state of a simple reference,
+experience replay for streams (spec.flops, spec.memory_bytes). The streams permute labels by seed;
+nothing tells them apart."""
+
+
+def evidence(
+    archive: Archive,
+    proposal: Proposal,
+    benchmarks: Sequence[str],
+    weights: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """The evidence for rewriting a proposal's first parent, as a JSON object.
+
+    Args:
+        weights: what the archive has learned of mechanisms (`experience.Experience.weights`).
+    """
+    parent = proposal.parents[0]
+    champion = archive.agents.champion(proposal.seen_through)
+    agent = archive.agents.get(parent)
+    shown = {"parent": parent, "champion": parent if champion is None else champion.id}
+    if agent.parents:
+        shown["grandparent"] = agent.parents[0]
+    # As decided by then, whatever has been recorded since.
+    children = archive.agents.children_through(parent, proposal.seen_through, HISTORY_SHOWN)
+    code = dict(archive.agents.files(parent))
+    return {
+        "code": code,
+        "scores": {name: _scores(archive, who, benchmarks) for name, who in shown.items()},
+        "benchmarks": {name: _benchmark(name) for name in benchmarks},
+        "failures": _failures(archive, children),
+        "history": [_tried(child) for child in children],
+        "cards": [mechanism(name).to_json() for name in cards(code, proposal.idx, weights or {})],
+        "rules": RULES,
+    }
+
+
+def _scores(archive: Archive, agent_id: str, benchmarks: Sequence[str]) -> dict[str, Any]:
+    """Per benchmark the normalised score with its interval and the metrics' means."""
+    results = results_of(archive, agent_id)
+    found: dict[str, Any] = {}
+    for name in benchmarks:
+        estimate = results.estimate([name], SEARCH_SEEDS)
+        found[name] = {
+            "score": round(estimate.mean, 4),
+            "lower": round(estimate.lower, 4),
+            "upper": round(estimate.upper, 4),
+            "metrics": results.mean_metrics(name, SEARCH_SEEDS),
+        }
+    return found
+
+
+def _benchmark(name: str) -> dict[str, Any]:
+    bench = benchmark(name)
+    measure = calibration(bench)
+    return {
+        "task": bench.card.task,
+        "floor": measure.floor,
+        "ceiling": measure.ceiling,
+        "flops_allowed": ALLOWANCE * measure.flops,
+        "state_bytes_allowed": ALLOWANCE * measure.state_bytes,
+    }
+
+
+def _failures(archive: Archive, children: Sequence[Agent]) -> list[dict[str, str]]:
+    """How the parent's rejected children failed to run."""
+    found = [
+        {"title": child.title, "reason": row.reason[:1500]}
+        for child in children
+        for row in archive.evaluations.known(child.id)
+        if row.verdict == "failed"
+    ]
+    return found[-FAILURES_SHOWN:]
+
+
+def _tried(child: Agent) -> dict[str, Any]:
+    """What was tried on the parent, with its outcome."""
+    return {
+        "title": child.title,
+        "hypothesis": child.hypothesis[:500],
+        "outcome": child.kind or child.status,
+        "score": child.score,
+    }
+
+
+def cards(code: Mapping[str, str], index: int, weights: Mapping[str, float]) -> list[str]:
+    """The mechanisms whose cards are shown for proposal `index`, by name.
+
+    First those that the parent lacks: the `CARDS_BY_GAIN` that paid best so far, and others in
+    turns, so that each is shown every few proposals. What the parent has only fills up.
+    """
+    everything = list(catalogue())
+    lacking = [name for name in everything if f"parts/{name}.py" not in code]
+    best = sorted(lacking, key=lambda name: (-weights.get(name, 1.0), name))[:CARDS_BY_GAIN]
+    best = best if weights else []
+    chosen = best + _in_turns(
+        [name for name in lacking if name not in best], CARDS_SHOWN - len(best), index
+    )
+    has = [name for name in everything if name not in lacking]
+    return chosen + _in_turns(has, CARDS_SHOWN - len(chosen), index)
+
+
+def _in_turns(names: Sequence[str], count: int, index: int) -> list[str]:
+    """`count` of them (all where there are fewer), going on where the last proposal stopped."""
+    count = min(count, len(names))
+    return [names[(index * count + at) % len(names)] for at in range(count)]

@@ -1,0 +1,265 @@
+"""Making variants: who the parents are, what is made of them, and recording it.
+
+Everything here is a function of (seed, k) and of the archive as proposal k sees it, so that a
+proposal that was interrupted is made again exactly as it would have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+import anyio
+import numpy as np
+
+from cambrian.agents.edits import Edit, EditError, apply
+from cambrian.agents.improvers.probe import probe_answer, probe_evidence, probe_tree
+from cambrian.agents.tree import SourceTree
+from cambrian.archive import Archive, Proposal
+from cambrian.errors import InvalidAgent, SandboxBroken
+from cambrian.evolution.admission.stages import improver_hash
+from cambrian.evolution.models.broker import Broker, Model, OpenAIModel, TokenBudget
+from cambrian.evolution.rewriting.evidence import evidence
+from cambrian.evolution.rewriting.likeness import fingerprints
+from cambrian.evolution.rewriting.operator_credit import Experience
+from cambrian.evolution.rewriting.rewriting import NoVariant, Variant, by_model, by_recombination
+from cambrian.evolution.runtime.workers import (
+    AskRefused,
+    ImproverFailed,
+    WorkerClient,
+    WorkerFactory,
+)
+from cambrian.evolution.selection.selection import Selection
+from cambrian.evolution.settings import Settings
+from cambrian.failpoints import reach
+
+TRIES = 5
+TREES = 128
+"""Parents' checked code kept at most."""
+LONGEST_CHAIN = 5
+"""The control's random proposals are 1 to this many recombinations in a row."""
+
+Outcome = Variant | NoVariant
+
+
+class Proposer:
+    """Makes and records the variants of a run."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        run_id: int,
+        settings: Settings,
+        logs: Path,
+        make_worker: WorkerFactory,
+        token_budget: TokenBudget,
+        model: Model | None = None,
+    ) -> None:
+        self.archive = archive
+        self.run_id = run_id
+        self.settings = settings
+        self._logs = logs
+        self._make_worker = make_worker
+        self._token_budget = token_budget
+        self._model = model
+        self._selection = Selection(archive, settings.selection)
+        self._experience = Experience(archive)
+        # An agent's code never changes, and good parents are drawn again and again.
+        self._trees = lru_cache(TREES)(lambda one: SourceTree(archive.agents.files(one)))
+        self._idle: list[WorkerClient] = []
+        self._slots = anyio.CapacityLimiter(settings.workers)
+        self.refused = 0
+        self._hopeless: NoVariant | None = None  # why no question will be answered
+
+    @property
+    def at_a_time(self) -> int:
+        """How many improvers run at the same time."""
+        return int(self._slots.total_tokens)
+
+    @at_a_time.setter
+    def at_a_time(self, count: int) -> None:
+        self._slots.total_tokens = count
+
+    # -- parents -----------------------------------------------------------------------
+
+    def parents(self, index: int, seen_through: int) -> list[str]:
+        """Two members (one where there is only one, or for a model), the better one first: a
+        child of both is held against the better."""
+        rng = np.random.default_rng([self.settings.seed, index])
+        count = 1 if self.settings.rewriter == "model" else 2
+        if self.settings.random_control:
+            seeds = [seed for seed in self.archive.agents.seeds() if seed.score is not None]
+            chosen = rng.choice(len(seeds), min(count, len(seeds)), replace=False)
+            drawn = [(-cast(float, seeds[at].score), seeds[at].number, at) for at in chosen]
+            return [seeds[at].id for _, _, at in sorted(drawn)]
+        through = seen_through if self.settings.order == "fixed" else None
+        return [parent.agent_id for parent in self._selection.draw(through, count, rng)]
+
+    def _steps(self, index: int) -> int:
+        if not self.settings.random_control:
+            return 1
+        rng = np.random.default_rng([self.settings.seed, index, 1])
+        return int(rng.integers(1, LONGEST_CHAIN + 1))
+
+    # -- money -------------------------------------------------------------------------
+
+    def used_up(self) -> str:
+        """The limit that leaves no room for one more question, in words; "" while there is room."""
+        return self._token_budget.used_up(self.settings.model) if self._asks else ""
+
+    def must_wait(self, making: int) -> bool:
+        """Whether a question of one more proposal might find nothing left, depending on the
+        `making` variants that are being made."""
+        return self._asks and self._token_budget.must_wait(self.settings.model, making)
+
+    @property
+    def _asks(self) -> bool:
+        return self.settings.rewriter == "model"
+
+    # -- variants ----------------------------------------------------------------------
+
+    async def prepare(self, proposal: Proposal) -> Outcome:
+        """What takes time and may be done in any order."""
+        try:
+            if proposal.rewriter == "model":
+                async with self._slots:
+                    if self._hopeless is not None:
+                        return self._hopeless
+                    return await self._by_model(proposal)
+            return await self._by_recombination(proposal, 0)
+        except NoVariant as reason:
+            if reason.misconfigured:
+                self._hopeless = reason
+            return reason
+
+    async def record(self, proposal: Proposal, outcome: Outcome) -> None:
+        """Store a prepared variant; with recombination, another is made while it is a duplicate."""
+        for attempt in range(1, TRIES):
+            if proposal.rewriter == "model" or isinstance(outcome, NoVariant):
+                break
+            if not self._is_known(outcome.tree):
+                break
+            try:
+                outcome = await self._by_recombination(proposal, attempt)
+            except NoVariant as reason:
+                outcome = reason
+        if isinstance(outcome, NoVariant):
+            self.refused = self.refused + 1 if outcome.unanswered else 0
+            ending = {"end": outcome.end, "reason": str(outcome)[:2000]}
+            self.archive.proposals.make_ready(proposal.id, ending)
+            return
+        self.refused = 0
+        reach("variant.made")
+        edit = outcome.edit
+        fingerprint, learner = fingerprints(outcome.tree)
+        self.archive.proposals.record_variant(
+            proposal.id,
+            outcome.tree.identity,
+            outcome.tree,
+            title=edit.title,
+            hypothesis=edit.hypothesis,
+            predicted_gain=edit.predicted_gain,
+            confidence=edit.confidence,
+            edit=edit.to_json(),
+            operation=outcome.operation,
+            parents=proposal.parents if outcome.crosses else proposal.parents[:1],
+            stage="smoke",
+            priority=proposal.idx,
+            fingerprint=fingerprint,
+            learner=learner,
+        )
+        reach("variant.recorded")
+
+    def _is_known(self, tree: SourceTree) -> bool:
+        """Whether an agent of the archive is the same, or does the same."""
+        agents = self.archive.agents
+        return (
+            agents.find(tree.identity) is not None or agents.twin(fingerprints(tree)[0]) is not None
+        )
+
+    async def _by_recombination(self, proposal: Proposal, attempt: int) -> Variant:
+        trees = [self._trees(agent_id) for agent_id in proposal.parents]
+        seed = f"{self.settings.seed}/{proposal.idx}/{attempt}"
+        learned = (
+            None
+            if self.settings.random_control
+            else self._experience.weights(proposal.seen_through)
+        )
+        steps = self._steps(proposal.idx)
+        return await by_recombination(trees, seed, steps=steps, weights=learned)
+
+    async def _by_model(self, proposal: Proposal) -> Variant:
+        parent = self._trees(proposal.parents[0])
+        model = self._model = self._model or OpenAIModel(self.settings.model)
+        broker = Broker(self.archive, model, budget=self._token_budget, proposal_id=proposal.id)
+        learned = self._experience.weights(proposal.seen_through)
+        shown = evidence(self.archive, proposal, self.settings.benchmarks, learned)
+        async with self._worker() as worker:
+
+            async def improve(given: Mapping[str, Any]) -> dict[str, Any]:
+                return await worker.improve(parent, given, broker.ask)
+
+            return await by_model(parent, shown, improve)
+
+    async def check_improver(self, worker: WorkerClient, files: Mapping[str, str]) -> None:
+        """Find out whether an improver still makes a valid edit of what a scripted model says."""
+        valid, detail = await self.try_improver(worker, files)
+        reach("improver.judged")
+        self.archive.ledger.record_improver_check(improver_hash(files), valid, detail)
+        reach("improver.recorded")
+
+    async def try_improver(
+        self, worker: WorkerClient, files: Mapping[str, str]
+    ) -> tuple[bool, str]:
+        """Whether an improver makes a valid edit of what a scripted model says, and why not.
+
+        Raises:
+            SandboxBroken: it broke its sandbox, or hung in it.
+        """
+
+        async def scripted(messages: list[dict[str, str]]) -> str:
+            return probe_answer()
+
+        try:
+            edit = Edit.from_json(await worker.improve(files, probe_evidence(), scripted))
+            changed = apply(probe_tree(), edit).identity != probe_tree().identity
+            return changed, "it made an edit" if changed else "its edit changes nothing"
+        except ImproverFailed as error:
+            if error.cause == "timeout":  # a busy host must not condemn it for ever
+                raise SandboxBroken(f"the improver's check: {error}") from None
+            return False, str(error)[:2000]
+        except (EditError, InvalidAgent, AskRefused) as error:
+            return False, str(error)[:2000]
+
+    # -- workers for improvers ---------------------------------------------------------
+
+    @asynccontextmanager
+    async def _worker(self) -> AsyncIterator[WorkerClient]:
+        worker = self._idle.pop() if self._idle else self._make_worker(self._logs / "improvers.log")
+        try:
+            yield worker
+        except BaseException:
+            await worker.close(now=True)
+            raise
+        else:
+            if len(self._idle) >= self.at_a_time:
+                await worker.close()
+            else:
+                self._idle.append(worker)
+
+    async def __aenter__(self) -> Proposer:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in self._idle:
+            await worker.close()
+        self._idle.clear()

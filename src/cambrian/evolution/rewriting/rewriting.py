@@ -1,0 +1,176 @@
+"""Where edits come from: `recombine` (libcst, no model) and `model` (the agent's own improver).
+
+Both give a `Variant`: a source tree that differs from its parents and passes every check, with
+the edit that made it. What cannot be made is a `NoVariant` with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+
+from cambrian.agents.edits import Edit, EditError, apply
+from cambrian.agents.recombine.isolated import recombine_in_subprocess
+from cambrian.agents.tree import IMPROVER, NOTES, SourceTree
+from cambrian.errors import InvalidAgent, SandboxBroken
+from cambrian.evolution.models.refusals import (
+    AskRefused,
+    BudgetSpent,
+    EndpointDown,
+    Misconfigured,
+    TooLong,
+)
+from cambrian.evolution.models.replies import whole
+from cambrian.evolution.runtime.workers import ImproverFailed
+
+RECOMBINE_TIMEOUT_S = 30.0
+
+LEFT_OUT = (("cards", "history"), ("failures", "scores", "benchmarks"))
+"""What of the evidence a model with a short context can do without, the first thing first; in the
+end the improver's own code."""
+
+Improve = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+"""Runs the parent's improver on evidence; gives its unchecked edit."""
+
+
+class NoVariant(Exception):
+    """No valid variant came of a proposal; the message says why.
+
+    Attributes:
+        end: the state its proposal ends in: `invalid`, or `parked` where it was our fault.
+        refused: the refusal of a question, where it is because of one.
+    """
+
+    def __init__(
+        self, reason: str, *, end: str = "invalid", refused: AskRefused | None = None
+    ) -> None:
+        super().__init__(whole(reason))
+        self.end = end
+        self.refused = refused
+
+    @property
+    def down(self) -> bool:
+        """Whether it is worth asking again later."""
+        return isinstance(self.refused, EndpointDown)
+
+    @property
+    def wait_s(self) -> float:
+        """How long the endpoint says to wait."""
+        return self.refused.wait_s if isinstance(self.refused, EndpointDown) else 0.0
+
+    @property
+    def misconfigured(self) -> bool:
+        """Whether no question can be answered until a person changes something."""
+        return isinstance(self.refused, Misconfigured)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the endpoint left a question unanswered (one that could be paid for)."""
+        return self.refused is not None and not isinstance(self.refused, BudgetSpent)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A proposed child before it is judged."""
+
+    tree: SourceTree
+    edit: Edit
+    operation: Mapping[str, Any] | None = None
+
+    @property
+    def crosses(self) -> bool:
+        """Whether code of the second parent went into it."""
+        first = (self.operation or {}).get("chain", [self.operation])[0]
+        return isinstance(first, Mapping) and first.get("kind") == "crossover"
+
+
+async def by_recombination(
+    parents: Sequence[SourceTree],
+    seed: str,
+    *,
+    steps: int = 1,
+    weights: Mapping[str, float] | None = None,
+) -> Variant:
+    """`steps` random recombinations in a row, in a resource-limited subprocess each.
+
+    `weights` say how likely each mechanism is to be picked (`experience.Experience`).
+
+    Raises:
+        NoVariant: the code has no structure that could be recombined.
+    """
+    trees, operations = list(parents), []
+    made: Variant | None = None
+    for step in range(steps):
+        try:
+            proposal = await anyio.to_thread.run_sync(_recombine, trees, f"{seed}/{step}", weights)
+            tree = apply(trees[0], proposal.edit)
+        except (EditError, InvalidAgent) as error:
+            raise NoVariant(f"recombination failed: {error}") from None
+        operations.append(dict(proposal.operation))
+        made = Variant(tree, proposal.edit, operations[0] if steps == 1 else {"chain": operations})
+        trees = [tree]
+    if made is None:
+        raise ValueError(f"expected at least one step, got {steps}")
+    return made
+
+
+def _recombine(trees: Sequence[SourceTree], seed: str, weights: Mapping[str, float] | None) -> Any:
+    return recombine_in_subprocess(trees, seed, weights=weights, timeout_s=RECOMBINE_TIMEOUT_S)
+
+
+async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Improve) -> Variant:
+    """Let the parent's improver ask a model; one more try with the error if it does not apply.
+
+    An edit of notes alone, or twice of comments or layout alone, is a variant all the same: it is
+    recorded, and ends as a duplicate of its parent.
+
+    Raises:
+        NoVariant: no valid edit in two tries, the improver failed, or nobody would answer.
+        SandboxBroken: ours; to be tried again.
+    """
+    problem, idle = "", None
+    for _ in range(2):
+        try:
+            given, evidence = await _improved(evidence, problem, improve)
+            edit = Edit.from_json(given)
+            tree = apply(parent, edit)
+        except (EditError, InvalidAgent) as error:
+            problem = str(error)
+        except ImproverFailed as error:
+            raise NoVariant(f"the improver failed: {error}") from None
+        except AskRefused as error:
+            before = f"; the edit before that was invalid: {problem}" if problem else ""
+            raise NoVariant(f"{error}{before}", refused=error) from None
+        else:
+            idle = Variant(tree, edit)
+            if tree.fingerprint != parent.fingerprint or tree.get(NOTES) != parent.get(NOTES):
+                return idle
+            problem = "the edit changes nothing but comments or formatting"
+    if idle is not None:
+        return idle
+    raise NoVariant(f"the edit was invalid twice; last: {problem}")
+
+
+async def _improved(
+    evidence: Mapping[str, Any], problem: str, improve: Improve
+) -> tuple[Any, Mapping[str, Any]]:
+    """The improver's edit, and the evidence it was made of: less where a question would be too long
+    for the model."""
+    error = {"error": problem} if problem else {}
+    for left_out in LEFT_OUT:
+        try:
+            return await improve({**evidence, **error}), evidence
+        except TooLong:
+            evidence = {name: value for name, value in evidence.items() if name not in left_out}
+    evidence = {**evidence, "code": _without_improver(evidence["code"])}
+    return await improve({**evidence, **error}), evidence
+
+
+def _without_improver(code: Mapping[str, str]) -> dict[str, str]:
+    return {path: text for path, text in code.items() if path != IMPROVER}
+
+
+__all__ = ["NoVariant", "SandboxBroken", "Variant", "by_model", "by_recombination"]

@@ -1,0 +1,1 @@
+"""A run while a process works on it: scheduling, workers, commits, outages, pauses."""

@@ -1,0 +1,124 @@
+"""The seed agents' way to a score, on their own: one that cannot be judged keeps nobody waiting.
+
+A seed that fails on one of the benchmarks has *failed* for good: its failed evaluation says why, it
+gets no score, so that it is never drawn as a parent, and the run goes on with the others. One that
+was too slow (`timeout`) has not: a busy host may be to blame. That evaluation is kept as `broken`,
+and tried again after a while; after `TRIES` it is *set aside* until the next start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from cambrian.archive import Agent, Archive, EvaluationRecord
+from cambrian.archive import Evaluation as ArchivedEvaluation
+from cambrian.archive.tables.jobs import back_off_s
+from cambrian.errors import CambrianError
+from cambrian.evaluators.benchmarks import benchmark
+from cambrian.evaluators.job import Evaluation
+from cambrian.evolution.admission.records import missing, results_of, to_record, units
+from cambrian.evolution.admission.results import SEARCH_SEEDS
+
+STAGES_OF_SEEDS = ("screen", "full")
+TRIES = 3
+"""How often a stage of a seed may be too slow before it is set aside until the next start."""
+
+SeedState = Literal["waiting", "scored", "failed", "set aside"]
+
+
+class Seeding:
+    """Where the seed agents of an archive stand, on some benchmarks."""
+
+    def __init__(self, archive: Archive, benchmarks: Sequence[str]) -> None:
+        self._archive = archive
+        self._benchmarks = tuple(benchmarks)
+
+    def advance(self, agent_id: str, run_id: int) -> SeedState:
+        """Queue what a seed agent still lacks, or score it if nothing."""
+        seed = self._archive.agents.get(agent_id)
+        if self.failure(seed) is not None:
+            return "failed"
+        for stage in STAGES_OF_SEEDS:
+            if missing(self._archive, agent_id, units(stage, self._benchmarks)):
+                return self._queue(agent_id, stage, run_id)
+        estimate = results_of(self._archive, agent_id).estimate(self._benchmarks, SEARCH_SEEDS)
+        self._archive.agents.set_score(
+            agent_id, score=estimate.mean, lower=estimate.lower, upper=estimate.upper
+        )
+        return "scored"
+
+    def _queue(self, agent_id: str, stage: str, run_id: int) -> SeedState:
+        jobs = self._archive.jobs
+        job = jobs.queue("evaluate", run_id=run_id, agent_id=agent_id, stage=stage, priority=-1)
+        if job.state == "done":  # and something is missing all the same: it was too slow
+            error = self._too_slow(agent_id)
+            job = jobs.repeat(job.id, error, park_after=TRIES, delay_s=back_off_s(job.attempts))
+        return "set aside" if job.state == "parked" else "waiting"
+
+    def record(self, agent_id: str, evaluation: Evaluation) -> EvaluationRecord:
+        """What to record of an agent's evaluation: a seed's that was too slow is no verdict."""
+        record = to_record(agent_id, evaluation)
+        slow = evaluation.verdict == "failed" and evaluation.cause == "timeout"
+        slow = slow and evaluation.unit.stage in STAGES_OF_SEEDS  # elsewhere it ends a race
+        if slow and self._archive.agents.get(agent_id).status == "seed":
+            return replace(record, verdict="broken")
+        return record
+
+    def failure(self, seed: Agent) -> ArchivedEvaluation | None:
+        """On what a seed agent has failed; None if it has not."""
+        if seed.score is not None:
+            return None
+        failed = [row for row in self._archive.evaluations.known(seed.id) if self._counts(row)]
+        return failed[0] if failed else None
+
+    def _counts(self, row: ArchivedEvaluation) -> bool:
+        """Whether it is a failure on one of the benchmarks as they are now."""
+        if row.verdict != "failed" or row.benchmark not in self._benchmarks:
+            return False
+        return row.version == benchmark(row.benchmark).version
+
+    def standing(self, seed: Agent) -> SeedState:
+        """Where one stands; asked for those without a score it looks at their jobs."""
+        if seed.score is not None:
+            return "scored"
+        if self.failure(seed) is not None:
+            return "failed"
+        jobs = self._archive.jobs.of(agent_id=seed.id)
+        return "set aside" if any(job.state == "parked" for job in jobs) else "waiting"
+
+    def settled(self) -> bool:
+        """Whether nothing more will come of the seeds for now.
+
+        Raises:
+            CambrianError: none of them works, so that there is no parent to draw.
+        """
+        seeds = self._archive.agents.seeds()
+        if any(self.standing(seed) == "waiting" for seed in seeds):
+            return False
+        if all(seed.score is None for seed in seeds):
+            told = "; ".join(self.why(seed) for seed in seeds)
+            raise CambrianError(
+                f"no seed agent works on {', '.join(self._benchmarks)}, so there is nothing to "
+                f"evolve from: {told or 'there is none'}"
+            )
+        return True
+
+    def why(self, seed: Agent) -> str:
+        """Why a seed agent has no score, in one line."""
+        row = self.failure(seed)
+        if row is None:
+            return f"{seed.title} was set aside until the next start ({self._too_slow(seed.id)})"
+        return f"{seed.title} failed on {row.benchmark}: {first_line(row.reason)}"
+
+    def _too_slow(self, agent_id: str) -> str:
+        rows = self._archive.evaluations.of(agent_id, include_broken=True)
+        slow = [row for row in rows if row.verdict == "broken" and row.reason]
+        return f"{slow[-1].benchmark}: {first_line(slow[-1].reason)}" if slow else "too slow"
+
+
+def first_line(text: str) -> str:
+    """The first line of a reason, which goes on with a traceback."""
+    lines = text.strip().splitlines()
+    return lines[0][:300] if lines else "no reason given"

@@ -1,0 +1,1 @@
+"""Questions that people ask of an archive, answered from what it holds."""

@@ -1,0 +1,1 @@
+"""How a sandbox is started and ended: Docker, gVisor, bubblewrap, none; its walls."""

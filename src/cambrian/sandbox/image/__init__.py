@@ -1,0 +1,1 @@
+"""What a sandbox holds: the image's recipe, its wheels, its build."""

@@ -1,0 +1,1 @@
+"""A sandbox in use: the session, the channel into it, limits and failures."""
