@@ -58,8 +58,11 @@ class InstantWorker(WorkerClient):
 
 
 def noted(files: Mapping[str, str], text: str) -> dict[str, str]:
-    """Files of an edit that says something in the notes, and in the code (notes are no change)."""
-    return {"NOTES.md": text, "learner.py": f"{files['learner.py']}\nNOTE = {text!r}\n"}
+    """Files of an edit that says something in the notes, and in the code (notes are no change): a
+    line with their hash, in place of the one that the parent had."""
+    code = files["learner.py"].partition("\nNOTE = ")[0]
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return {"NOTES.md": text, "learner.py": f"{code}\nNOTE = {digest!r}\n"}
 
 
 def judged(
