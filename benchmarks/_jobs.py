@@ -23,12 +23,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cambrian.agents.seeds import load_seed
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators.benchmarks import digit_sums, label_drift
 from cambrian.evaluators.benchmarks.base import Benchmark, Outcome, generator, learner_seed
 from cambrian.evaluators.benchmarks.digit_sums import DigitSums
 from cambrian.evaluators.benchmarks.label_drift import LabelDrift
 from cambrian.evaluators.protocols.tasks import run_tasks
-from cambrian.sandbox.session.channel import Stream
 
 TARGETS = {"spans": 1.02, "prequential": 1.10}
 JOB_S = 5.0
@@ -59,7 +59,7 @@ class DirectChannel:
         self.folder = folder
         self.files: dict[str, dict[str, Any]] = {}
 
-    def start(self, stream: Stream, seed: int, device: str = "cpu") -> None:
+    def start(self, stream: TaskSpec, seed: int, device: str = "cpu") -> None:
         from cambrian.agents.contract import TaskSpec
         from cambrian.sandbox.runner.job import load_module
 

@@ -36,11 +36,12 @@ from typing import Any
 import numpy as np
 from _table import Figure, report
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.errors import CambrianError, SandboxBroken
 from cambrian.sandbox.backends import cgroups, owner
 from cambrian.sandbox.backends.process import Backend
 from cambrian.sandbox.backends.registry import choose
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.channel import Channel
 from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.limits import Limits
 from cambrian.sandbox.session.session import Session
@@ -117,7 +118,7 @@ def run_job(channel: Channel) -> float:
     draw = np.random.default_rng(3)
     x = draw.normal(size=(64, 16)).astype(np.float32)
     y = (x[:, :4].argmax(1)).astype(np.int64)
-    channel.start(Stream("classification", (16,), 4, observations=128, batch_size=16), seed=1)
+    channel.start(TaskSpec("classification", (16,), 4, observations=128, batch_size=16), seed=1)
     channel.publish("train", {"x": x, "y": y, "order": np.arange(64).repeat(2)})
     channel.publish("probe", {"x": x})
     hits = [

@@ -33,15 +33,15 @@ from _table import Figure, report
 from peers.environment import HERE as PEERS
 from peers.environment import NoEnvironment, python_of
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.benchmarks.base import generator
 from cambrian.evaluators.protocols.tasks import Task, TaskStream, shuffled
 from cambrian.sandbox.backends.process import Backend
-from cambrian.sandbox.session.channel import Stream
 
 LEARNER = (PEERS / "replay_learner.py").read_text(encoding="utf-8")
 BATCH, SEED = 32, 1
-STREAM = Stream("classification", (28, 28), 10, boundaries=True, flops=1 << 60)
+STREAM = TaskSpec("classification", (28, 28), 10, boundaries=True, flops=1 << 60)
 ONE_PROCESS, WARM_SESSION, EVERY_STEP = 0.95, 0.90, 3.0
 STEPPED_EPOCHS = 3  # those of split-mnist, where every step is evaluated
 AT_ONCE = "Avalanche, tests at once"
@@ -167,7 +167,7 @@ def driven(channel: Any, stream: list[Task], epochs: int, each_step: bool) -> fl
             for _ in channel.span("task", 0, len(order), BATCH):
                 raise AssertionError("a span without a probe has no answers")
             channel.withdraw("task")
-        channel.boundary()
+        channel.task_boundary()
         seen = stream[: number + 1]
         channel.publish("test", {"x": np.concatenate([t.test_x for t in seen])})
         scores = channel.predict_file("test")
@@ -206,7 +206,7 @@ class OneProcess:
         self.job._answer(self, Frame(Kind[kind], 1, dict(meta or {}), array))  # type: ignore
         return self.answers
 
-    def start(self, stream: Stream, seed: int) -> None:
+    def start(self, stream: TaskSpec, seed: int) -> None:
         from dataclasses import asdict
 
         self._ask("START", {"spec": asdict(stream), "seed": seed, "device": "cpu"})

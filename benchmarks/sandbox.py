@@ -27,12 +27,13 @@ from _channel import ECHO, KEPT, Bare
 from _table import Figure, report
 
 from cambrian.agents.seeds import load_seed
+from cambrian.agents.spec import TaskSpec
 from cambrian.errors import CambrianError
 from cambrian.sandbox.backends.bubblewrap import BubblewrapBackend
 from cambrian.sandbox.backends.docker import DockerBackend
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.backends.process import Backend
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.channel import Channel
 from cambrian.sandbox.session.limits import Limits
 from cambrian.sandbox.session.session import Session, SessionPool
 
@@ -86,7 +87,7 @@ def tiny(session: Session) -> None:
 
 
 def start(channel: Channel) -> None:
-    channel.start(Stream("classification", (64,), KEPT), seed=0)
+    channel.start(TaskSpec("classification", (64,), KEPT), seed=0)
 
 
 # -- latency -----------------------------------------------------------------------------

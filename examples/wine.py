@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators.benchmarks import Bounds, Card
 from cambrian.evaluators.data import Images, read_table
 from cambrian.evaluators.data.base import split
 from cambrian.evaluators.protocols.tasks import EvaluationProtocol, Task, TaskStream, shuffled
-from cambrian.sandbox.session.channel import Stream
 
 FILE = Path(__file__).with_name("wine.csv")
 LABEL = "vineyard"
@@ -48,9 +48,9 @@ class Wine(TaskStream):
     def bounds(self) -> Bounds:
         return Bounds(floor="finetune", ceiling="finetune", oracle=Wine(together=True))
 
-    def stream(self, stage: str) -> Stream:
+    def stream(self, stage: str) -> TaskSpec:
         rows = len(table().train.y) * self._epochs(stage)
-        return Stream(
+        return TaskSpec(
             "classification", (COLUMNS,), CLASSES, boundaries=True, observations=rows, batch_size=8
         )
 

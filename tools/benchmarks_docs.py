@@ -346,7 +346,7 @@ def _ends(bench: Benchmark, measure: Calibration) -> str:
         f"{measure.details.get('seeds', '?')} seeds); allowed: "
         f"{ALLOWANCE * measure.flops / 1e9:.3g} GFLOP and "
         f"{ALLOWANCE * measure.state_bytes / 1e6:.3g} MB of state, {ALLOWANCE} times what "
-        f"`{benchmarks.reference(bench)}` spends."
+        f"`{bench.reference}` spends."
     )
 
 

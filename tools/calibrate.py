@@ -37,9 +37,7 @@ from cambrian.evaluators import benchmarks, metrics
 from cambrian.evaluators.benchmarks.base import (
     EACH_BATCH,
     Benchmark,
-    bounds,
     generator,
-    reference,
 )
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.job import Unit, drive
@@ -119,7 +117,7 @@ def joint(bench: Benchmark, seed: int, apart: bool) -> float:
 
 def joint_accuracies(bench: Benchmark) -> dict[str, Any]:
     """R*_k of Chaudhry 2018: the accuracy on task k of a network trained on tasks 1 to k."""
-    if bounds(bench).ceiling != "joint":
+    if bench.bounds.ceiling != "joint":
         raise SystemExit(f"{bench.name}: its ceiling is no joint training, so it has no reference")
     found = []
     for seed in range(JOINT_SEEDS):
@@ -159,7 +157,7 @@ def trained(bench: Benchmark, tasks: list[Task], seed: int) -> list[float]:
 
 def floor(bench: Benchmark, seeds: int) -> tuple[float, dict[str, Any]]:
     """The raw score that is 0, and how it was found."""
-    agent = bounds(bench).floor
+    agent = bench.bounds.floor
     if agent != "rates":
         raws, _ = run(dict(load_seed(agent)), bench, seeds)
         return float(np.mean(raws)), {"floor": f"the {agent} seed agent"}
@@ -182,7 +180,7 @@ def floor(bench: Benchmark, seeds: int) -> tuple[float, dict[str, Any]]:
 
 def ceiling(bench: Benchmark, seeds: int) -> tuple[float, str]:
     """The raw score that is 1, and how it was found."""
-    wanted = bounds(bench)
+    wanted = bench.bounds
     if wanted.ceiling not in ("joint", "apart"):
         oracle = wanted.oracle or bench
         raws, _ = run(dict(load_seed(wanted.ceiling)), oracle, seeds)
@@ -198,7 +196,7 @@ def ceiling(bench: Benchmark, seeds: int) -> tuple[float, str]:
 
 def calibrate(bench: Benchmark, seeds: int) -> dict[str, Any]:
     bottom, found = floor(bench, seeds)
-    raws, costs = run(dict(load_seed(reference(bench))), bench, seeds)
+    raws, costs = run(dict(load_seed(bench.reference)), bench, seeds)
     top, how = ceiling(bench, seeds)
     return {
         "floor": round(bottom, 5),
@@ -207,8 +205,8 @@ def calibrate(bench: Benchmark, seeds: int) -> dict[str, Any]:
         "details": {
             **found,
             "ceiling": how,
-            "reference": reference(bench),
-            f"{reference(bench)}_raw": round(float(np.mean(raws)), 4),
+            "reference": bench.reference,
+            f"{bench.reference}_raw": round(float(np.mean(raws)), 4),
             "seeds": seeds,
             "torch": torch.__version__,
         },
@@ -218,7 +216,7 @@ def calibrate(bench: Benchmark, seeds: int) -> dict[str, Any]:
 def closer(bench: Benchmark) -> dict[str, Any]:
     """A stream probed after every batch: its ends are known, and what it costs is measured once."""
     known = calibration(benchmarks.benchmark(bench.name.removesuffix(EACH_BATCH)))
-    _, costs = run(dict(load_seed(reference(bench))), bench, 1)
+    _, costs = run(dict(load_seed(bench.reference)), bench, 1)
     details = {**known.details, "costs": "measured on one seed, probed after every batch"}
     ends = {"floor": known.floor, "ceiling": known.ceiling}
     return {**ends, **spent(costs), "details": details}
@@ -253,7 +251,7 @@ def main() -> None:
         path = TARGET / f"{bench.name}-{bench.version}.json"
         path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         print(f"{path.name}: {json.dumps(result)}", flush=True)
-        if result["ceiling"] - result["floor"] < 0.3 and not bounds(bench).close:
+        if result["ceiling"] - result["floor"] < 0.3 and not bench.bounds.close:
             print(f"WARNING: {name}: floor and ceiling are less than 0.3 apart")
 
 

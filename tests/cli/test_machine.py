@@ -14,7 +14,7 @@ from cambrian.archive import Archive
 from cambrian.cli.ops import environment
 from cambrian.cli.ops.doctor import judge
 from cambrian.cli.render.picture import champions, judged_of
-from cambrian.evaluators.benchmarks import benchmark, bounds, names
+from cambrian.evaluators.benchmarks import benchmark, names
 
 from .conftest import Cli, Command, EvolvedArchive
 
@@ -25,7 +25,7 @@ def test_the_benchmarks_are_listed_with_what_0_and_1_stand_for(read_json: ReadJs
     items = read_json("bench", "list")["items"]
     assert [item["name"] for item in items] == names()
     for item in items:
-        close = bounds(benchmark(item["name"])).close  # a reason why its ends are
+        close = benchmark(item["name"]).bounds.close  # a reason why its ends are
         assert item["ceiling"] - item["floor"] >= 0.3 or close
         assert item["flops_allowed"] > 0
     assert next(i for i in items if i["sealed_only"])["stages"] == {"sealed": [0, 1, 2, 3, 4]}

@@ -10,7 +10,7 @@ import pytest
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks, data
 from cambrian.evaluators.benchmarks import blurry_digits, label_drift
-from cambrian.evaluators.benchmarks.base import bounds, generator, learner_seed
+from cambrian.evaluators.benchmarks.base import generator, learner_seed
 from cambrian.evaluators.benchmarks.streams import SCENARIOS
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.conformance import watch
@@ -103,7 +103,7 @@ def test_floor_and_ceiling_are_far_apart_and_replay_is_cheap(name: str) -> None:
     bench = benchmarks.benchmark(name)
     found = calibration(bench)
     # Less than that has to be explained, and is never next to nothing.
-    assert found.ceiling - found.floor >= (0.1 if bounds(bench).close else 0.3)
+    assert found.ceiling - found.floor >= (0.1 if bench.bounds.close else 0.3)
     assert found.cpu_s <= (20 if name == "mixed-tasks" else 10)
     assert found.normalise(found.floor) == 0
     assert found.normalise(found.ceiling) == pytest.approx(1)

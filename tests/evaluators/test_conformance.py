@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks, plugins
-from cambrian.evaluators.benchmarks.base import Card, Outcome, generator
+from cambrian.evaluators.benchmarks.base import Benchmark, Card, Outcome, generator
 from cambrian.evaluators.conformance import Measured, check, check_measured
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 OURS = [
     name
@@ -36,7 +37,7 @@ def test_every_benchmark_of_ours_keeps_every_promise(name: str) -> None:
     assert not broken, broken
 
 
-class Honest:
+class Honest(Benchmark):
     """A small task stream that keeps every promise; the tests below break one each."""
 
     name = "honest"
@@ -44,8 +45,8 @@ class Honest:
     sealed_only = False
     card = Card(*(f"what there is to say of {what}" for what in "abcdefg"))
 
-    def stream(self, stage: str) -> Stream:
-        return Stream("classification", (4,), 3, observations=30, batch_size=10)
+    def stream(self, stage: str) -> TaskSpec:
+        return TaskSpec("classification", (4,), 3, observations=30, batch_size=10)
 
     def draw(self, stage: str, seed: int) -> Any:
         return generator(self.name, stage, seed)
@@ -53,14 +54,14 @@ class Honest:
     def rows(self, stage: str) -> int:
         return 10 if stage == "smoke" else 30
 
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+    def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
         rng = self.draw(stage, seed)
         x = rng.normal(size=(self.rows(stage), 4)).astype(np.float32)
         y = rng.integers(0, 3, len(x))
         self.show(channel, x, y, rng.normal(size=(6, 4)).astype(np.float32))
         return Outcome(0.5)
 
-    def show(self, channel: Channel, x: Any, y: Any, test: Any) -> None:
+    def show(self, channel: LearnerChannel, x: Any, y: Any, test: Any) -> None:
         channel.publish("task", {"x": x, "y": y, "order": np.arange(len(x))})
         for _ in channel.span("task", 0, len(x), 10):
             pass
@@ -81,41 +82,41 @@ class Same(Honest):
 
 
 class Doubles(Honest):
-    def show(self, channel: Channel, x: Any, y: Any, test: Any) -> None:
+    def show(self, channel: LearnerChannel, x: Any, y: Any, test: Any) -> None:
         super().show(channel, x.astype(np.float64), y, test)
 
 
 class TooManyClasses(Honest):
-    def show(self, channel: Channel, x: Any, y: Any, test: Any) -> None:
+    def show(self, channel: LearnerChannel, x: Any, y: Any, test: Any) -> None:
         super().show(channel, x, y + 1, test)
 
 
 class AskedAgain(Honest):
-    def show(self, channel: Channel, x: Any, y: Any, test: Any) -> None:
+    def show(self, channel: LearnerChannel, x: Any, y: Any, test: Any) -> None:
         super().show(channel, x, y, x[:6])
 
 
 class LabelledTest(Honest):
-    def show(self, channel: Channel, x: Any, y: Any, test: Any) -> None:
+    def show(self, channel: LearnerChannel, x: Any, y: Any, test: Any) -> None:
         channel.publish("test", {"x": test, "y": np.zeros(len(test), np.int64)})
         channel.predict_file("test")
         channel.withdraw("test")
 
 
 class LeftOpen(Honest):
-    def show(self, channel: Channel, x: Any, y: Any, test: Any) -> None:
+    def show(self, channel: LearnerChannel, x: Any, y: Any, test: Any) -> None:
         super().show(channel, x, y, test)
         channel.publish("more", {"x": x, "y": y, "order": np.arange(len(x))})
 
 
 class LabelColumn(Honest):
-    def show(self, channel: Channel, x: Any, y: Any, test: Any) -> None:
+    def show(self, channel: LearnerChannel, x: Any, y: Any, test: Any) -> None:
         x[:, 2] = np.array([0.3, -1.0, 7.0])[y]
         super().show(channel, x, y, test)
 
 
 class LabelFirst(Honest):
-    def show(self, channel: Channel, x: Any, y: Any, test: Any) -> None:
+    def show(self, channel: LearnerChannel, x: Any, y: Any, test: Any) -> None:
         channel.reveal(y[:6])
         channel.predict(test)
 
@@ -130,7 +131,7 @@ class LongSmoke(Honest):
 
 
 class Raises(Honest):
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+    def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
         raise KeyError("a column")
 
 
@@ -172,13 +173,12 @@ def test_ends_too_close_and_stages_too_dear_are_found() -> None:
 # -- files of one's own ------------------------------------------------------------------
 
 SOURCE = """
-from cambrian.evaluators.benchmarks import Card, Outcome
-from cambrian.sandbox.session.channel import Stream
+from cambrian.benchmarks import Benchmark, Card, Outcome, TaskSpec
 
-class Mine:
+class Mine(Benchmark):
     name, version, sealed_only = "NAME", "1", False
     card = Card("t", "d", "h", "f", "c", "s", "r")
-    def stream(self, stage): return Stream("classification", (1,), 2)
+    def stream(self, stage): return TaskSpec("classification", (1,), 2)
     def run(self, channel, stage, seed): return Outcome(0.5)
 """
 

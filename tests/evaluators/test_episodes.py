@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cambrian.agents.seeds import load_seed
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators import benchmarks, data
 from cambrian.evaluators.benchmarks import few_shot, functions
 from cambrian.evaluators.benchmarks.base import Array, generator
@@ -27,6 +28,9 @@ from cambrian.sandbox.session.session import Session
 RNG = np.random.default_rng(0)
 
 
+SPEC = TaskSpec("classification", (3,), 4)
+
+
 def _episodes(count: int = 2) -> list[Episode]:
     def rows(size: int) -> Any:
         return RNG.normal(size=(size, 3)).astype(np.float32)
@@ -38,7 +42,7 @@ class Copying(Watching):
     """Nobody, who adapts: answers hold what the copy was told; each fault is one way to cheat."""
 
     def __init__(self, fault: str = "") -> None:
-        super().__init__(4)
+        super().__init__(SPEC)
         self.fault = fault
         self.adapted = 0
 
@@ -79,7 +83,7 @@ def test_a_learner_that_changes_as_its_copies_adapt_fails(fault: str, said: str)
 
 
 def test_an_episode_by_pairs_asks_before_it_tells() -> None:
-    channel: Any = Watching(4)
+    channel: Any = Watching(SPEC)
     episode = _episodes(1)[0]
     assert by_pairs(channel, episode).shape == (4, 4)
     assert [what for what, _ in channel.shown] == ["x", "y", "x", "y", "x", "y", "x"]

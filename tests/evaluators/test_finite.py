@@ -12,14 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.errors import SandboxBroken, UsageError
 from cambrian.evaluators import benchmarks
-from cambrian.evaluators.benchmarks.base import Array, Card, Outcome
+from cambrian.evaluators.benchmarks.base import Array, Benchmark, Card, Outcome
 from cambrian.evaluators.finite import NotFinite, finite
 from cambrian.evaluators.job import Unit, drive
 from cambrian.evaluators.transcript import Neutral, recompute
-from cambrian.sandbox.session.channel import Channel, Stream
 from cambrian.sandbox.session.failures import LearnerFailed
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 CARD = Card(*[""] * 7)
 HUGE = 3.0e38
@@ -33,11 +34,11 @@ class Saying(Neutral):
         self.values = np.array(values, np.float32)
 
     def _answer(self, rows: int, *_: Any, **__: Any) -> Array:
-        return np.resize(self.values, (rows, self._outputs))
+        return np.resize(self.values, self._spec.scores_shape(rows))
 
 
 @dataclass
-class Naive:
+class Naive(Benchmark):
     """A benchmark of one's own that squares in float32, or does worse, with what it is answered."""
 
     how: str
@@ -46,10 +47,10 @@ class Naive:
     sealed_only: bool = False
     card: Card = CARD
 
-    def stream(self, stage: str) -> Stream:
-        return Stream("regression", (1,), 1)
+    def stream(self, stage: str) -> TaskSpec:
+        return TaskSpec("regression", (1,), 1)
 
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+    def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
         found = channel.predict(np.ones((4, 1), np.float32))
         error = np.square(found).mean()
         if self.how == "raw":

@@ -326,5 +326,5 @@ def test_the_default_benchmarks_of_a_run_are_three() -> None:
 
 def test_every_benchmark_names_data_that_is_known() -> None:
     for name in benchmarks.names():
-        for source in benchmarks.needs(benchmarks.benchmark(name)):
+        for source in benchmarks.benchmark(name).needs:
             assert data.source(source).name == source

@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 
 from cambrian.agents.seeds import load_seed
+from cambrian.agents.spec import TaskSpec
 from cambrian.errors import UsageError
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.job import Evaluation, Unit, evaluate
 from cambrian.evaluators.transcript import LIMIT_BYTES, Transcript, recompute
 from cambrian.evaluators.workers.wire import from_json, to_json
 from cambrian.sandbox.backends.plain import PlainBackend
-from cambrian.sandbox.session.channel import Cost, Stream
+from cambrian.sandbox.session.channel import Cost
 from cambrian.sandbox.session.session import Session
 
-STREAM = Stream("classification", (4,), 3)
+STREAM = TaskSpec("classification", (4,), 3)
 
 
 @pytest.fixture(scope="module")

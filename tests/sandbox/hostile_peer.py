@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators.transcript import Transcript
 from cambrian.sandbox.backends.claims import MAX_COUNT
 from cambrian.sandbox.runner.frames import (
@@ -34,7 +35,7 @@ from cambrian.sandbox.runner.frames import (
     Kind,
     described,
 )
-from cambrian.sandbox.session.channel import Channel, Cost, Diagnosis, Stream
+from cambrian.sandbox.session.channel import Channel, Cost, Diagnosis
 from cambrian.sandbox.session.failures import CAUSES, LearnerFailed
 from cambrian.sandbox.session.limits import Limits
 from cambrian.sandbox.session.session import _report
@@ -42,7 +43,7 @@ from cambrian.sandbox.session.session import _report
 OUTPUTS, ROWS, BATCH = 3, 4, 2
 LIMITS = Limits(request_s=0.03, job_s=20.0)
 LONGEST_S = 10.0
-STREAM = Stream("classification", (2,), OUTPUTS, observations=8, batch_size=BATCH)
+STREAM = TaskSpec("classification", (2,), OUTPUTS, observations=8, batch_size=BATCH)
 
 # -- what may come ------------------------------------------------------------------------
 
@@ -313,8 +314,8 @@ STEPS = [(X, Y)] * 3
 def _copy(channel: Channel) -> object:
     channel.adapt(X, Y, 3)
     found = channel.predict_copy(X)
-    channel.drop()
-    channel.episode()
+    channel.discard_copy()
+    channel.new_episode()
     return found
 
 
@@ -341,7 +342,7 @@ VERBS: dict[str, Callable[[Channel], object]] = {
     "prequential": lambda channel: list(channel.prequential(STEPS)),
     "series": _series,
     "predict_file": lambda channel: channel.predict_file("probe"),
-    "boundary": lambda channel: channel.boundary(),
+    "boundary": lambda channel: channel.task_boundary(),
     "finish": lambda channel: [channel.usage(), channel.finish()],
     "save": lambda channel: channel.save(),
     "load": lambda channel: channel.load(b"abc"),
@@ -381,7 +382,7 @@ def attempt(trial: Trial, share: Path) -> Found:
     """
     door = Door(trial.replies, trial.most, deaf=trial.deaf)
     channel = Channel(door, share, LIMITS, shares_memory=False)
-    channel._outputs, channel._rows = OUTPUTS, {"probe": ROWS, "t": ROWS}
+    channel._spec, channel._rows = STREAM, {"probe": ROWS, "t": ROWS}
     channel.listener = transcript = Transcript(STREAM)
     began, found, outcome = time.monotonic(), None, "answered"
     try:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.agents.spec import TaskSpec
+from cambrian.sandbox.session.channel import Channel
 from cambrian.sandbox.session.failures import LearnerFailed
 
-FEW = Stream("classification", (2,), 2, support=4)
+FEW = TaskSpec("classification", (2,), 2, support=4)
 X = np.array([[1, 0], [0, 1], [2, 0], [0, 3]], np.float32)
 Y = np.array([0, 1, 0, 1], np.int64)
 
@@ -70,7 +71,7 @@ def test_a_copy_is_adapted_and_the_original_is_as_it_was(anywhere: Any) -> None:
         assert channel.predict_copy(X).tolist() == [[1.5, 0], [0, 2], [3, 0], [0, 6]]
         channel.adapt(X, Y, steps=3)
         assert channel.predict_copy(X[:1]).tolist() == [[4.5, 0]]
-        channel.drop()
+        channel.discard_copy()
         assert np.array_equal(channel.predict(X), before)
         assert channel.finish().state_bytes == state
 
@@ -78,11 +79,11 @@ def test_a_copy_is_adapted_and_the_original_is_as_it_was(anywhere: Any) -> None:
 def test_an_episode_is_revealed_pair_by_pair(plain: Any) -> None:
     with _start(plain, CENTROIDS).job() as channel:
         channel.start(FEW, seed=0)
-        channel.episode()
+        channel.new_episode()
         assert channel.predict(X[:1]).tolist() == [[1, 1]]
         assert channel.reveal_and_predict(Y[:1], X[1:2]).tolist() == [[1, 1]]
         channel.reveal(Y[1:2])
-        channel.episode()
+        channel.new_episode()
         assert channel.predict(X[:1]).tolist() == [[3, 3]]
 
 
@@ -90,7 +91,7 @@ def test_targets_may_be_real_numbers(plain: Any) -> None:
     true = np.arange(3, dtype=np.float32).reshape(1, 3)
     x = np.array([[1.0], [2.0]], np.float32)
     with _start(plain, REGRESSION).job() as channel:
-        channel.start(Stream("regression", (1,), 3, support=2), seed=0)
+        channel.start(TaskSpec("regression", (1,), 3, support=2), seed=0)
         channel.adapt(x, x @ true)
         assert np.allclose(channel.predict_copy(x), x @ true)
 
@@ -113,7 +114,7 @@ def _once(channel: Channel) -> None:
 
 def _twice(channel: Channel) -> None:
     _once(channel)
-    channel.drop()
+    channel.discard_copy()
     channel.predict(X)
 
 

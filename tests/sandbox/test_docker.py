@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.errors import NotFound, SandboxBroken, Unreachable
 from cambrian.sandbox.backends.docker import DockerBackend
 from cambrian.sandbox.backends.engine import connect, engine
 from cambrian.sandbox.backends.process import MEMORY, SIGNALS, USERS
 from cambrian.sandbox.image import image
-from cambrian.sandbox.session.channel import Stream
 from cambrian.sandbox.session.limits import Limits
 from cambrian.sandbox.session.session import Session
 
@@ -103,7 +103,7 @@ def test_an_engine_that_ends_the_container_in_mid_job_is_broken_not_failed(
             kill = threading.Timer(0.5, client.kill, [process._container])
             kill.start()
             with pytest.raises(SandboxBroken, match="gone"), session.job() as channel:
-                channel.start(Stream("classification", (2,), 2), seed=0)
+                channel.start(TaskSpec("classification", (2,), 2), seed=0)
             kill.join()
         assert session.spent
 
@@ -116,7 +116,7 @@ def test_a_container_out_of_memory_that_is_gone_is_still_the_learners_doing(
         process: Any = session._process
         session.install({"learner.py": "x = []\nwhile True: x.append(bytearray(b'1' * (8 << 20)))"})
         with pytest.raises(Exception, match="needed more than"), session.job() as channel:
-            channel.start(Stream("classification", (2,), 2), seed=0)
+            channel.start(TaskSpec("classification", (2,), 2), seed=0)
         with engine() as client:
             client.kill(process._container)
         process._usage = type(process._usage)(None, None)
@@ -172,7 +172,7 @@ def test_a_flood_of_output_does_not_reach_the_engines_log(session: Session) -> N
     )
     process: Any = session._process
     with session.job() as channel:
-        channel.start(Stream("classification", (2,), 2), seed=0)
+        channel.start(TaskSpec("classification", (2,), 2), seed=0)
         assert channel.predict(np.zeros((1, 2), np.float32)).shape == (1, 2)
     assert session.report is not None
     assert session.report.output_bytes == 20 << 20

@@ -81,6 +81,7 @@ def test_only_the_runner_and_the_contract_go_into_the_image() -> None:
         "__init__.py",
         "agents/__init__.py",
         "agents/contract.py",
+        "agents/spec.py",
         "sandbox/__init__.py",
     }
     assert "sandbox/runner/zygote.py" in files

@@ -32,10 +32,10 @@ from cambrian.sandbox.backends import registry
 from cambrian.sandbox.session.session import Session
 session = Session(registry.choose(sys.argv[1], lambda _: None))
 session.install({"learner.py": "import time\\nwhile True: pass"})
-from cambrian.sandbox.session.channel import Stream
+from cambrian.agents.spec import TaskSpec
 print(session._folder, flush=True)
 with session.job() as channel:
-    channel.start(Stream("classification", (2,), 2), 0)
+    channel.start(TaskSpec("classification", (2,), 2), 0)
 """
 
 

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.errors import SandboxBroken, UsageError
 from cambrian.sandbox.backends import spawn
 from cambrian.sandbox.backends.plain import PlainProcess
-from cambrian.sandbox.session.channel import Stream
 from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.limits import Limits
 from cambrian.sandbox.session.session import Session, SessionPool
 
-SMALL = Stream("classification", (2,), 2)
+SMALL = TaskSpec("classification", (2,), 2)
 
 COUNTING = """
 class Learner:
@@ -73,7 +73,7 @@ def test_a_learner_sees_each_row_once_and_nothing_of_the_last_job(anywhere: Any)
             channel.publish("b", {"x": x[:4]})
             seen = [float(s[0, 0]) for s in channel.span("a", 0, 10, 3, probe="b", probe_every=2)]
             assert seen == [6 + 3, 10 + 3]
-            channel.boundary()
+            channel.task_boundary()
             assert channel.predict_file("b")[0, 0] == 1010 + 3
             channel.predict(x[:2])
             channel.reveal(np.zeros(2, np.int64))

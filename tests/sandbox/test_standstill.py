@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.errors import SandboxBroken
 from cambrian.sandbox.backends.engine import engine
 from cambrian.sandbox.runner.frames import (
@@ -25,7 +26,6 @@ from cambrian.sandbox.runner.frames import (
     FrameSocket,
     Kind,
 )
-from cambrian.sandbox.session.channel import Stream
 from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.limits import Limits
 from cambrian.sandbox.session.session import Session
@@ -41,7 +41,7 @@ class Learner:
         time.sleep(float(x[0, 0]))
         return torch.ones(len(x), 2)
 """
-SMALL = Stream("classification", (2,), 2)
+SMALL = TaskSpec("classification", (2,), 2)
 
 # What a worker does, in a process that can be stopped: ask and say what came of it.
 WORKER = """

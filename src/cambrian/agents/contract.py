@@ -3,62 +3,26 @@
 This module is imported inside the sandbox. It needs only the standard library, numpy and torch.
 
 `learner.py` must define a class named ``Learner``. Inheriting from the one below is a
-convenience, not a duty: the evaluator calls the methods by name.
+convenience, not a duty: the evaluator calls the methods by name. Which method a kind of task calls
+is said by `TaskSpec.kind` and by the benchmark's `verbs`; all verbs are in one table,
+`cambrian.sandbox.runner.verbs`.
+
+Version 2 added `query`, `suggest`, `forget` and `compress`, and made `act` and `feedback` take many
+environments at once. A learner written for version 1 runs unchanged: nothing called its `act`.
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
 
-CONTRACT_VERSION = 1
+from cambrian.agents.spec import TaskSpec
+
+CONTRACT_VERSION = 2
 ADAPTATION_STEPS = 5
-
-
-@dataclass(frozen=True)
-class TaskSpec:
-    """What a learner may know of the stream before it starts.
-
-    Attributes:
-        kind: "classification" (labels y (B,) int64) or "regression" (y (B, outputs) float32).
-        input_shape: shape of one input, without the batch axis.
-        outputs: number of classes (or regression targets).
-        task_identity: whether `task` is given to `observe` and `predict`.
-        boundaries: whether `task_boundary()` is called when a task ends.
-        observations: how many samples `observe` will be given in total (repeats counted).
-        batch_size: how many samples a batch of `observe` holds (the last may be smaller).
-        memory_bytes: bytes of state the learner may hold (parameters, buffers, stored samples).
-        flops: floating point operations it may spend over the whole stream.
-        episodic: whether each batch of `observe` is one small task of its own, whose labels mean
-            nothing outside it, until `new_episode` is called for the first time.
-        support: above 0 where learning to learn is judged: by how well the learner does on small
-            tasks it never saw, after at most so many samples of them, given to `adapt` at once
-            or, after `new_episode`, to `observe` one by one.
-    """
-
-    kind: str
-    input_shape: tuple[int, ...]
-    outputs: int
-    task_identity: bool = False
-    boundaries: bool = False
-    observations: int = 0
-    batch_size: int = 0
-    memory_bytes: int = 0
-    flops: int = 0
-    episodic: bool = False
-    support: int = 0
-
-    @property
-    def inputs(self) -> int:
-        """Number of values in one input."""
-        size = 1
-        for side in self.input_shape:
-            size *= side
-        return size
 
 
 class Learner:
@@ -109,10 +73,60 @@ class Learner:
         """What is observed from here on belongs to a new small task, and nothing of the last
         one helps with it. Called only where `spec.support` is above 0."""
 
-    def act(self, observation: Tensor) -> Any:
-        """An action for one observation (control)."""
+    def act(self, observations: Tensor) -> Tensor:
+        """Actions for E environments (control).
+
+        Args:
+            observations: (E, *input_shape) float32.
+
+        Returns:
+            (E,) int64 below `spec.actions`; where actions are continuous, (E, *action_shape)
+            float32, each value in [-1, 1].
+        """
         raise NotImplementedError(f"{type(self).__name__} does not implement act")
 
-    def feedback(self, reward: float, done: bool) -> None:
-        """What the last action earned, and whether the episode ended (control)."""
+    def feedback(
+        self, rewards: Tensor, terminated: Tensor, truncated: Tensor, next_observations: Tensor
+    ) -> None:
+        """What the last actions led to (control).
+
+        Args:
+            rewards: (E,) float32.
+            terminated: (E,) bool, the episode came to an end of its own: no reward follows.
+            truncated: (E,) bool, it was cut off: rewards would have followed.
+            next_observations: (E, *input_shape) float32, what the actions led to. Where an episode
+                ended, the next `act` is given the first observation of a new one instead.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not implement feedback")
+
+    def query(self, pool: Tensor, count: int) -> Tensor:
+        """Which inputs it wants to be told the labels of (active learning).
+
+        Args:
+            pool: (N, *input_shape) float32, unlabelled.
+            count: how many.
+
+        Returns:
+            min(count, N) different positions in the pool, int64. Their labels come by `observe`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not implement query")
+
+    def suggest(self, count: int) -> Tensor:
+        """Inputs whose values it wants to be told next (optimisation).
+
+        Returns:
+            (count, *input_shape) float32. Their values come by `observe`, the smaller the better.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not implement suggest")
+
+    def forget(self, x: Tensor, y: Tensor, task: int | None = None) -> None:
+        """Be as if these samples had never been observed (unlearning): x (B, *input_shape)
+        float32, y as for `observe`."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement forget")
+
+    def compress(self, bytes: int) -> None:  # noqa: A002 - the contract's word
+        """Get down to so many bytes of state, with as little lost as possible."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement compress")
+
+
+__all__ = ["ADAPTATION_STEPS", "CONTRACT_VERSION", "Learner", "TaskSpec"]

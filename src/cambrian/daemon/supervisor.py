@@ -24,7 +24,7 @@ from cambrian.archive.store import CONTROL
 from cambrian.daemon import killswitch
 from cambrian.daemon.service import Options, Service
 from cambrian.errors import CambrianError, Refused, StorageTrouble, UsageError
-from cambrian.evaluators.benchmarks import benchmark, search_names, seed_agents
+from cambrian.evaluators.benchmarks import benchmark, search_names
 from cambrian.evaluators.calibration import calibration
 from cambrian.evolution import sealing
 from cambrian.evolution.admission.records import missing, units
@@ -67,7 +67,7 @@ def prepare(archive: Archive, benchmarks: Sequence[str] = (), tell: Tell = lambd
     benchmarks ask for. One that a newer Cambrian has other code for stays as the archive has it: a
     second one of its name would be judged, drawn and counted beside it. Then every agent is known
     by what its code does."""
-    asked = {name for bench in benchmarks for name in seed_agents(benchmark(bench))}
+    asked = {name for bench in benchmarks for name in benchmark(bench).seed_agents}
     there = {seed.title for seed in archive.agents.seeds()}
     for name in (*seed_names(), *sorted(asked.difference(seed_names()))):
         if name in there:

@@ -11,18 +11,24 @@ check`, by this project's own tests, and by whoever brings a benchmark::
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from cambrian.agents.spec import KINDS, TaskSpec
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks.base import Array, Benchmark, Card, Outcome
-from cambrian.sandbox.session.channel import Cost, Diagnosis
+from cambrian.evaluators.lab import JUDGED, Lab
+from cambrian.evaluators.transcript import nothing
+from cambrian.sandbox.backends.claims import Cost
+from cambrian.sandbox.runner.verbs import dtype_of, shape_of
+from cambrian.sandbox.session.learner_channel import Diagnosis, LearnerChannel, checked_call
 
 MIN_CARD = 10
 LOOKED_AT = 2000
-KINDS = ("classification", "regression")
+INPUTS = ("x", "pool", "observations", "next_observations")
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Finding:
     said: str = ""
 
 
-class Watching:
+class Watching(LearnerChannel):
     """A channel to nobody: answers with fixed scores and keeps all that it was shown, in order.
 
     Attributes:
@@ -48,13 +54,12 @@ class Watching:
         files: the arrays of every file published; `open` those that are not withdrawn yet.
         observed: rows given to `observe`.
         named: the task numbers that were told.
+        called: the verbs of the contract that were used.
     """
 
-    exact = True
-
-    def __init__(self, outputs: int, *, episodic: bool = False) -> None:
-        self.outputs = outputs
-        self.episodic = episodic
+    def __init__(self, spec: TaskSpec) -> None:
+        self.spec = spec
+        self.called: set[str] = set()
         self.open: dict[str, dict[str, Array]] = {}
         self.files: list[dict[str, Array]] = []
         self.shown: list[tuple[str, Array]] = []
@@ -67,6 +72,31 @@ class Watching:
         self.breaches: list[str] = []
 
     # what a channel does
+
+    def call(self, verb: str, *arrays: Array, **numbers: int | None) -> Array | None:
+        row = checked_call(self.spec, verb, arrays, numbers)
+        self.called.add(verb)
+        if "task" in row.numbers:
+            self.named.append(numbers.get("task"))
+        prefix = {"adapt": "support."}.get(verb, f"{verb}.")
+        if verb == "task_boundary":
+            self.shown.append(("boundary", np.zeros(0)))
+        for argument, array in zip(row.arrays, arrays, strict=True):
+            self.shown.append((f"{prefix}{argument}", array.copy()))
+        if verb in ("observe", "forget"):
+            self.known.update(sample.tobytes() for sample in arrays[0])
+        if verb in ("observe", "feedback"):
+            self.observed += len(arrays[0])
+        if verb == "adapt":
+            self.support = {sample.tobytes() for sample in arrays[0]}
+        if verb == "new_episode":
+            self.untold = 0
+        if row.answer is None:
+            return None
+        rows = len(arrays[0]) if arrays else 0
+        if row.answer.what == "scores":
+            return self._asked(arrays[0])
+        return nothing(row, self.spec, row.answer.shape(self.spec, rows, numbers))
 
     def publish(self, name: str, arrays: Mapping[str, Any]) -> None:
         whole = {key: np.array(value) for key, value in arrays.items()}
@@ -94,6 +124,7 @@ class Watching:
     ) -> Iterator[Array]:
         if set(self.open[name]) != {"x", "y", "order"}:
             self.breaches.append(f"{name!r} is observed and has not just x, y and order")
+        self.called.add("observe")
         self.observed += stop - start
         self.named.append(task)
         batches = -(-(stop - start) // batch)
@@ -111,10 +142,12 @@ class Watching:
     def predict_file(self, name: str, task: int | None = None) -> Array:
         if set(self.open[name]) != {"x"}:
             self.breaches.append(f"{name!r} is predicted and holds more than x")
+        self.called.add("predict")
         self.named.append(task)
         return self._asked(self.open[name]["x"])
 
     def predict(self, x: Array, task: int | None = None) -> Array:
+        self.called.add("predict")
         self.shown.append(("x", x.copy()))
         self.untold = len(x)
         return self._scores(len(x))
@@ -122,6 +155,7 @@ class Watching:
     def reveal(self, y: Array) -> None:
         if len(y) > self.untold:
             self.breaches.append("labels were told of inputs that had not been asked about")
+        self.called.add("observe")
         self.shown.append(("y", y.copy()))
         self.observed += len(y)
         self.untold = 0
@@ -136,22 +170,12 @@ class Watching:
             yield self.predict(x) if before is None else self.reveal_and_predict(before, x)
             before = y
 
-    def adapt(self, x: Array, y: Array, steps: int | None = None) -> None:
-        self.shown += [("support.x", x.copy()), ("support.y", y.copy())]
-        self.support = {row.tobytes() for row in x}
-
     def predict_copy(self, x: Array) -> Array:
         self.shown.append(("query.x", x.copy()))
-        return self._asked(x, self.support if self.episodic else self.support | self.known)
+        return self._asked(x, self.support if self.spec.episodic else self.support | self.known)
 
-    def drop(self) -> None:
+    def discard_copy(self) -> None:
         self.support = set()
-
-    def episode(self) -> None:
-        self.untold = 0
-
-    def boundary(self) -> None:
-        self.shown.append(("boundary", np.zeros(0)))
 
     def finish(self) -> Cost:
         return Cost(0, 0)
@@ -172,14 +196,33 @@ class Watching:
         return self._scores(len(x))
 
     def _scores(self, rows: int) -> Array:
-        return np.tile(np.arange(self.outputs, dtype=np.float32), (rows, 1))
+        shape = self.spec.scores_shape(rows)
+        return np.broadcast_to(np.arange(shape[-1], dtype=np.float32), shape).copy()
+
+
+class WatchingLab(Lab):
+    """Learners that are nobody's; `watched` has the channel of each, by its name."""
+
+    def __init__(self, bench: Benchmark, stage: str, seed: int) -> None:
+        super().__init__(bench, stage, seed)
+        self.watched: dict[str, Watching] = {}
+
+    @contextmanager
+    def learner(
+        self, name: str = JUDGED, *, spec: TaskSpec | None = None
+    ) -> Iterator[LearnerChannel]:
+        self._expect(name, name in self.watched)
+        self.watched[name] = Watching(spec or self.bench.stream(self.stage))
+        yield self.watched[name]
 
 
 def watch(bench: Benchmark, stage: str, seed: int) -> tuple[Watching, Outcome]:
-    """A benchmark's run with nobody at the other end."""
-    stream = bench.stream(stage)
-    channel: Any = Watching(stream.outputs, episodic=stream.episodic)
-    return channel, bench.run(channel, stage, seed)
+    """A benchmark's run with nobody at the other end; what the judged learner was shown."""
+    lab = WatchingLab(bench, stage, seed)
+    outcome = bench.conduct(lab)
+    if JUDGED not in lab.watched:
+        raise ValueError("it opened no learner to judge")
+    return lab.watched[JUDGED], outcome
 
 
 class _Seen:
@@ -287,34 +330,54 @@ def _differs(seen: _Seen) -> str:
 def _announced(seen: _Seen) -> str:
     for stage in ("smoke", "full"):
         stream = seen.bench.stream(stage)
-        if stream.kind not in KINDS or stream.outputs < 1:
-            return f"expected one of {', '.join(KINDS)} and outputs; got {stream}"
+        if said := _specified(stream):
+            return said
         channel, outcome = seen.run(stage, 1)
         for what, array in channel.shown:
-            if what.split(".")[-1] != "x":
+            if what.split(".")[-1] not in INPUTS:
                 continue
             if array.shape[1:] != stream.input_shape or array.dtype != np.float32:
                 return f"{what} is {array.dtype} {array.shape}, not float32 {stream.input_shape}"
         labels = [a for what, a in channel.shown if what.split(".")[-1] == "y"]
-        if said := _labelled(stream.kind, stream.outputs, labels):
+        if said := _labelled(stream, labels):
             return said
         if any(what == "boundary" for what, _ in channel.shown) != stream.boundaries:
             return f"boundaries were announced as {stream.boundaries}"
         if any(task is not None for task in channel.named) != stream.task_identity:
             return f"task identity was announced as {stream.task_identity}"
-        if not 0 <= outcome.raw <= 1:
-            return f"expected a raw score from 0 to 1; got {outcome.raw}"
+        least, most = seen.bench.raw_range
+        if not least <= outcome.raw <= most:
+            return f"expected a raw score from {least:g} to {most:g}; got {outcome.raw}"
+        if extra := channel.called - set(seen.bench.verbs):
+            announced = ", ".join(seen.bench.verbs)
+            return f"it calls {', '.join(sorted(extra))}; its verbs are announced as {announced}"
     return ""
 
 
-def _labelled(kind: str, outputs: int, labels: list[Array]) -> str:
+def _specified(spec: TaskSpec) -> str:
+    """What is missing in a spec of its kind."""
+    if spec.kind not in KINDS:
+        return f"expected one of {', '.join(KINDS)}; got {spec.kind!r}"
+    if spec.kind == "control":
+        if spec.environments < 1 or not (spec.actions or spec.action_shape):
+            return f"expected environments, and actions or an action_shape; got {spec}"
+        return ""
+    if spec.outputs < 1:
+        return f"expected outputs of at least 1; got {spec}"
+    if spec.kind == "active" and not (spec.pool and spec.label_budget):
+        return f"expected a pool and a label_budget; got {spec}"
+    return ""
+
+
+def _labelled(spec: TaskSpec, labels: list[Array]) -> str:
+    outputs, whole = spec.outputs, dtype_of("y", spec)
     for y in labels:
-        if kind == "regression":
-            if y.dtype != np.float32 or y.ndim != 2 or y.shape[1] != outputs:
-                return f"expected targets float32 (B, {outputs}); got {y.dtype} {y.shape}"
-        elif y.dtype != np.int64 or y.ndim != 1:
-            return f"expected labels int64 (B,); got {y.dtype} {y.shape}"
-        elif len(y) and not 0 <= int(y.min()) <= int(y.max()) < outputs:
+        shape = shape_of("y", spec, len(y))
+        what = "labels" if whole.kind == "i" else "targets"
+        if y.dtype != whole or y.shape != shape:
+            rows = ", ".join(("B", *map(str, shape[1:]))) + ("," if len(shape) == 1 else "")
+            return f"expected {what} {whole.name} ({rows}); got {y.dtype} {y.shape}"
+        if whole.kind == "i" and y.size and not 0 <= int(y.min()) <= int(y.max()) < outputs:
             return f"expected labels from 0 to {outputs - 1}; got {y.min()} to {y.max()}"
     return ""
 

@@ -8,30 +8,27 @@ from __future__ import annotations
 import dataclasses
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 import cambrian
+from cambrian.agents.spec import TaskSpec
 from cambrian.errors import CambrianError, SandboxBroken
 from cambrian.evaluators.benchmarks import benchmark as find
-from cambrian.evaluators.benchmarks.base import (
-    Array,
-    Benchmark,
-    Outcome,
-    learner_seed,
-    resumable,
-)
+from cambrian.evaluators.benchmarks.base import Array, Benchmark, Outcome, learner_seed
 from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration
 from cambrian.evaluators.checkpoints import Checkpoints
 from cambrian.evaluators.finite import NotFinite, finite
-from cambrian.evaluators.protocols.tasks import TaskStream, with_untrained
-from cambrian.evaluators.transcript import UNTRAINED, Neutral, Transcript
+from cambrian.evaluators.lab import JUDGED, Lab, OneLearner
+from cambrian.evaluators.transcript import PlaybackLab, Transcript, together
 from cambrian.evaluators.workers.turns import StreamBusy, Waiting, turn
-from cambrian.sandbox.session.channel import Channel, ChannelClosed, Cost, Stream
+from cambrian.sandbox.session.channel import Channel, ChannelClosed, Cost
 from cambrian.sandbox.session.failures import LearnerFailed
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 from cambrian.sandbox.session.session import Report, Session
 
 Verdict = Literal["scored", "failed", "broken"]
@@ -129,20 +126,19 @@ def _judged(
     """The verdict on `base.unit`."""
     unit, device = base.unit, base.device
     began = time.monotonic()
+    lab = SessionLab(session, bench, measure, unit, device)
+    lab.checkpoints = checkpoints
     try:
-        outcome, cost = _drive(session, bench, measure, unit, device, checkpoints)
-        report = session.report
-        if report is None:
-            raise SandboxBroken("the job ended without a report")
-        _check_cost(cost, report, allowed(bench, measure, unit.stage), measure.cpu_s)
-        outcome = _beside_untrained(session, bench, measure, unit, device, outcome)
+        outcome = _outcome(lab)
+        if JUDGED not in lab.costs:
+            raise SandboxBroken(f"{bench.name} ended without a learner to judge")
     except LearnerFailed as failure:
         reason = str(failure) + (f"\n{failure.trace}" if failure.trace else "")
         result = dataclasses.replace(base, verdict="failed", cause=failure.cause, reason=reason)
-        return _with_report(result, session.report, time.monotonic() - began)
+        return _with_report(result, lab.reports.get(JUDGED, session.report), _since(began))
     except SandboxBroken as error:
         result = dataclasses.replace(base, cause="broken", reason=str(error))
-        return _with_report(result, None, time.monotonic() - began)
+        return _with_report(result, None, _since(began))
     return _with_report(
         dataclasses.replace(
             base,
@@ -152,115 +148,122 @@ def _judged(
             metrics=outcome.metrics,
             curves=outcome.curves,
             matrices=outcome.matrices,
-            predictions=outcome.predictions,
-            flops=cost.flops,
-            state_bytes=cost.state_bytes,
+            predictions=lab.predictions,
+            flops=lab.costs[JUDGED].flops,
+            state_bytes=lab.costs[JUDGED].state_bytes,
         ),
-        report,
-        time.monotonic() - began,
+        lab.reports[JUDGED],
+        _since(began),
     )
 
 
-def allowed(bench: Benchmark, measure: Calibration, stage: str) -> Stream:
-    """The stream with the allowances filled in that a learner is held to.
+def _since(began: float) -> float:
+    return time.monotonic() - began
+
+
+def allowed(
+    bench: Benchmark, measure: Calibration, stage: str, spec: TaskSpec | None = None
+) -> TaskSpec:
+    """The stream (or another that a learner is told of) with the allowances filled in that a
+    learner is held to.
 
     A smoke stage is shorter but allows the same: it only asks whether the code runs.
     """
     return dataclasses.replace(
-        bench.stream(stage),
+        spec or bench.stream(stage),
         flops=ALLOWANCE * measure.flops,
         memory_bytes=ALLOWANCE * measure.state_bytes,
     )
 
 
-def told(stream: Stream) -> Stream:
+def told(stream: TaskSpec) -> TaskSpec:
     """The stream as the learner is told of it: where the horizon is hidden, so are the FLOPs
     allowed, from which it could be worked out."""
     return stream if stream.observations else dataclasses.replace(stream, flops=0)
 
 
-def _drive(
-    session: Session,
-    bench: Benchmark,
-    measure: Calibration,
-    unit: Unit,
-    device: str,
-    checkpoints: Checkpoints | None,
-) -> tuple[Outcome, Cost]:
-    with session.job() as channel:
-        stream = allowed(bench, measure, unit.stage)
-        return drive(channel, bench, stream, unit, device, checkpoints)
+class SessionLab(Lab):
+    """The learners of the agent that a session has installed, each in a job of its own.
 
+    Attributes:
+        costs, reports: of each learner whose job ended well, by its name.
+        answers: what each answered, as `Transcript` packs it.
+    """
 
-def _beside_untrained(
-    session: Session,
-    bench: Benchmark,
-    measure: Calibration,
-    unit: Unit,
-    device: str,
-    outcome: Outcome,
-) -> Outcome:
-    """The outcome with forward transfer, where the benchmark can tell it. A second learner of the
-    same seed says what it does untaught, in a job of its own: that the one which is judged has
-    seen no input of a task to come stays true, and its cost is its own. One that fails at it has
-    no forward transfer."""
-    if not isinstance(bench, TaskStream) or not bench.transfers or session.spent:
-        return outcome
-    stream = allowed(bench, measure, unit.stage)
-    transcript = Transcript(stream)
-    try:
-        with session.job() as channel:
+    def __init__(
+        self, session: Session, bench: Benchmark, measure: Calibration, unit: Unit, device: str
+    ) -> None:
+        super().__init__(bench, unit.stage, unit.seed)
+        self.costs: dict[str, Cost] = {}
+        self.reports: dict[str, Report] = {}
+        self.answers: dict[str, Mapping[str, Array]] = {}
+        self._session, self._measure, self._device = session, measure, device
+
+    @contextmanager
+    def learner(
+        self, name: str = JUDGED, *, spec: TaskSpec | None = None
+    ) -> Iterator[LearnerChannel]:
+        self._expect(name, name in self.costs)
+        stream = allowed(self.bench, self._measure, self.stage, spec)
+        transcript = Transcript(stream)
+        with self._session.job() as channel:
             channel.listener = transcript
-            seed = learner_seed(unit.benchmark, unit.stage, unit.seed)
-            channel.start(told(stream), seed, device)
-            untrained = bench.untrained(channel, unit.stage, unit.seed)
-    except LearnerFailed:
-        return outcome
-    found = finite(with_untrained(outcome, untrained))
-    kept = transcript.packed()
-    if not kept or not outcome.predictions:
-        return found
-    return dataclasses.replace(
-        found, predictions={**outcome.predictions, UNTRAINED: kept["labels"]}
-    )
+            seed = learner_seed(self.bench.name, self.stage, self.seed)
+            channel.start(told(stream), seed, self._device)
+            yield channel
+            cost = channel.finish()
+        report = self._session.report
+        if report is None:
+            raise SandboxBroken("the job ended without a report")
+        _check_cost(cost, report, stream, self._measure.cpu_s)
+        self.costs[name], self.reports[name] = cost, report
+        self.answers[name] = transcript.packed()
+
+    def has(self, name: str) -> bool:
+        return super().has(name) and not self._session.spent
+
+    @property
+    def predictions(self) -> Mapping[str, Array]:
+        """What is kept of all answers, for `transcript.recompute`."""
+        if self.checkpoints is not None and self.checkpoints.resumed:
+            return {}  # the first part's answers are gone
+        return together(self.answers)
 
 
 def drive(
     channel: Channel,
     bench: Benchmark,
-    stream: Stream,
+    stream: TaskSpec,
     unit: Unit,
     device: str = "cpu",
-    checkpoints: Checkpoints | None = None,
 ) -> tuple[Outcome, Cost]:
-    """Create the learner and take it through the benchmark; what it did and what it cost."""
+    """Create the learner and take it through the benchmark, without any other beside it; what it
+    did and what it cost."""
     channel.listener = transcript = Transcript(stream)
     channel.start(told(stream), learner_seed(unit.benchmark, unit.stage, unit.seed), device)
-    kept: dict[str, Any] = {"checkpoints": checkpoints} if resumable(bench) else {}
-    outcome = _outcome(channel, bench, unit, kept)
+    outcome = _outcome(OneLearner(bench, unit.stage, unit.seed, channel))
     cost = channel.finish()
-    if checkpoints is not None and checkpoints.resumed:  # the first part's answers are gone
-        return outcome, cost
-    return dataclasses.replace(outcome, predictions=transcript.packed()), cost
+    return dataclasses.replace(outcome, predictions=together({JUDGED: transcript.packed()})), cost
 
 
-def _outcome(channel: Channel, bench: Benchmark, unit: Unit, kept: dict[str, Any]) -> Outcome:
+def _outcome(lab: Lab) -> Outcome:
     """What the benchmark makes of the answers; every figure is a finite number.
 
     Raises:
         LearnerFailed: it makes something else of them, though not of others.
         SandboxBroken: it does so whatever is answered: the benchmark is at fault.
     """
+    bench = lab.bench
     try:
         with np.errstate(all="ignore"):  # what comes of huge answers is looked at in the end
-            return finite(bench.run(channel, unit.stage, unit.seed, **kept))
+            return finite(bench.conduct(lab))
     except (CambrianError, LearnerFailed, ChannelClosed):
         raise
     except (OSError, MemoryError) as error:
         raise SandboxBroken(f"{bench.name} cannot be run here: {error}") from error
     except Exception as error:
         said = f"{type(error).__name__}: {error}"[:500]
-        if not _works(bench, unit):
+        if not _works(bench, lab.stage, lab.seed):
             traceback.print_exception(error)  # to the worker's log, for whoever wrote it
             raise SandboxBroken(f"{bench.name} fails whatever is answered: {said}") from error
         cause = "nonfinite" if isinstance(error, ArithmeticError) else "protocol"
@@ -269,19 +272,17 @@ def _outcome(channel: Channel, bench: Benchmark, unit: Unit, kept: dict[str, Any
         raise LearnerFailed(cause, f"{what}: {said}") from error
 
 
-def _works(bench: Benchmark, unit: Unit) -> bool:
+def _works(bench: Benchmark, stage: str, seed: int) -> bool:
     """Whether a benchmark judges a learner that answers zeros."""
-    channel = Neutral()
-    channel.start(bench.stream(unit.stage))
     try:
         with np.errstate(all="ignore"):
-            finite(bench.run(channel, unit.stage, unit.seed))
+            finite(bench.conduct(PlaybackLab(bench, stage, seed, None)))
     except Exception:  # noqa: BLE001 - whatever it is, no learner brought it about
         return False
     return True
 
 
-def _check_cost(cost: Cost, report: Report, stream: Stream, replay_cpu_s: float) -> None:
+def _check_cost(cost: Cost, report: Report, stream: TaskSpec, replay_cpu_s: float) -> None:
     """Hold the learner to its allowances, and its own count against what was seen from outside."""
     if cost.flops > stream.flops:
         raise LearnerFailed(

@@ -26,7 +26,8 @@ from cambrian.evaluators.benchmarks.base import Benchmark
 
 ENVIRONMENT = "CAMBRIAN_BENCHMARKS"
 GROUP = "cambrian.benchmarks"
-PARTS = ("name", "version", "sealed_only", "card", "stream", "run")
+PARTS = ("name", "version", "card")
+"""What a subclass has to say, beside its `stream` and how it is `run`."""
 
 _loaded: dict[Path, Benchmark] = {}
 _discovered = False
@@ -84,11 +85,11 @@ def _pointed(entry: metadata.EntryPoint) -> Benchmark:
         raise UsageError(
             f"{where} cannot be loaded: {type(error).__name__}: {error}. Mend it or uninstall it"
         ) from error
-    missing = [part for part in PARTS if not hasattr(bench, part)]
-    if missing:
-        raise UsageError(f"expected a benchmark from {where}; it has no {', '.join(missing)}")
-    found: Benchmark = bench
-    return found
+    if not isinstance(bench, Benchmark):
+        raise UsageError(
+            f"expected a subclass of cambrian.benchmarks.Benchmark from {where}; got {made!r:.200}"
+        )
+    return bench
 
 
 def named(name: str) -> str:
@@ -121,15 +122,16 @@ def _only(module: Any, path: Path) -> Benchmark:
         for made in vars(module).values()
         if inspect.isclass(made) and made.__module__ == module.__name__
     ]
-    whole = [made for made in own if all(hasattr(made, part) for part in PARTS)]
+    whole = [made for made in own if issubclass(made, Benchmark)]
     if len(whole) != 1:
         raise UsageError(
-            f"expected one class with {', '.join(PARTS)} in {path}; "
+            f"expected one subclass of cambrian.benchmarks.Benchmark in {path}; "
             f"found: {', '.join(made.__name__ for made in whole) or 'none'}"
         )
     try:
-        bench: Any = whole[0]()
+        bench: Benchmark = whole[0]()
     except Exception as error:
         raise UsageError(f"{path}: {whole[0].__name__}() failed: {error}") from error
-    found: Benchmark = bench
-    return found
+    if missing := [part for part in PARTS if not hasattr(bench, part)]:
+        raise UsageError(f"{path}: expected {whole[0].__name__} to have {', '.join(missing)}")
+    return bench

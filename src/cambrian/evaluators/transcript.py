@@ -8,19 +8,25 @@ since. True labels are never kept: the benchmark makes them from its seed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.errors import UsageError
 from cambrian.evaluators.benchmarks.base import Array, Benchmark, Outcome
 from cambrian.evaluators.finite import finite
+from cambrian.evaluators.lab import JUDGED, Lab
 from cambrian.evaluators.metrics import confidences, predicted_labels
-from cambrian.evaluators.protocols.tasks import TaskStream, with_untrained
 from cambrian.sandbox.backends.claims import MAX_COUNT
-from cambrian.sandbox.session.channel import Channel, Cost, Diagnosis, Stream
-from cambrian.sandbox.session.failures import CONTENT
+from cambrian.sandbox.runner.verbs import VERBS, Verb
+from cambrian.sandbox.session.answers import check
+from cambrian.sandbox.session.channel import NO_SPEC, Channel, Cost, Diagnosis
+from cambrian.sandbox.session.failures import CONTENT, LearnerFailed
+from cambrian.sandbox.session.learner_channel import LearnerChannel, checked_call
 from cambrian.sandbox.session.limits import Limits
 
 LIMIT_BYTES = 8 << 20
@@ -31,28 +37,41 @@ LEAST_ALIKE = 64
 probes of the same inputs mostly repeat themselves, and zeros take no room."""
 
 
-UNTRAINED = "untrained"
-"""What the answers of a second learner are kept under that was never taught (classification)."""
+LABELLED = ("classification", "sequence", "active")
+"""Kinds of task of whose answers the label is kept; of the others, the values."""
+
+OTHERS = ("labels", "values")
+"""What is kept of a learner that is not the judged one, besides what its verbs gave back."""
 
 
 class Transcript:
     """The answers of one job."""
 
-    def __init__(self, stream: Stream) -> None:
-        self._labels = stream.kind == "classification"
+    def __init__(self, stream: TaskSpec) -> None:
+        self._labels = stream.kind in LABELLED
         self._answers: list[Array] = []
         self._costs: list[tuple[int, int]] = []
         self._last: Array | None = None
+        self._given: dict[str, list[Array]] = {}
         self._bytes = 0
 
     def answer(self, scores: Array) -> None:
-        """Keep scores (B, outputs)."""
+        """Keep scores (..., outputs)."""
         if self._bytes > LIMIT_BYTES:
             return
+        scores = scores.reshape(-1, scores.shape[-1])
         kept = predicted_labels(scores) if self._labels else scores.astype(np.float32)
         self._bytes += kept.nbytes
         self._answers.append(kept)
         self._last = scores
+
+    def given(self, verb: str, array: Array) -> None:
+        """Keep what a verb gave back: actions, positions, suggestions."""
+        if self._bytes > LIMIT_BYTES:
+            return
+        kept = array if array.dtype.kind == "f" else array.astype(np.int32)
+        self._bytes += kept.nbytes
+        self._given.setdefault(verb, []).append(kept)
 
     def cost(self, cost: Cost) -> None:
         """Keep what the learner said it cost, which some benchmarks ask on the way."""
@@ -60,9 +79,13 @@ class Transcript:
 
     def packed(self) -> dict[str, Array]:
         """The arrays that `recompute` needs; none if there was nothing, or too much."""
-        if not self._answers or self._bytes > LIMIT_BYTES or self._last is None:
+        if not (self._answers or self._given) or self._bytes > LIMIT_BYTES:
             return {}
         found: dict[str, Array] = {"costs": np.array(self._costs, dtype=np.int64).reshape(-1, 2)}
+        for verb, arrays in self._given.items():
+            found[f"{GIVEN}{verb}"] = np.concatenate([array.ravel() for array in arrays])
+        if self._last is None:
+            return found
         if not self._labels:
             return found | {"values": np.concatenate([a.ravel() for a in self._answers])}
         found["labels"] = np.concatenate(list(_changes(self._answers)))
@@ -85,19 +108,19 @@ class Playback(Channel):
 
     def __init__(self, predictions: Mapping[str, Array]) -> None:
         self._kept = {name: _plausible(name, array) for name, array in predictions.items()}
-        if not self._kept.keys() & {"labels", "values"}:
+        if not any(name in ("labels", "values") or name.startswith(GIVEN) for name in self._kept):
             raise UsageError(f"expected answers as labels or values; got {sorted(self._kept)[:9]}")
-        self._place = 0
+        self._places: dict[str, int] = {}
         self._before: Array | None = None
         self._asked = 0
         self._rows: dict[str, int] = {}
-        self._outputs = 0
+        self._spec = NO_SPEC
         self._sequence = 0
         self._bulk = None
         self.limits = Limits()
 
-    def start(self, stream: Stream, seed: int = 0, device: str = "cpu") -> None:
-        self._outputs = stream.outputs
+    def start(self, spec: TaskSpec, seed: int = 0, device: str = "cpu") -> None:
+        self._spec = spec
 
     def publish(self, name: str, arrays: Mapping[str, Array]) -> None:
         if "x" in arrays:
@@ -127,35 +150,62 @@ class Playback(Channel):
     def _checked(self, scores: Array) -> Array:
         return scores
 
+    def call(self, verb: str, *arrays: Array, **numbers: int | None) -> Array | None:
+        """What the verb gave back when it was called so."""
+        row = checked_call(self._spec, verb, arrays, numbers)
+        if row.answer is None:
+            return None
+        rows = len(arrays[0]) if arrays else 0
+        shape = row.answer.shape(self._spec, rows, numbers)
+        if row.answer.what == "scores":
+            return self._answer(rows)
+        return self._gave(row, shape, rows)
+
+    def _gave(self, row: Verb, shape: tuple[int, ...], rows: int) -> Array:
+        """What was kept of a verb that gives no scores."""
+        if row.answer is None:
+            raise UsageError(f"expected an answer to {row.name}; it gives none")
+        found = self._take(f"{GIVEN}{row.name}", math.prod(shape)).reshape(shape)
+        found = found.astype(row.answer.dtype(self._spec))
+        try:
+            check(row.answer.what, found, self._spec, rows)
+        except LearnerFailed as failure:
+            raise UsageError(f"no run gave these answers: {failure}") from failure
+        return found
+
     def _answer(self, rows: int, *_: Any, **__: Any) -> Array:
+        shape, outputs = self._spec.scores_shape(rows), self._spec.outputs
+        count = math.prod(shape[:-1])
         if "values" in self._kept:
-            return self._take("values", rows * self._outputs).reshape(rows, self._outputs)
-        labels = self._take("labels", rows)
-        if _alike(self._before, rows):
+            return self._take("values", count * outputs).reshape(shape)
+        labels = self._take("labels", count)
+        if _alike(self._before, count):
             labels = labels + self._before
         self._before = labels
-        if rows and int(labels.max()) >= self._outputs:
-            raise UsageError(f"expected labels below {self._outputs}; got {int(labels.max())}")
-        last = self._place == len(self._kept["labels"])
+        if count and int(labels.max()) >= outputs:
+            raise UsageError(f"expected labels below {outputs}; got {int(labels.max())}")
+        last = self._places["labels"] == len(self._kept["labels"])
         sure = self._kept.get("confidence") if last else None
-        sure = np.ones(rows, np.float16) if sure is None else sure
-        if len(sure) != rows:
-            raise UsageError(f"expected {rows} confidences; got {len(sure)}")
-        return _scores(labels, sure, self._outputs)
+        sure = np.ones(count, np.float16) if sure is None else sure
+        if len(sure) != count:
+            raise UsageError(f"expected {count} confidences; got {len(sure)}")
+        return _scores(labels, sure, outputs).reshape(shape)
 
     def _take(self, name: str, count: int) -> Array:
         if name not in self._kept:
             raise UsageError(f"expected answers as {name}; got {sorted(self._kept)[:9]}")
-        found = self._kept[name][self._place : self._place + count]
+        place = self._places.get(name, 0)
+        found = self._kept[name][place : place + count]
         if len(found) < count:
             raise UsageError("the benchmark asks for more than was answered when it was run")
-        self._place += count
+        self._places[name] = place + count
         return found
 
     @property
     def over(self) -> bool:
         """Whether every answer has been asked for."""
-        return self._place == len(self._kept["values" if "values" in self._kept else "labels"])
+        answers = (n for n in self._kept if n in ("labels", "values") or n.startswith(GIVEN))
+        return all(self._places.get(name, 0) == len(self._kept[name]) for name in answers)
 
 
 def recompute(bench: Benchmark, stage: str, seed: int, predictions: Mapping[str, Array]) -> Outcome:
@@ -171,7 +221,7 @@ def recompute(bench: Benchmark, stage: str, seed: int, predictions: Mapping[str,
         raise UsageError(f"no answers were kept of {bench.name}, {stage} stage, seed {seed}")
     try:
         with np.errstate(all="ignore"):  # what comes of it is looked at
-            return finite(_played(bench, stage, seed, predictions))
+            return finite(bench.conduct(PlaybackLab(bench, stage, seed, predictions)))
     except CONTENT as error:
         raise UsageError(
             f"{bench.name} makes nothing of these answers, so no run gave them: "
@@ -179,17 +229,59 @@ def recompute(bench: Benchmark, stage: str, seed: int, predictions: Mapping[str,
         ) from error
 
 
-def _played(bench: Benchmark, stage: str, seed: int, predictions: Mapping[str, Array]) -> Outcome:
-    channel = Playback(predictions)
-    channel.start(bench.stream(stage))
-    outcome = bench.run(channel, stage, seed)
-    if not channel.over:
-        raise UsageError("the benchmark asks for less than was answered when it was run")
-    if UNTRAINED not in predictions or not isinstance(bench, TaskStream):
-        return outcome
-    fresh = Playback({"labels": predictions[UNTRAINED]})
-    fresh.start(bench.stream(stage))
-    return with_untrained(outcome, bench.untrained(fresh, stage, seed))
+def together(answers: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
+    """What several learners answered, in one table: the judged one's under their own names, another
+    one's labels under its name and the rest under NAME.what. Nothing if the judged one's are not
+    kept."""
+    found = dict(answers.get(JUDGED, {}))
+    if not found:
+        return {}
+    for name, arrays in answers.items():
+        for what, array in arrays.items() if name != JUDGED else ():
+            if what == "labels":
+                found[name] = array
+            elif what in OTHERS or what.startswith(GIVEN):
+                found[f"{name}.{what}"] = array
+    return found
+
+
+def _of(name: str, predictions: Mapping[str, Array]) -> dict[str, Array]:
+    """What one of the other learners answered: the reverse of `together`."""
+    found = {"labels": predictions[name]} if name in predictions else {}
+    begin = f"{name}."
+    named = {w.removeprefix(begin): a for w, a in predictions.items() if w.startswith(begin)}
+    return found | named
+
+
+class PlaybackLab(Lab):
+    """Learners that answer what was answered before, or zeros where nothing is given at all."""
+
+    def __init__(
+        self, bench: Benchmark, stage: str, seed: int, predictions: Mapping[str, Array] | None
+    ) -> None:
+        super().__init__(bench, stage, seed)
+        self._kept: dict[str, dict[str, Array]] | None = None
+        if predictions is not None:
+            others = {name: _of(name, predictions) for name in bench.learners}
+            taken = {w for n in others for w in predictions if w == n or w.startswith(f"{n}.")}
+            judged = {w: array for w, array in predictions.items() if w not in taken}
+            self._kept = {JUDGED: judged, **{n: kept for n, kept in others.items() if kept}}
+        self._had: set[str] = set()
+
+    @contextmanager
+    def learner(
+        self, name: str = JUDGED, *, spec: TaskSpec | None = None
+    ) -> Iterator[LearnerChannel]:
+        self._expect(name, name in self._had)
+        self._had.add(name)
+        channel = Neutral() if self._kept is None else Playback(self._kept.get(name, {}))
+        channel.start(spec or self.bench.stream(self.stage))
+        yield channel
+        if not channel.over:
+            raise UsageError("the benchmark asks for less than was answered when it was run")
+
+    def has(self, name: str) -> bool:
+        return super().has(name) and (self._kept is None or name in self._kept)
 
 
 class Neutral(Playback):
@@ -202,16 +294,23 @@ class Neutral(Playback):
         return Cost(0, 0)
 
     def _answer(self, rows: int, *_: Any, **__: Any) -> Array:
-        return np.zeros((rows, self._outputs), np.float32)
+        return np.zeros(self._spec.scores_shape(rows), np.float32)
+
+    def _gave(self, row: Verb, shape: tuple[int, ...], rows: int) -> Array:
+        return nothing(row, self._spec, shape)
 
 
-_KINDS = {"labels": "u", UNTRAINED: "u", "values": "f", "confidence": "f", "costs": "i"}
+GIVEN = "given."
+"""Begins the names of what verbs gave back that give no scores."""
+_KINDS = {"labels": "u", "values": "f", "confidence": "f", "costs": "i"}
 
 
 def _plausible(name: str, given: Array) -> Array:
     """An array of a record, if it is one that `Transcript.packed` could have made."""
     array = np.asarray(given)
     kind, wide = _KINDS.get(name, ""), 2 if name == "costs" else 1
+    if name.startswith(GIVEN) and name.removeprefix(GIVEN) in VERBS:
+        kind = "f" if array.dtype.kind == "f" else "i"
     good = array.dtype.kind == kind and array.ndim == wide
     if good and kind == "f":
         good = bool(np.isfinite(array).all())
@@ -224,6 +323,15 @@ def _plausible(name: str, given: Array) -> Array:
             f"expected {name} as a run records it; got {array.dtype} {array.shape}"[:200]
         )
     return array
+
+
+def nothing(row: Verb, spec: TaskSpec, shape: tuple[int, ...]) -> Array:
+    """An answer to a verb that says nothing, and that no check turns down."""
+    if row.answer is None:
+        raise ValueError(f"expected a verb that gives something back; got {row.name}")
+    if row.answer.what == "indices":
+        return np.arange(shape[0], dtype=np.int64)
+    return np.zeros(shape, row.answer.dtype(spec))
 
 
 def _alike(before: Array | None, rows: int) -> bool:

@@ -90,10 +90,9 @@ def _measure(bench: Benchmark, seeds: int, sandbox: str) -> tuple[Calibration, l
     """Floor, ceiling and costs by the seed agents that the benchmark names."""
     from cambrian.errors import UsageError
     from cambrian.evaluators import calibration, conformance
-    from cambrian.evaluators.benchmarks import bounds, reference
     from cambrian.sandbox.backends.registry import choose
 
-    wanted = bounds(bench)
+    wanted = bench.bounds
     if wanted.ceiling in ("joint", "apart"):
         raise UsageError(
             f"{bench.name}: expected bounds with the name of a seed agent as the ceiling: "
@@ -103,7 +102,7 @@ def _measure(bench: Benchmark, seeds: int, sandbox: str) -> tuple[Calibration, l
     bottom = "finetune" if wanted.floor == "rates" else wanted.floor
     floor = _means(backend, bottom, bench, "full", seeds)
     ceiling = _means(backend, wanted.ceiling, wanted.oracle or bench, "full", seeds)
-    costs = _means(backend, reference(bench), bench, "full", seeds)
+    costs = _means(backend, bench.reference, bench, "full", seeds)
     smoke = _means(backend, bottom, bench, "smoke", 1)
     on = "the stream without what is hidden" if wanted.oracle else "the same stream"
     measured = calibration.Calibration(
@@ -115,7 +114,7 @@ def _measure(bench: Benchmark, seeds: int, sandbox: str) -> tuple[Calibration, l
         details={
             "floor": f"the {bottom} seed agent",
             "ceiling": f"the {wanted.ceiling} seed agent on {on}",
-            "reference": reference(bench),
+            "reference": bench.reference,
             "seeds": seeds,
         },
     )
@@ -126,14 +125,13 @@ def _measure_closer(bench: Benchmark, measured: Calibration, sandbox: str) -> No
     """A stream of tasks can be probed after every batch, too: with the same ends, at a cost that
     one seed tells."""
     from cambrian.evaluators import calibration
-    from cambrian.evaluators.benchmarks import reference
     from cambrian.evaluators.protocols.tasks import TaskStream
     from cambrian.sandbox.backends.registry import choose
 
     if not isinstance(bench, TaskStream):
         return
     closer = bench.each_batch()
-    found = _means(choose(sandbox, announce=note), reference(bench), closer, "full", 1)
+    found = _means(choose(sandbox, announce=note), bench.reference, closer, "full", 1)
     costs = {"flops": round(found.flops), "state_bytes": round(found.state_bytes)}
     calibration.keep(closer, replace(measured, **costs, cpu_s=round(found.cpu_s, 2)))
 

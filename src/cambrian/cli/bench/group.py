@@ -128,7 +128,7 @@ def describe_source(name: str) -> dict[str, Any]:
     Raises:
         NotFound: there is no such source.
     """
-    from cambrian.evaluators.benchmarks import benchmark, names, needs
+    from cambrian.evaluators.benchmarks import benchmark, names
     from cambrian.evaluators.data import source
 
     found = source(name)
@@ -139,7 +139,7 @@ def describe_source(name: str) -> dict[str, Any]:
         "origin": found.origin,
         "licence": found.licence,
         "get": found.get,
-        "benchmarks": [b for b in names() if name in needs(benchmark(b))],
+        "benchmarks": [b for b in names() if name in benchmark(b).needs],
     }
 
 
@@ -155,7 +155,7 @@ def describe(name: str) -> dict[str, Any]:
     Raises:
         NotFound: there is no such benchmark.
     """
-    from cambrian.evaluators.benchmarks import STAGES, benchmark, bounds, missing, reference
+    from cambrian.evaluators.benchmarks import STAGES, benchmark, missing
     from cambrian.evaluators.calibration import ALLOWANCE, calibration
 
     found = benchmark(name)
@@ -175,13 +175,13 @@ def describe(name: str) -> dict[str, Any]:
         "ceiling": measure and measure.ceiling,
         "flops_allowed": measure and ALLOWANCE * measure.flops,
         "state_bytes_allowed": measure and ALLOWANCE * measure.state_bytes,
-        "reference": reference(found),
+        "reference": found.reference,
         "cpu_s": measure and measure.cpu_s,
         "stage_cpu_s": {
             stage: measure and round(measure.cpu_s * len(STAGES[stage]) * _share(found, stage), 3)
             for stage in stages
         },
-        "close": bounds(found).close,
+        "close": found.bounds.close,
         "lacks": [source.name for source in missing(found)],
         "details": measure.details if measure else {},
     }

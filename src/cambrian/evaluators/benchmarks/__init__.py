@@ -20,10 +20,6 @@ from cambrian.evaluators.benchmarks.base import (
     Bounds,
     Card,
     Outcome,
-    bounds,
-    needs,
-    reference,
-    seed_agents,
     stem,
 )
 from cambrian.evaluators.benchmarks.blurry_digits import BlurryDigits
@@ -48,15 +44,11 @@ __all__ = [
     "Card",
     "Outcome",
     "benchmark",
-    "bounds",
     "missing",
     "names",
-    "needs",
-    "reference",
     "register",
     "sealed_names",
     "search_names",
-    "seed_agents",
     "stem",
     "waiting",
 ]
@@ -139,7 +131,7 @@ def benchmark(name: str) -> Benchmark:
 
 def missing(bench: Benchmark) -> list[data.Source]:
     """The data that a benchmark needs and this machine lacks."""
-    return [found for found in map(data.source, needs(bench)) if not found.present()]
+    return [found for found in map(data.source, bench.needs) if not found.present()]
 
 
 def search_names(wanted: Iterable[str] | None = None) -> list[str]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.agents.spec import TaskSpec
+from cambrian.sandbox.session.learner_channel import LearnerChannel
+
+if TYPE_CHECKING:
+    from cambrian.evaluators.lab import Lab
 
 Array = NDArray[Any]
 
@@ -96,32 +101,6 @@ class Outcome:
     predictions: Mapping[str, Array] = field(default_factory=dict)
 
 
-class Benchmark(Protocol):
-    """A benchmark. `sealed_only` ones are never run in a search.
-
-    The version changes whenever a number would. Besides these it may have `needs`, `bounds`,
-    `reference` and `seed_agents`.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def version(self) -> str: ...
-
-    @property
-    def sealed_only(self) -> bool: ...
-
-    @property
-    def card(self) -> Card: ...
-
-    def stream(self, stage: str) -> Stream:
-        """What the learner is told of the stream (its allowances are filled in later)."""
-
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
-        """Drive a started learner through the stream and judge it."""
-
-
 @dataclass(frozen=True)
 class Bounds:
     """How `tools/calibrate.py` measures what 0 and 1 stand for.
@@ -142,30 +121,100 @@ class Bounds:
     close: str = ""
 
 
-def needs(bench: Benchmark) -> tuple[str, ...]:
-    """The data sources (names of `cambrian.evaluators.data`) that a benchmark cannot do without."""
-    return tuple(getattr(bench, "needs", ()))
+@dataclass(frozen=True)
+class StageLimits:
+    """What one job of a stage may take; generous, because a verdict must not depend on how busy the
+    host is (replay takes two seconds).
+
+    Attributes:
+        request_s: host seconds for one answer.
+        job_s: host seconds for the whole job.
+        memory_bytes: of all the learner's processes together (about 200 MiB of it is torch).
+    """
+
+    request_s: float = 40.0
+    job_s: float = 240.0
+    memory_bytes: int = 1 << 30
 
 
-def resumable(bench: Benchmark) -> bool:
-    """Whether its `run` takes `checkpoints` and goes on from the last finished task."""
-    return bool(getattr(bench, "resumable", False))
+class Benchmark(ABC):
+    """A benchmark: a subclass says `name`, `version` and `card`, its `stream` and how it is `run`.
+
+    The version changes whenever a number would. All else has a default.
+
+    Attributes:
+        name: lower-case letters, digits and hyphens.
+        sealed_only: never run in a search.
+        needs: the data sources (names of `cambrian.evaluators.data`) that it cannot do without.
+        bounds: how its floor and ceiling are measured.
+        reference: the seed agent whose cost an agent's allowances are multiples of.
+        seed_agents: those that a search on it starts from besides those of every archive.
+        resumable: whether it goes on from `Lab.checkpoints` where it was cut.
+        verbs: what it calls of the learner contract (`cambrian.sandbox.runner.verbs`).
+        learners: names of the learners that it opens beside the judged one.
+        raw_range: the least and the largest raw score; returns, regret and errors have other
+            ranges than accuracies, and may have no end.
+    """
+
+    if TYPE_CHECKING:  # read-only, so that a subclass may have fields, constants or properties
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def version(self) -> str: ...
+        @property
+        def card(self) -> Card: ...
+        @property
+        def sealed_only(self) -> bool: ...
+        @property
+        def needs(self) -> tuple[str, ...]: ...
+        @property
+        def bounds(self) -> Bounds: ...
+        @property
+        def reference(self) -> str: ...
+        @property
+        def seed_agents(self) -> tuple[str, ...]: ...
+        @property
+        def resumable(self) -> bool: ...
+        @property
+        def verbs(self) -> tuple[str, ...]: ...
+        @property
+        def learners(self) -> tuple[str, ...]: ...
+        @property
+        def raw_range(self) -> tuple[float, float]: ...
+    else:
+        sealed_only = False
+        needs = ()
+        bounds = Bounds()
+        reference = "replay"
+        seed_agents = ()
+        resumable = False
+        verbs = ("observe", "predict")
+        learners = ()
+        raw_range = (0.0, 1.0)
+
+    @abstractmethod
+    def stream(self, stage: str) -> TaskSpec:
+        """What the learner is told of the stream (its allowances are filled in later)."""
+
+    def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
+        """Drive a started learner through the stream and judge it.
+
+        A benchmark with one learner says this; one with several overrides `conduct`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} says neither `run` nor `conduct`")
+
+    def conduct(self, lab: Lab) -> Outcome:
+        """Open the learners that it needs, drive them and judge the one named `JUDGED`."""
+        with lab.learner() as channel:
+            return self.run(channel, lab.stage, lab.seed)
+
+    def limits(self, stage: str) -> StageLimits:
+        """What a job of a stage may take."""
+        return SMOKE if stage == "smoke" else FULL
 
 
-def bounds(bench: Benchmark) -> Bounds:
-    """How a benchmark's floor and ceiling are measured."""
-    found = getattr(bench, "bounds", None)
-    return found if isinstance(found, Bounds) else Bounds()
-
-
-def reference(bench: Benchmark) -> str:
-    """The seed agent whose cost an agent's allowances are multiples of."""
-    return str(getattr(bench, "reference", "replay"))
-
-
-def seed_agents(bench: Benchmark) -> tuple[str, ...]:
-    """The seed agents that a search on a benchmark starts from besides those of every archive."""
-    return tuple(getattr(bench, "seed_agents", ()))
+SMOKE, FULL = StageLimits(request_s=15.0, job_s=60.0), StageLimits()
 
 
 def stem(name: str) -> str:

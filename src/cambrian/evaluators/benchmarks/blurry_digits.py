@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators import data
 from cambrian.evaluators.benchmarks.base import AHEAD_PROBED, Card
 from cambrian.evaluators.protocols.tasks import EvaluationProtocol, Task, TaskStream
-from cambrian.sandbox.session.channel import Stream
 
 CLASSES, SAMPLES, SMOKE_SAMPLES = 10, 6000, 200
 WIDTH = 0.05
@@ -40,8 +40,8 @@ class BlurryDigits(TaskStream):
         reference="None published; a stream of our own.",
     )
 
-    def stream(self, stage: str) -> Stream:
-        return Stream(
+    def stream(self, stage: str) -> TaskSpec:
+        return TaskSpec(
             "classification",
             (SIDE, SIDE),
             CLASSES,

@@ -10,11 +10,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators import data
 from cambrian.evaluators.benchmarks.base import AHEAD_PROBED, PROBE_IMAGES, Card
 from cambrian.evaluators.data import Floats, Labels
 from cambrian.evaluators.protocols.tasks import EvaluationProtocol, Task, TaskStream, shuffled
-from cambrian.sandbox.session.channel import Stream
 
 SIDE, CLASSES, DOMAINS = 14, 5, 4
 PAIRS, SMOKE_PAIRS, TEST_PAIRS = 10_000, 160, 500
@@ -43,9 +43,9 @@ class DigitSums(TaskStream):
         "(own measurement); no published result for the sequence.",
     )
 
-    def stream(self, stage: str) -> Stream:
+    def stream(self, stage: str) -> TaskSpec:
         pairs = SMOKE_PAIRS if stage == "smoke" else PAIRS
-        return Stream(
+        return TaskSpec(
             "classification",
             (SIDE, 2 * SIDE),
             CLASSES,

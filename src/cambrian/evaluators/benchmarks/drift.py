@@ -15,10 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from cambrian.evaluators.benchmarks.base import AHEAD_SERIES, Bounds, Card, Outcome, generator
+from cambrian.agents.spec import TaskSpec
+from cambrian.evaluators.benchmarks.base import (
+    AHEAD_SERIES,
+    Benchmark,
+    Bounds,
+    Card,
+    Outcome,
+    generator,
+)
 from cambrian.evaluators.data import Floats, Labels, tables
 from cambrian.evaluators.protocols.prequential import Series, run_series
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 BATCH, SMOKE_SAMPLES = 10, 200
 
@@ -29,7 +37,7 @@ first concept, for the oracle that the ceiling is."""
 
 
 @dataclass(frozen=True)
-class DriftStream:
+class DriftStream(Benchmark):
     """A prequential benchmark from a declaration.
 
     Attributes:
@@ -52,8 +60,8 @@ class DriftStream:
     bounds: Bounds = field(default_factory=Bounds)
     sealed_only: bool = False
 
-    def stream(self, stage: str) -> Stream:
-        return Stream(
+    def stream(self, stage: str) -> TaskSpec:
+        return TaskSpec(
             "classification",
             (self.inputs,),
             self.outputs,
@@ -61,7 +69,7 @@ class DriftStream:
             batch_size=BATCH,
         )
 
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+    def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
         return run_series(channel, self.series(stage, seed), BATCH)
 
     def series(self, stage: str, seed: int) -> Series:

@@ -7,8 +7,16 @@ from typing import ClassVar
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators import data, metrics
-from cambrian.evaluators.benchmarks.base import AHEAD_EPISODES, Bounds, Card, Outcome, generator
+from cambrian.evaluators.benchmarks.base import (
+    AHEAD_EPISODES,
+    Benchmark,
+    Bounds,
+    Card,
+    Outcome,
+    generator,
+)
 from cambrian.evaluators.data import Floats
 from cambrian.evaluators.protocols.episodes import (
     META_AGENTS,
@@ -18,7 +26,7 @@ from cambrian.evaluators.protocols.episodes import (
     learn,
     untouched,
 )
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 WAYS, SHOTS, QUERIES = 5, 5, 5
 ROWS = WAYS * (SHOTS + QUERIES)
@@ -37,7 +45,7 @@ class Classes:
     test: list[Floats]
 
 
-class FewShot:
+class FewShot(Benchmark):
     """N-way K-shot on new classes; a subclass says which images there are."""
 
     name: ClassVar[str]
@@ -60,9 +68,9 @@ class FewShot:
         """The classes, a fresh partition of them for each seed: trusted side only."""
         raise NotImplementedError
 
-    def stream(self, stage: str) -> Stream:
+    def stream(self, stage: str) -> TaskSpec:
         tasks = SMOKE_TASKS if stage == "smoke" else self.count
-        return Stream(
+        return TaskSpec(
             "classification",
             self.shape,
             WAYS,
@@ -72,7 +80,7 @@ class FewShot:
             support=WAYS * SHOTS,
         )
 
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+    def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
         rng = generator(self.name, stage, seed)
         classes = self.classes(stage, rng)
         tasks = SMOKE_TASKS if stage == "smoke" else self.count
@@ -113,7 +121,7 @@ def _draw(
     return x, np.tile(np.arange(ways), each)
 
 
-def judge(channel: Channel, episodes: list[Episode]) -> Outcome:
+def judge(channel: LearnerChannel, episodes: list[Episode]) -> Outcome:
     """Accuracy after one and five examples of each class; the raw score is their mean."""
 
     def accuracy(shots: int, steps: int | None = None, most: int | None = None) -> float:

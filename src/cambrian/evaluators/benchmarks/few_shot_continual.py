@@ -10,10 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators import data, metrics
 from cambrian.evaluators.benchmarks.base import (
     AHEAD,
     AHEAD_EPISODES,
+    Benchmark,
     Bounds,
     Card,
     Outcome,
@@ -23,7 +25,7 @@ from cambrian.evaluators.benchmarks.few_shot import SHOTS, WAYS, by_class, episo
 from cambrian.evaluators.data import Floats, Labels
 from cambrian.evaluators.protocols.episodes import META_AGENTS, ask, untouched
 from cambrian.evaluators.protocols.tasks import shuffled
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 CLASSES, BASE, NEW = 32, 24, 2
 SESSIONS = (CLASSES - BASE) // NEW
@@ -32,7 +34,7 @@ SESSION_EPOCHS = 10
 TEST_IMAGES, EPISODES, QUERIES = 20, 20, 5
 
 
-class FewShotContinual:
+class FewShotContinual(Benchmark):
     """Args: joint: whether the base session shows all classes (the oracle's does)."""
 
     name: ClassVar[str] = "few-shot-continual"
@@ -67,10 +69,10 @@ class FewShotContinual:
     def bounds(self) -> Bounds:
         return Bounds(ceiling="protonet", oracle=FewShotContinual(joint=True))
 
-    def stream(self, stage: str) -> Stream:
+    def stream(self, stage: str) -> TaskSpec:
         images = SMOKE_IMAGES if stage == "smoke" else BASE_IMAGES
         base = CLASSES if self.joint else BASE
-        return Stream(
+        return TaskSpec(
             "classification",
             (14, 14),
             CLASSES,
@@ -80,7 +82,7 @@ class FewShotContinual:
             support=WAYS * SHOTS,
         )
 
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+    def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
         rng = generator(self.name, stage, seed)
         images = data.mnist_5k()
         digits, turns = rng.permutation(10), rng.permutation(CLASSES)
@@ -107,7 +109,7 @@ class FewShotContinual:
             for _ in channel.span("task", 0, len(y) * epochs, batch):
                 raise AssertionError("a span without a probe has no answers")
             channel.withdraw("task")
-            channel.boundary()
+            channel.task_boundary()
             joint.append(_joint_accuracy(channel, tested[:seen], naming, rng))
             few.append(_few_shot_accuracy(channel, unseen, stage, rng))
         return _judge(np.array(joint), np.array(few))
@@ -122,7 +124,7 @@ def _pick(
 
 
 def _joint_accuracy(
-    channel: Channel, tested: list[Floats], naming: Labels, rng: np.random.Generator
+    channel: LearnerChannel, tested: list[Floats], naming: Labels, rng: np.random.Generator
 ) -> float:
     """Accuracy over all classes seen, shuffled."""
     y = np.repeat(naming[: len(tested)], [len(x) for x in tested])
@@ -134,7 +136,7 @@ def _joint_accuracy(
 
 
 def _few_shot_accuracy(
-    channel: Channel, unseen: list[Floats], stage: str, rng: np.random.Generator
+    channel: LearnerChannel, unseen: list[Floats], stage: str, rng: np.random.Generator
 ) -> float:
     episodes = [episode(unseen, rng, QUERIES) for _ in range(2 if stage == "smoke" else EPISODES)]
     with untouched(channel, episodes, int(rng.integers(len(episodes)))):

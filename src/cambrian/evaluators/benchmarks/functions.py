@@ -12,7 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from cambrian.evaluators.benchmarks.base import Array, Bounds, Card, Outcome, generator
+from cambrian.agents.spec import TaskSpec
+from cambrian.evaluators.benchmarks.base import Array, Benchmark, Bounds, Card, Outcome, generator
 from cambrian.evaluators.data import Floats
 from cambrian.evaluators.protocols.episodes import (
     META_AGENTS,
@@ -22,7 +23,7 @@ from cambrian.evaluators.protocols.episodes import (
     learn,
     untouched,
 )
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 EPISODES, SMOKE_EPISODES, CURVE_EPISODES, QUERIES = 100, 4, 25, 50
 SMOKE_TASKS = 20
@@ -31,7 +32,7 @@ SHOT_CURVE = 5
 Draw = Callable[[int, int], tuple[Floats, Floats]]
 
 
-class Family:
+class Family(Benchmark):
     """A distribution over functions; a subclass draws from it.
 
     Args:
@@ -49,9 +50,9 @@ class Family:
     def __init__(self, shots: int) -> None:
         self.shots = shots
 
-    def stream(self, stage: str) -> Stream:
+    def stream(self, stage: str) -> TaskSpec:
         rows, tasks = 2 * self.shots, SMOKE_TASKS if stage == "smoke" else self.tasks
-        return Stream(
+        return TaskSpec(
             "regression",
             (self.inputs,),
             1,
@@ -61,7 +62,7 @@ class Family:
             support=self.shots,
         )
 
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+    def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
         rng = generator(self.name, stage, seed)
         draw = self.family(rng)
         tasks = SMOKE_TASKS if stage == "smoke" else self.tasks
@@ -178,7 +179,7 @@ class LinearFunctions(Family):
         return draw
 
 
-def judge(channel: Channel, episodes: list[Episode], shots: int) -> Outcome:
+def judge(channel: LearnerChannel, episodes: list[Episode], shots: int) -> Outcome:
     """Explained variance and mean squared error after the whole support set."""
 
     def explained(support: int, steps: int | None = None, most: int | None = None) -> float:

@@ -10,18 +10,19 @@ from typing import ClassVar
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators import data
-from cambrian.evaluators.benchmarks.base import Array, Bounds, Card, Outcome, generator
+from cambrian.evaluators.benchmarks.base import Array, Benchmark, Bounds, Card, Outcome, generator
 from cambrian.evaluators.data import Floats, Labels
 from cambrian.evaluators.protocols.episodes import META_AGENTS, Episode, by_pairs, learn
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 WAYS, PAIRS, PIXELS = 5, 30, 64
 TASKS, SMOKE_TASKS = 1000, 20
 EPISODES, SMOKE_EPISODES = 30, 2
 
 
-class InContext:
+class InContext(Benchmark):
     """Args: projected: whether tasks differ by a projection (the oracle's do not)."""
 
     name: ClassVar[str] = "in-context"
@@ -53,9 +54,9 @@ class InContext:
     def bounds(self) -> Bounds:
         return Bounds(ceiling="protonet", oracle=InContext(projected=False))
 
-    def stream(self, stage: str) -> Stream:
+    def stream(self, stage: str) -> TaskSpec:
         tasks, count = _sizes(stage)
-        return Stream(
+        return TaskSpec(
             "classification",
             (PIXELS,),
             WAYS,
@@ -65,7 +66,7 @@ class InContext:
             support=PAIRS,
         )
 
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+    def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
         rng = generator(self.name, stage, seed)
         tasks, count = _sizes(stage)
         digits, mnist = data.digits(), data.mnist_5k().held_out(stage)

@@ -10,18 +10,26 @@ from typing import ClassVar
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators import data
-from cambrian.evaluators.benchmarks.base import AHEAD_SERIES, Bounds, Card, Outcome, generator
+from cambrian.evaluators.benchmarks.base import (
+    AHEAD_SERIES,
+    Benchmark,
+    Bounds,
+    Card,
+    Outcome,
+    generator,
+)
 from cambrian.evaluators.data import Labels
 from cambrian.evaluators.protocols.prequential import Series, run_series
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 CLASSES, BATCH = 10, 10
 SAMPLES, SMOKE_SAMPLES = 5000, 200
 SWAP_EVERY = 100
 
 
-class LabelDrift:
+class LabelDrift(Benchmark):
     name: ClassVar[str] = "label-drift"
     version: ClassVar[str] = "1"
     needs = ("mnist-5k",)
@@ -51,8 +59,8 @@ class LabelDrift:
     def bounds(self) -> Bounds:
         return Bounds(ceiling="random_features", oracle=LabelDrift(swap_every=10**9))
 
-    def stream(self, stage: str) -> Stream:
-        return Stream(
+    def stream(self, stage: str) -> TaskSpec:
+        return TaskSpec(
             "classification",
             (28, 28),
             CLASSES,
@@ -60,7 +68,7 @@ class LabelDrift:
             batch_size=BATCH,
         )
 
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+    def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
         rng = generator(self.name, stage, seed)
         images = data.mnist_5k()
         x, digit = _pool(images, stage)

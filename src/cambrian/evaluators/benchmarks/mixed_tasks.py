@@ -14,12 +14,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators import data, metrics
-from cambrian.evaluators.benchmarks.base import AHEAD, Bounds, Card, Outcome, generator
+from cambrian.evaluators.benchmarks.base import AHEAD, Benchmark, Bounds, Card, Outcome, generator
 from cambrian.evaluators.checkpoints import Checkpoints, Saved
 from cambrian.evaluators.data import Floats
+from cambrian.evaluators.lab import Lab
 from cambrian.evaluators.protocols.tasks import Task, shuffled
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 SIDE, OUTPUTS, BATCH = 14, 10, 32
 TRAIN, SMOKE_TRAIN, TEST, EPOCHS = 320, 32, 200, 3
@@ -64,7 +66,7 @@ STATIONS: tuple[SubTask, ...] = (
 )
 
 
-class MixedTasks:
+class MixedTasks(Benchmark):
     name: ClassVar[str] = "mixed-tasks"
     version: ClassVar[str] = "1"
     sealed_only: ClassVar[bool] = False
@@ -93,8 +95,8 @@ class MixedTasks:
         "starting afresh; its figures are of a hundred other tasks.",
     )
 
-    def stream(self, stage: str) -> Stream:
-        return Stream(
+    def stream(self, stage: str) -> TaskSpec:
+        return TaskSpec(
             "classification",
             (SIDE, SIDE),
             OUTPUTS,
@@ -108,11 +110,15 @@ class MixedTasks:
         """The tasks, answers included: trusted side only."""
         return [_task(station, stage, rng) for station in STATIONS]
 
+    def conduct(self, lab: Lab) -> Outcome:
+        """From the last finished task, if there is a checkpoint of it."""
+        with lab.learner() as channel:
+            return self.run(channel, lab.stage, lab.seed, lab.checkpoints)
+
     def run(
-        self, channel: Channel, stage: str, seed: int, checkpoints: Checkpoints | None = None
+        self, channel: LearnerChannel, stage: str, seed: int, checkpoints: Checkpoints | None = None
     ) -> Outcome:
-        """Drive a started learner through the stream, from the last finished task if there is a
-        checkpoint of it."""
+        """Drive a started learner through the stream."""
         tasks = self.tasks(stage, generator(self.name, stage, seed))
         log = Log()
         saved = checkpoints.load() if checkpoints else None
@@ -147,20 +153,20 @@ class Log:
         self.right, self.flops, self.state = list(right), list(flops), list(state)
 
 
-def _learn(channel: Channel, task: Task, number: int, log: Log) -> None:
+def _learn(channel: LearnerChannel, task: Task, number: int, log: Log) -> None:
     before = channel.usage().flops
     channel.publish("task", {"x": task.train_x, "y": task.train_y, "order": task.order})
     for _ in channel.span("task", 0, len(task.order), BATCH, task=number):
         raise AssertionError("a span without a probe has no answers")
     channel.withdraw("task")
-    channel.boundary()
+    channel.task_boundary()
     after = channel.usage()
     log.flops.append(after.flops - before)
     log.state.append(after.state_bytes)
     log.right.append(_test(channel, task, number))
 
 
-def _test(channel: Channel, task: Task, number: int) -> float:
+def _test(channel: LearnerChannel, task: Task, number: int) -> float:
     channel.publish("test", {"x": task.test_x})
     scores = channel.predict_file("test", task=number)
     channel.withdraw("test")

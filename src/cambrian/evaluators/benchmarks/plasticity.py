@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators import data, metrics
-from cambrian.evaluators.benchmarks.base import AHEAD, Bounds, Card, Outcome, generator
+from cambrian.evaluators.benchmarks.base import AHEAD, Benchmark, Bounds, Card, Outcome, generator
 from cambrian.evaluators.benchmarks.streams import FLOOR, MNIST
 from cambrian.evaluators.protocols.tasks import Task, shuffled
 from cambrian.evaluators.protocols.views import permutations
-from cambrian.sandbox.session.channel import Channel, Diagnosis, Stream
+from cambrian.sandbox.session.learner_channel import Diagnosis, LearnerChannel
 
 SIDE, CLASSES, BATCH = 14, 10, 32
 SMOKE_TASKS, SMOKE_SAMPLES = 2, 64
@@ -27,7 +28,7 @@ INSIDE, WARM = 128, 16
 
 
 @dataclass(frozen=True)
-class Plasticity:
+class Plasticity(Benchmark):
     """Tasks one after the other, each judged when it has been learned, and not again.
 
     Attributes:
@@ -49,9 +50,9 @@ class Plasticity:
     bounds: Bounds = field(default_factory=lambda: Bounds(ceiling="apart"))
     sealed_only: bool = False
 
-    def stream(self, stage: str) -> Stream:
+    def stream(self, stage: str) -> TaskSpec:
         sizes = [self._size(number, stage) for number in range(self._tasks(stage))]
-        return Stream(
+        return TaskSpec(
             "classification",
             (SIDE, SIDE),
             CLASSES,
@@ -84,14 +85,14 @@ class Plasticity:
             tasks.append(Task(x, y, order, test_x, test_y, 0))
         return tasks
 
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+    def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
         right, inside = [], []
         for task in self.tasks(stage, generator(self.name, stage, seed)):
             channel.publish("task", {"x": task.train_x, "y": task.train_y, "order": task.order})
             for _ in channel.span("task", 0, len(task.order), BATCH):
                 raise AssertionError("a span without a probe has no answers")
             channel.withdraw("task")
-            channel.boundary()
+            channel.task_boundary()
             channel.publish("test", {"x": task.test_x})
             right.append(metrics.accuracy(channel.predict_file("test"), task.test_y))
             channel.withdraw("test")

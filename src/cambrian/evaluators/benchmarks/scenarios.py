@@ -15,12 +15,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators import data
 from cambrian.evaluators.benchmarks.base import PROBE_IMAGES, Bounds, Card
 from cambrian.evaluators.benchmarks.blurry_digits import blurred
 from cambrian.evaluators.data import Floats, Labels, Part
 from cambrian.evaluators.protocols.tasks import EvaluationProtocol, Task, TaskStream, shuffled
-from cambrian.sandbox.session.channel import Stream
 
 BATCH, SMOKE_SAMPLES, REVEAL = 32, 64, 160
 SEARCH_TEST = 200
@@ -240,9 +240,9 @@ class Scenario(TaskStream):
     def needs(self) -> tuple[str, ...]:
         return (self.source,)
 
-    def stream(self, stage: str) -> Stream:
+    def stream(self, stage: str) -> TaskSpec:
         total = self._samples(stage) * self.split.tasks * self.epochs
-        return Stream(
+        return TaskSpec(
             "classification",
             self.shape,
             self.split.outputs,

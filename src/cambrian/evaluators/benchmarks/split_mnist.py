@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators import data
 from cambrian.evaluators.benchmarks.base import AHEAD_PROBED, PROBE_IMAGES, Card
 from cambrian.evaluators.protocols.tasks import EvaluationProtocol, Task, TaskStream, shuffled
-from cambrian.sandbox.session.channel import Stream
 
 CLASSES, PER_TASK = 10, 2
 EPOCHS = 3
@@ -38,9 +38,9 @@ class SplitMnist(TaskStream):
         "(class-incremental, three epochs on 4,000 images; own measurement).",
     )
 
-    def stream(self, stage: str) -> Stream:
+    def stream(self, stage: str) -> TaskSpec:
         samples = SMOKE_IMAGES * CLASSES // PER_TASK if stage == "smoke" else 3600
-        return Stream(
+        return TaskSpec(
             "classification",
             (28, 28),
             CLASSES,

@@ -16,8 +16,8 @@ import numpy as np
 
 from cambrian.evaluators.benchmarks.base import Array
 from cambrian.evaluators.data import Floats
-from cambrian.sandbox.session.channel import Channel
 from cambrian.sandbox.session.failures import LearnerFailed
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 META_AGENTS = ("maml", "protonet", "reptile", "transformer")
 """The seed agents that are put into an archive whose agents learn small tasks."""
@@ -40,7 +40,7 @@ class Episode:
     query_y: Array
 
 
-def learn(channel: Channel, x: Floats, y: Array) -> None:
+def learn(channel: LearnerChannel, x: Floats, y: Array) -> None:
     """Have tasks observed, one per batch: x (tasks, rows, *input_shape), y (tasks, rows, ...)."""
     tasks, rows = x.shape[:2]
     order = np.arange(tasks * rows)
@@ -51,16 +51,16 @@ def learn(channel: Channel, x: Floats, y: Array) -> None:
     channel.withdraw("tasks")
 
 
-def ask(channel: Channel, episode: Episode, support: int, steps: int | None = None) -> Array:
+def ask(channel: LearnerChannel, episode: Episode, support: int, steps: int | None = None) -> Array:
     """What a copy adapted to the first `support` rows answers: (queries, outputs)."""
     channel.adapt(episode.x[:support], episode.y[:support], steps)
     answers = channel.predict_copy(episode.query_x)
-    channel.drop()
+    channel.discard_copy()
     return answers
 
 
 @contextmanager
-def untouched(channel: Channel, episodes: Sequence[Episode], again: int) -> Iterator[None]:
+def untouched(channel: LearnerChannel, episodes: Sequence[Episode], again: int) -> Iterator[None]:
     """Whatever copies are made in the block, the learner itself is as it was.
 
     Its predictions on some inputs and the size of its state are compared, and episode number
@@ -87,9 +87,9 @@ def untouched(channel: Channel, episodes: Sequence[Episode], again: int) -> Iter
         raise LearnerFailed("protocol", "the same support set did not give the same copy again")
 
 
-def by_pairs(channel: Channel, episode: Episode) -> Array:
+def by_pairs(channel: LearnerChannel, episode: Episode) -> Array:
     """The answers (S, outputs) for each input of an episode, given the pairs before it."""
-    channel.episode()
+    channel.new_episode()
     answers = [channel.predict(episode.x[:1])]
     for row in range(1, len(episode.x)):
         asked = episode.x[row : row + 1]

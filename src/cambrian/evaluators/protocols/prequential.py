@@ -14,7 +14,7 @@ import numpy as np
 from cambrian.evaluators import metrics
 from cambrian.evaluators.benchmarks.base import Outcome
 from cambrian.evaluators.data import Floats, Labels
-from cambrian.sandbox.session.channel import Channel
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 WINDOW = 10
 
@@ -29,7 +29,7 @@ class Series:
     drifts: Sequence[int] = ()
 
 
-def run_series(channel: Channel, series: Series, batch: int) -> Outcome:
+def run_series(channel: LearnerChannel, series: Series, batch: int) -> Outcome:
     """Every batch is predicted, then its labels are revealed (those of the last batch never)."""
     batches = [slice(start, start + batch) for start in range(0, len(series.y), batch)]
     answers = channel.prequential((series.x[now], series.y[now]) for now in batches)

@@ -14,12 +14,16 @@ from typing import Self
 import numpy as np
 
 from cambrian.evaluators import metrics
-from cambrian.evaluators.benchmarks.base import EACH_BATCH, Outcome, generator, stem
+from cambrian.evaluators.benchmarks.base import EACH_BATCH, Benchmark, Outcome, generator, stem
 from cambrian.evaluators.data import Floats, Labels
-from cambrian.sandbox.session.channel import Channel
+from cambrian.evaluators.lab import Lab
+from cambrian.sandbox.session.failures import LearnerFailed
+from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 WINDOWS = (10, 100)
 LCA_BATCHES = 10
+UNTRAINED = "untrained"
+"""The learner that is never taught."""
 
 
 @dataclass(frozen=True)
@@ -74,20 +78,38 @@ class EvaluationProtocol:
         return min(self.reveal or until_probe, until_probe)
 
 
-class TaskStream:
+class TaskStream(Benchmark):
     """What benchmarks made of tasks have in common; a subclass says its `tasks`."""
 
-    name: str
     protocol: EvaluationProtocol
 
     def tasks(self, stage: str, rng: np.random.Generator) -> list[Task]:
         """The tasks, answers included: trusted side only."""
         raise NotImplementedError
 
-    def run(self, channel: Channel, stage: str, seed: int) -> Outcome:
+    def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
         tasks = self.tasks(stage, generator(self.name, stage, seed))
         rows = generator(f"{self.name}/rows", stage, seed)
         return run_tasks(channel, tasks, self.protocol, rows, _joint(self.name, stage))
+
+    @property
+    def learners(self) -> tuple[str, ...]:
+        return (UNTRAINED,) if self.transfers else ()
+
+    def conduct(self, lab: Lab) -> Outcome:
+        """With forward transfer, where it can be told. A second learner of the same seed says what
+        it does untaught, in a job of its own: that the one which is judged has seen no input of a
+        task to come stays true, and its cost is its own. One that fails at it has no forward
+        transfer."""
+        outcome = super().conduct(lab)
+        if not lab.has(UNTRAINED):
+            return outcome
+        try:
+            with lab.learner(UNTRAINED) as channel:
+                untrained = self.untrained(channel, lab.stage, lab.seed)
+        except LearnerFailed:
+            return outcome
+        return with_untrained(outcome, untrained)
 
     @property
     def transfers(self) -> bool:
@@ -95,7 +117,7 @@ class TaskStream:
         that what is missing is how a learner does that was never taught."""
         return self.protocol.probe_every == 1
 
-    def untrained(self, channel: Channel, stage: str, seed: int) -> metrics.Floats:
+    def untrained(self, channel: LearnerChannel, stage: str, seed: int) -> metrics.Floats:
         """Accuracies (T,) of a started learner on every task's probes, without any training. It
         sees the inputs of all tasks: let go of it afterwards."""
         tasks = self.tasks(stage, generator(self.name, stage, seed))
@@ -121,7 +143,7 @@ def shuffled(count: int, epochs: int, rng: np.random.Generator) -> Labels:
 
 
 def run_tasks(
-    channel: Channel,
+    channel: LearnerChannel,
     tasks: Sequence[Task],
     protocol: EvaluationProtocol,
     rows: np.random.Generator | None = None,
@@ -144,7 +166,7 @@ def run_tasks(
         probes += [(now, values) for values in _learn(channel, task, now, protocol, probed)]
         probed.withdraw()
         if protocol.boundaries:
-            channel.boundary()
+            channel.task_boundary()
         tested = _Probes(channel, "test", [(t.test_x, t.test_y) for t in seen], protocol, rows)
         matrix[now, : now + 1] = tested.accuracies()
         tested.withdraw()
@@ -160,7 +182,7 @@ class _Probes:
 
     def __init__(
         self,
-        channel: Channel,
+        channel: LearnerChannel,
         name: str,
         tasks: Sequence[tuple[Floats, Labels]],
         protocol: EvaluationProtocol,
@@ -207,7 +229,7 @@ class _Probes:
 
 
 def _learn(
-    channel: Channel, task: Task, number: int, protocol: EvaluationProtocol, probed: _Probes
+    channel: LearnerChannel, task: Task, number: int, protocol: EvaluationProtocol, probed: _Probes
 ) -> Iterator[metrics.Floats]:
     """Reveal the task bit by bit, have it observed, take it back; yields the accuracies at the
     probes."""
@@ -237,7 +259,7 @@ def _learn(
 
 
 def _told(
-    channel: Channel, count: int, number: int, protocol: EvaluationProtocol, probed: _Probes
+    channel: LearnerChannel, count: int, number: int, protocol: EvaluationProtocol, probed: _Probes
 ) -> Iterator[metrics.Floats]:
     """As `_learn`, where the learner is told the task: each is probed under its own number, so a
     span ends where a probe begins."""

@@ -37,9 +37,8 @@ from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.limits import Limits
 from cambrian.sandbox.session.session import Session, SessionPool
 
-# Generous, because a verdict must not depend on how busy the host is: replay takes two seconds.
-SMOKE = Limits(request_s=15.0, job_s=60.0)
 FULL = Limits(request_s=40.0, job_s=240.0)
+"""Of a session as it is made; each job has its benchmark's times."""
 IMPROVER = Limits(request_s=60.0, job_s=120.0)
 PASSING = (SandboxBroken, Unreachable, StorageTrouble)
 """What may pass by itself: it is tried again, and pauses a run where it does not pass."""
@@ -100,14 +99,23 @@ class WorkerServer:
             self.pool.close()
             self.pool = SessionPool(self.pool.backend, replace(FULL, gpu=self._lease.gpu))
 
+    def _give_memory(self, memory_bytes: int) -> None:
+        """Sessions of this worker have so much memory from now on."""
+        limits = self.pool.limits
+        if limits.memory_bytes != memory_bytes:
+            self._drop()
+            self.pool.close()
+            self.pool = SessionPool(self.pool.backend, replace(limits, memory_bytes=memory_bytes))
+
     def _evaluate(self, request: Mapping[str, Any]) -> None:
         self._compute_on(request.get("device", "cpu"))
         units = [Unit(one["benchmark"], one["stage"], one["seed"]) for one in request["units"]]
         for unit in units:
             calibration(benchmark(unit.benchmark))  # what cannot be judged here needs no session
         for unit in units:
+            limits = benchmark(unit.benchmark).limits(unit.stage)
+            self._give_memory(limits.memory_bytes)
             session = self._hold(request["agent"], request["files"])
-            limits = SMOKE if unit.stage == "smoke" else FULL
             session.limits = replace(session.limits, request_s=limits.request_s, job_s=limits.job_s)
             device = request.get("device", "cpu")
             result = evaluate(session, unit, device=device, waiting=self._wait)

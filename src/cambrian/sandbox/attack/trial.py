@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.sandbox.attack.program import Program
 from cambrian.sandbox.backends.process import Backend
 from cambrian.sandbox.runner.frames import Array
-from cambrian.sandbox.session.channel import Channel, Stream
+from cambrian.sandbox.session.channel import Channel
 from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.limits import Limits
 from cambrian.sandbox.session.session import Report, Session, SessionPool
@@ -114,12 +115,12 @@ def course(channel: Channel) -> float:
     """A span with probes, then a few prequential steps; the mean accuracy."""
     x, y = stream()
     order = np.arange(160).repeat(2)
-    channel.start(Stream("classification", (6,), 3, observations=320, batch_size=16), seed=1)
+    channel.start(TaskSpec("classification", (6,), 3, observations=320, batch_size=16), seed=1)
     channel.publish("train", {"x": x[:160], "y": y[:160], "order": order})
     channel.publish("probe", {"x": x[160:]})
     span = channel.span("train", 0, 320, 16, probe="probe", probe_every=10)
     hits = [float((scores.argmax(1) == y[160:]).mean()) for scores in span]
-    channel.boundary()
+    channel.task_boundary()
     scores = channel.predict(x[160:168])
     for start in range(160, 224, 8):
         hits.append(float((scores.argmax(1) == y[start : start + 8]).mean()))
@@ -134,7 +135,7 @@ def unknowable(channel: Channel, steps: int = 40) -> float:
     draw = np.random.default_rng(11)
     x = draw.normal(size=(8 * (steps + 1), 6)).astype(np.float32)
     y = draw.integers(3, size=8 * (steps + 1))
-    channel.start(Stream("classification", (6,), 3, batch_size=8), seed=1)
+    channel.start(TaskSpec("classification", (6,), 3, batch_size=8), seed=1)
     hits = []
     scores = channel.predict(x[:8])
     for start in range(0, 8 * steps, 8):

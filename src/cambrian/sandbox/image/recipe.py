@@ -23,7 +23,13 @@ LABEL = "io.cambrian"
 
 _PACKAGE = Path(cambrian.__file__).parent
 _DOCKERFILE = Path("sandbox/image/Dockerfile")
-_SINGLE_SOURCES = ("__init__.py", "agents/__init__.py", "agents/contract.py", "sandbox/__init__.py")
+_SINGLE_SOURCES = (
+    "__init__.py",
+    "agents/__init__.py",
+    "agents/contract.py",
+    "agents/spec.py",
+    "sandbox/__init__.py",
+)
 _RUNNER = Path("sandbox/runner")
 
 

@@ -62,24 +62,23 @@ class Kind(IntEnum):
     REVEAL = 5  # tensor: y                    observe(last x, y)            -> nothing
     PREDICT = 6  # tensor: x; meta: task, copy                               -> ANSWER
     PREDICT_FILE = 7  # meta: file                                           -> ANSWER
-    BOUNDARY = 8  #                            a task has ended              -> DONE
     FINISH = 9  #                              what did it cost?             -> USAGE
     IMPROVE = 10  # meta: evidence             run the improver              -> ASK*, EDIT
     TOLD = 11  # meta: text                    what the model answered       -> (goes on)
     JOB = 12  # meta: socket, mode             control: connect and fork     -> READY, REPORT
     END = 13  #                                control: end the running job  -> REPORT
     WITHDRAW = 14  # meta: file                a file is gone: let go of it  -> DONE
-    ADAPT = 15  # tensor: y; meta: steps       copy = adapt(last x, y)       -> nothing
-    DROP = 16  #                               let go of the copy            -> nothing
-    EPISODE = 17  #                            new_episode()                 -> nothing
+    DISCARD = 16  #                            let go of the copy            -> nothing
     LESSON = 18  # tensor: y; meta: file       observe(last x, y), PREDICT_FILE -> ANSWER
+    ARGUMENT = 19  # tensor                    goes with the next CALL       -> nothing
     SAVE = 20  # meta: limit                   hold the learner as bytes     -> HELD
     LOAD = 21  # tensor: bytes                 be the learner of these       -> DONE
     DIAGNOSE = 22  # meta: file, task          hold a layer's activations    -> HELD
     TAKE = 23  #                               what is held                  -> BLOB
+    CALL = 24  # tensor; meta: verb, numbers   a verb of the table  -> ANSWER, DONE or nothing
 
     DONE = 64
-    ANSWER = 65  # tensor: scores (B, outputs) float32
+    ANSWER = 65  # tensor: scores (B, outputs) float32, or what the verb gives
     USAGE = 66  # meta: flops, state_bytes
     FAILED = 67  # meta: kind, message, trace
     ASK = 68  # meta: messages

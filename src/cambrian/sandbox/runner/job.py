@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cambrian.agents.contract import TaskSpec
+from cambrian.agents.spec import TaskSpec
 from cambrian.sandbox.runner.diagnosis import diagnose
 from cambrian.sandbox.runner.frames import (
     Array,
@@ -35,11 +35,20 @@ from cambrian.sandbox.runner.frames import (
 )
 from cambrian.sandbox.runner.meter import FlopMeter, state_bytes
 from cambrian.sandbox.runner.state import freeze, thaw
+from cambrian.sandbox.runner.verbs import BOOLEAN, VERBS, Verb
 
 REQUESTS = Expect(frozenset(kind for kind in Kind if kind < 64), max_meta=1 << 20, any_tensor=True)
 TRACE_CHARACTERS = 4000
 SPIN_S = 0.0003
-SILENT = frozenset({Kind.PRESENT, Kind.REVEAL, Kind.ADAPT, Kind.DROP, Kind.EPISODE})
+SILENT = frozenset({Kind.PRESENT, Kind.REVEAL, Kind.ARGUMENT, Kind.DISCARD})
+
+
+def _silent(frame: Frame) -> bool:
+    """Whether nobody waits for what becomes of a frame: its failure is said at the next one."""
+    if frame.kind is not Kind.CALL:
+        return frame.kind in SILENT
+    verb = VERBS.get(str(frame.meta.get("verb")))
+    return verb is not None and verb.answer is None and not verb.waits
 
 
 def load_module(folder: Path, name: str) -> ModuleType:
@@ -160,9 +169,10 @@ class LearnerJob:
         self.meter = FlopMeter(0)
         self.learner: Any = None
         self.copy: Any = None
-        self.outputs = 0
+        self.spec: TaskSpec | None = None
         self.device = "cpu"
         self._presented: Tensor | None = None
+        self._arguments: list[Tensor] = []
         self._imported = len(sys.modules)
         self._bulk: tuple[str, mmap.mmap] | None = None
         self._failure: dict[str, Any] | None = None
@@ -176,11 +186,10 @@ class LearnerJob:
             Kind.LESSON: self._lesson,
             Kind.PREDICT: self._predict,
             Kind.PREDICT_FILE: self._predict_file,
-            Kind.BOUNDARY: self._boundary,
             Kind.WITHDRAW: self._withdraw,
-            Kind.ADAPT: self._adapt,
-            Kind.DROP: self._drop,
-            Kind.EPISODE: self._episode,
+            Kind.DISCARD: self._discard,
+            Kind.ARGUMENT: self._argument,
+            Kind.CALL: self._call,
             Kind.FINISH: self._finish,
             Kind.SAVE: self._save,
             Kind.LOAD: self._load,
@@ -205,14 +214,12 @@ class LearnerJob:
             raise
         except BaseException as error:  # noqa: BLE001 - the learner's code may raise anything
             self._failure = describe(error)
-        if self._failure is not None and frame.kind not in SILENT:
+        if self._failure is not None and not _silent(frame):
             door.send(Kind.FAILED, frame.sequence, self._failure)
 
     def _start(self, door: FrameSocket, frame: Frame) -> None:
-        given = dict(frame.meta["spec"])
-        given["input_shape"] = tuple(given["input_shape"])
-        spec = TaskSpec(**given)
-        self.device, self.outputs = str(frame.meta["device"]), spec.outputs
+        spec = TaskSpec.of(frame.meta["spec"])
+        self.device, self.spec = str(frame.meta["device"]), spec
         module = load_module(self.session / "agent", "learner")
         seed = int(frame.meta["seed"])
         random.seed(seed)
@@ -276,21 +283,41 @@ class LearnerJob:
         scores = self._scores(self._asked(frame.meta["file"]), frame.meta.get("task"))
         door.send(Kind.ANSWER, frame.sequence, array=scores)
 
-    def _adapt(self, door: FrameSocket, frame: Frame) -> None:
-        labels, steps = self._tensor(frame), frame.meta.get("steps")
-        given = () if steps is None else (int(steps),)
-        sort = f"adapt to {len(labels)} by {steps}"
-        self.copy = self.meter.call(sort, self.learner.adapt, self._presented, labels, *given)
-
-    def _drop(self, door: FrameSocket, frame: Frame) -> None:
+    def _discard(self, door: FrameSocket, frame: Frame) -> None:
         self.copy = None
 
-    def _episode(self, door: FrameSocket, frame: Frame) -> None:
-        self.meter.call("episode", self.learner.new_episode)
+    def _argument(self, door: FrameSocket, frame: Frame) -> None:
+        self._arguments.append(self._tensor(frame))
 
-    def _boundary(self, door: FrameSocket, frame: Frame) -> None:
-        self.meter.call("boundary", self.learner.task_boundary)
-        door.send(Kind.DONE, frame.sequence)
+    def _call(self, door: FrameSocket, frame: Frame) -> None:
+        """A verb of the table, with the arrays that came for it."""
+        verb = VERBS[str(frame.meta["verb"])]
+        arrays, self._arguments = self._arguments, []
+        if frame.array is not None:
+            arrays.append(self._tensor(frame))
+        numbers = frame.meta.get("numbers", {})
+        given = [a.bool() if n in BOOLEAN else a for n, a in zip(verb.arrays, arrays, strict=True)]
+        told = [numbers[name] for name in verb.numbers if numbers.get(name) is not None]
+        sort = verb.alike(len(arrays[-1]) if arrays else 0, {"steps": None, **numbers})
+        found = self.meter.call(sort, getattr(self.learner, verb.name), *given, *told)
+        if verb.name == "adapt":
+            self.copy = found
+        elif verb.answer is not None:
+            door.send(Kind.ANSWER, frame.sequence, array=self._given_back(verb, found))
+        elif verb.waits:
+            door.send(Kind.DONE, frame.sequence)
+
+    def _given_back(self, verb: Verb, found: Any) -> Array:
+        """A verb's answer as an array of the type that is expected; its shape is the learner's."""
+        if verb.answer is None or self.spec is None:
+            raise FrameError(f"{verb.name} came before START, or gives nothing back")
+        dtype = verb.answer.dtype(self.spec)
+        if isinstance(found, Tensor):
+            found = found.detach().to("cpu").numpy()
+        array = np.asarray(found)
+        if dtype.kind == "i" and array.dtype.kind not in "iu":
+            raise TypeError(f"expected whole numbers from {verb.name}; got {array.dtype}")
+        return np.ascontiguousarray(array.astype(dtype))
 
     def _finish(self, door: FrameSocket, frame: Frame) -> None:
         kept = state_bytes(self.learner, modules_in(self.session / "agent", self._imported))

@@ -7,13 +7,14 @@ exchange; bytes that wait before a request was sent are an early answer and end 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from cambrian.agents.spec import TaskSpec
 from cambrian.errors import SandboxBroken
 from cambrian.sandbox.backends import claims
 from cambrian.sandbox.backends.claims import Cost
@@ -28,8 +29,9 @@ from cambrian.sandbox.runner.frames import (
     Kind,
     encode,
 )
-from cambrian.sandbox.session import shared_memory
+from cambrian.sandbox.session import answers, shared_memory
 from cambrian.sandbox.session.failures import CONTENT, LearnerFailed, untrusted
+from cambrian.sandbox.session.learner_channel import Diagnosis, LearnerChannel, checked_call
 from cambrian.sandbox.session.limits import Limits
 
 FLOAT = np.dtype("<f4")
@@ -51,24 +53,8 @@ HELD = Expect(frozenset({Kind.HELD, Kind.FAILED}), max_meta=4096)
 MAX_STATE = 1 << 26
 """Bytes that a learner may be kept as between two parts of a stream."""
 ANSWERS = frozenset({Kind.ANSWER, Kind.FAILED})
+NO_SPEC = TaskSpec("classification", (0,), 0)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Stream:
-    """What is sent of a `TaskSpec` (the contract's dataclass needs torch; this side does not)."""
-
-    kind: str
-    input_shape: tuple[int, ...]
-    outputs: int
-    task_identity: bool = False
-    boundaries: bool = False
-    observations: int = 0
-    batch_size: int = 0
-    memory_bytes: int = 0
-    flops: int = 0
-    episodic: bool = False
-    support: int = 0
 
 
 class Listener(Protocol):
@@ -77,30 +63,16 @@ class Listener(Protocol):
     def answer(self, scores: Array) -> None:
         """Scores (B, outputs), in the order in which they came."""
 
+    def given(self, verb: str, array: Array) -> None:
+        """What another verb gave back, of the shape and type of its row."""
+
     def cost(self, cost: Cost) -> None:
         """What the learner's process said it cost."""
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """The inside of a network as the learner's process tells it; nothing checks it.
-
-    Attributes:
-        layers: activations (rows, units) after each nonlinearity, at most `MAX_LAYERS` of them.
-        weight_magnitude, weight_norm: mean absolute weight, and the norm of all together.
-    """
-
-    layers: Sequence[Array]
-    weight_magnitude: float
-    weight_norm: float
-
-
-class Channel:
+class Channel(LearnerChannel):
     """One job's channel. Every method raises `LearnerFailed`, or `ChannelClosed` when the other
     end is gone (the session then finds out why)."""
-
-    exact = True
-    """Whether answers are the learner's own to the last bit, and not what was kept of them."""
 
     def __init__(
         self, door: FrameSocket, share: Path, limits: Limits, *, shares_memory: bool = True
@@ -112,16 +84,16 @@ class Channel:
         self.ends = time.monotonic() + limits.job_s
         self._sequence = 0
         self._rows: dict[str, int] = {}
-        self._outputs = 0
+        self._spec = NO_SPEC
         self._flops = 0
         self.listener: Listener | None = None
 
     # -- a learner's job ---------------------------------------------------------------
 
-    def start(self, stream: Stream, seed: int, device: str = "cpu") -> None:
+    def start(self, spec: TaskSpec, seed: int, device: str = "cpu") -> None:
         """Create the learner."""
-        self._outputs = stream.outputs
-        self._ask(Kind.START, {"spec": asdict(stream), "seed": seed, "device": device})
+        self._spec = spec
+        self._ask(Kind.START, {"spec": asdict(spec), "seed": seed, "device": device})
 
     def publish(self, name: str, arrays: Mapping[str, Array]) -> None:
         """Reveal arrays as a read-only mapped file: what is in it is known from now on.
@@ -212,25 +184,36 @@ class Channel:
         self._push(self._asking(x, {"task": task} if task is not None else None))
         return self._scores(len(x))
 
-    def adapt(self, x: Array, y: Array, steps: int | None = None) -> None:
-        """Have a copy of the learner adapted to a support set x (S, *input_shape), y (S,) int64
-        or (S, k) float32, in place of the last copy. A failure shows at the next request."""
-        self._send(Kind.PRESENT, None, x)
-        self._send(Kind.ADAPT, {"steps": steps} if steps is not None else None, y)
+    def call(self, verb: str, *arrays: Array, **numbers: int | None) -> Array | None:
+        """A verb of the table, in one round trip where it gives something back."""
+        row = checked_call(self._spec, verb, arrays, numbers)
+        told = {name: number for name, number in numbers.items() if number is not None}
+        frames = list[memoryview]()
+        for array in arrays[:-1]:
+            frames += encode(Kind.ARGUMENT, self._next(), None, array)
+        meta = {"verb": verb} | ({"numbers": told} if told else {})
+        frames += encode(Kind.CALL, self._next(), meta, arrays[-1] if arrays else None)
+        self._push(frames)
+        if row.answer is None:
+            if row.waits:
+                self._receive(DONE)
+            return None
+        rows = len(arrays[0]) if arrays else 0
+        shape, dtype = row.answer.shape(self._spec, rows, told), row.answer.dtype(self._spec)
+        array = self._array(Expect(ANSWERS, shape, dtype))
+        answers.check(row.answer.what, array, self._spec, rows)
+        if row.recorded:
+            self._tell(verb, array)
+        return array
 
     def predict_copy(self, x: Array) -> Array:
         """Scores (B, outputs) of the adapted copy for inputs x (B, *input_shape)."""
         self._push(self._asking(x, {"copy": True}))
         return self._scores(len(x))
 
-    def drop(self) -> None:
+    def discard_copy(self) -> None:
         """Let go of the adapted copy: nothing of it goes back into the learner."""
-        self._send(Kind.DROP)
-
-    def episode(self) -> None:
-        """What is observed from here on belongs to a new task. A failure shows at the next
-        request."""
-        self._send(Kind.EPISODE)
+        self._send(Kind.DISCARD)
 
     def reveal_and_predict(self, y: Array, x: Array) -> Array:
         """Labels of the inputs sent last, then the next inputs: one round trip for both."""
@@ -298,10 +281,6 @@ class Channel:
         self._send(Kind.PREDICT_FILE, {"file": name, "task": task})
         return self._scores(self._rows[name])
 
-    def boundary(self) -> None:
-        """Tell the learner that a task has ended."""
-        self._ask(Kind.BOUNDARY)
-
     def finish(self) -> Cost:
         """What the learner's process says it cost."""
         self._send(Kind.FINISH)
@@ -312,10 +291,6 @@ class Channel:
         if self.listener is not None:
             self.listener.cost(cost)
         return cost
-
-    def usage(self) -> Cost:
-        """What the learner's process says it has cost so far."""
-        return self.finish()
 
     def save(self) -> bytes:
         """The learner as bytes, never opened on this side; empty where it cannot be kept (then a
@@ -444,18 +419,33 @@ class Channel:
     def _answer(
         self, rows: int, sequence: int | None = None, nap_s: float = 0.0, spin_s: float = SPIN_S
     ) -> Array:
-        """An answer of the right shape and type; its values are yet to be checked."""
-        shape = (rows, self._outputs)
-        frame = self._receive(Expect(ANSWERS, shape, FLOAT), sequence, nap_s, spin_s)
+        """Scores of the right shape and type; their values are yet to be checked."""
+        shape = self._spec.scores_shape(rows)
+        return self._array(Expect(ANSWERS, shape, FLOAT), sequence, nap_s, spin_s)
+
+    def _array(
+        self,
+        expect: Expect,
+        sequence: int | None = None,
+        nap_s: float = 0.0,
+        spin_s: float = SPIN_S,
+    ) -> Array:
+        frame = self._receive(expect, sequence, nap_s, spin_s)
         if frame.array is None:
-            raise LearnerFailed("protocol", f"expected scores of shape {shape}, got none")
+            raise LearnerFailed("protocol", f"expected an array {expect.shape}, got none")
         return frame.array
 
+    def _tell(self, verb: str, array: Array) -> None:
+        if self.listener is None:
+            return
+        if verb == "predict":
+            self.listener.answer(array)
+        else:
+            self.listener.given(verb, array)
+
     def _checked(self, scores: Array) -> Array:
-        if not np.isfinite(scores).all():
-            raise LearnerFailed("nonfinite", "the predictions hold NaN or infinity")
-        if self.listener is not None:
-            self.listener.answer(scores)
+        answers.check("scores", scores, self._spec)
+        self._tell("predict", scores)
         return scores
 
     def _deadline(self) -> float:
@@ -485,4 +475,4 @@ def _write(path: Path, arrays: Mapping[str, Array]) -> dict[str, tuple[str, list
     return layout
 
 
-__all__ = ["Channel", "ChannelClosed", "Cost", "Diagnosis", "Stream"]
+__all__ = ["Channel", "ChannelClosed", "Cost", "Diagnosis"]
