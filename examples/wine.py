@@ -7,11 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from cambrian.agents.spec import TaskSpec
-from cambrian.evaluators.benchmarks import Bounds, Card
-from cambrian.evaluators.data import Images, read_table
-from cambrian.evaluators.data.base import split
-from cambrian.evaluators.protocols.tasks import EvaluationProtocol, Task, TaskStream, shuffled
+from cambrian.benchmarks import (
+    Bounds,
+    Card,
+    EvaluationProtocol,
+    Images,
+    Task,
+    TaskSpec,
+    TaskStream,
+    read_table,
+    shuffled,
+    split,
+)
 
 FILE = Path(__file__).with_name("wine.csv")
 LABEL = "vineyard"
@@ -29,7 +36,6 @@ def table() -> Images:
 class Wine(TaskStream):
     name = "wine"
     version = "1"
-    sealed_only = False
     protocol = EvaluationProtocol(batch=8, probe_every=20, boundaries=True)
     card = Card(
         task="Tell three vineyards apart by thirteen measurements; they come one after the other.",
