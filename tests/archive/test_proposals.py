@@ -97,7 +97,7 @@ def test_the_smaller_index_has_the_code_whichever_worker_was_faster(
     both = [garden.open(parent) for parent in parents]
     agent_id = code_id({"learner.py": "the same"})
     garden.vary(both[first], "the same")
-    archive.evaluations.record(garden.evaluation(agent_id))
+    archive.evaluations.record(agent_id, garden.evaluation())
     archive.proposals.make_ready(both[first].id, {"done": True})
     garden.vary(both[1 - first], "the same")
 

@@ -121,8 +121,8 @@ def test_an_agent_that_failed_a_sealed_run_gets_no_flattering_mean(
     with Archive.open(grown.path) as archive:
         grown.seal(archive, "graft", dict.fromkeys(range(4), 0.9))
         grown.seal(archive, "replay", dict.fromkeys(range(5), 0.4))
-        failed = grown.record("graft", "sealed", "split-mnist", 4, verdict="failed", reason="nan")
-        archive.evaluations.record(failed, sealed=True)
+        failed = grown.record("sealed", "split-mnist", 4, verdict="failed", reason="nan")
+        archive.evaluations.record(grown["graft"], failed, sealed=True)
     sealed = read_json("status")["sealed"]
 
     assert [row["id"] for row in sealed["agents"]] == [grown["replay"], grown["graft"]]

@@ -16,8 +16,9 @@ from cambrian.errors import SandboxBroken, UsageError
 from cambrian.evaluators import benchmarks
 from cambrian.evaluators.benchmarks.base import Array, Card, Outcome
 from cambrian.evaluators.finite import NotFinite, finite
-from cambrian.evaluators.job import Unit, drive
+from cambrian.evaluators.job import drive
 from cambrian.evaluators.transcript import Neutral, recompute
+from cambrian.measurement import Unit
 from cambrian.sandbox.session.channel import Channel, Stream
 from cambrian.sandbox.session.failures import LearnerFailed
 

@@ -18,8 +18,9 @@ from cambrian.evaluators.benchmarks.scenarios import MODES, REVEAL
 from cambrian.evaluators.benchmarks.streams import CONTROLS, SCENARIOS
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.conformance import Watching, watch
-from cambrian.evaluators.job import Evaluation, Unit, drive, evaluate, told
+from cambrian.evaluators.job import drive, evaluate, told
 from cambrian.evaluators.protocols import prequential, tasks
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.session import Session
 
@@ -45,7 +46,7 @@ class Learner(Base):
 """
 
 
-def judged(benchmark: str, observe: str = "pass", predict: str = "pass") -> Evaluation:
+def judged(benchmark: str, observe: str = "pass", predict: str = "pass") -> Measurement:
     with Session(PlainBackend()) as session:
         session.install({"learner.py": LEARNER.format(observe=observe, predict=predict)})
         return evaluate(session, Unit(benchmark, "smoke", 0))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cambrian.archive import Archive, EvaluationRecord, Gate, Member
+from cambrian.archive import Archive, Gate, Measurement, Member
 from cambrian.errors import CambrianError, UsageError
 from cambrian.evolution.selection.arrays import Ranking, SumTree
 from cambrian.evolution.selection.selection import STRATEGIES, Selection, dgm_weights, strategy
@@ -66,8 +66,7 @@ class Grove:
 
     def _evaluate(self, agent_id: str, score: float, trials: int) -> None:
         for seed in range(trials):
-            record = EvaluationRecord(
-                agent_id=agent_id,
+            record = Measurement(
                 benchmark="b",
                 version="1",
                 stage="full",
@@ -75,7 +74,7 @@ class Grove:
                 verdict="scored",
                 score=score,
             )
-            self.archive.evaluations.record(record)
+            self.archive.evaluations.record(agent_id, record)
 
 
 @pytest.fixture

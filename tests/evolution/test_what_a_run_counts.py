@@ -104,7 +104,7 @@ def test_the_controls_seeds_come_with_all_that_was_recorded(home: Path, tmp_path
         seed = archive.agents.seeds()[0].id
         rich = archive.evaluations.record_of(archive.evaluations.of(seed)[0])
         more = {"seed": 77, "predictions": {"answers": np.arange(6)}, "matrices": {"m": np.eye(2)}}
-        archive.evaluations.record(type(rich)(**{**vars(rich), **more}))
+        archive.evaluations.record(seed, type(rich)(**{**vars(rich), **more}))
         supervisor._copy_seeds(archive, control)
         [copy] = [row for row in control.evaluations.of(seed) if row.seed == 77]
         assert control.evaluations.predictions(copy.id)["answers"].tolist() == list(range(6))

@@ -18,11 +18,11 @@ from cambrian.agents.seeds import load_seed
 from cambrian.errors import CambrianError, NotFound, Refused, SandboxBroken, UsageError
 from cambrian.evaluators import calibration
 from cambrian.evaluators.benchmarks import benchmark
-from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evaluators.workers import turns
 from cambrian.evaluators.workers.turns import StreamBusy
 from cambrian.evolution.runtime import workers
 from cambrian.evolution.runtime.workers import WorkerClient
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.backends import gpu, owner
 
 SEED = load_seed("replay")
@@ -34,9 +34,9 @@ def speaking(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "WORKER", (sys.executable, "-uc", program))
 
 
-def judge(log: Path, units: Sequence[Unit] = SMOKE, device: str = "cpu") -> list[Evaluation]:
+def judge(log: Path, units: Sequence[Unit] = SMOKE, device: str = "cpu") -> list[Measurement]:
     """What one real worker says of a seed agent; it must say it within a minute."""
-    found: list[Evaluation] = []
+    found: list[Measurement] = []
 
     async def all_units() -> None:
         with anyio.fail_after(60):
@@ -326,7 +326,7 @@ def test_a_worker_ends_with_its_parent_in_the_middle_of_an_evaluation(tmp_path: 
 import anyio, os, signal
 from pathlib import Path
 from cambrian.agents.seeds import load_seed
-from cambrian.evaluators.job import Unit
+from cambrian.measurement import Unit
 from cambrian.evolution.runtime.workers import WorkerClient
 async def main():
     worker = WorkerClient("none", Path({str(tmp_path / "log")!r}))

@@ -350,5 +350,5 @@ def _copy_seeds(archive: Archive, control: Archive) -> None:
     for seed in archive.agents.seeds():
         control.agents.add_seed(seed.id, archive.agents.files(seed.id), seed.title)
         for row in archive.evaluations.of(seed.id):
-            control.evaluations.record(archive.evaluations.record_of(row))
+            control.evaluations.record(seed.id, archive.evaluations.record_of(row))
     likeness.fill(control)

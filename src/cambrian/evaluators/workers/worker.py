@@ -27,9 +27,9 @@ from typing import Any, TextIO
 from cambrian.errors import CambrianError, SandboxBroken, StorageTrouble, Unreachable
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import calibration
-from cambrian.evaluators.job import Unit, evaluate
+from cambrian.evaluators.job import evaluate
 from cambrian.evaluators.workers.turns import StreamBusy
-from cambrian.evaluators.workers.wire import to_json
+from cambrian.measurement import Unit
 from cambrian.pipes import end_with_parent, private_input, private_output
 from cambrian.sandbox.backends.gpu import Lease, lease
 from cambrian.sandbox.backends.process import Backend
@@ -113,7 +113,7 @@ class WorkerServer:
             result = evaluate(session, unit, device=device, waiting=self._wait)
             if session.spent:
                 self._drop()
-            self._say({"event": "evaluation", "evaluation": to_json(result)})
+            self._say({"event": "evaluation", "evaluation": result.to_json()})
             if result.verdict == "broken":
                 kind = StreamBusy.__name__ if result.cause == "busy" else ""
                 self._say({"event": "broken", "kind": kind, "message": result.reason})

@@ -18,7 +18,6 @@ from cambrian.archive import Archive, Evaluation, Gate, Job, Proposal
 from cambrian.archive.tables.jobs import PARK_AFTER, back_off_s
 from cambrian.archive.tables.steering import Approval
 from cambrian.evaluators.benchmarks import STAGES
-from cambrian.evaluators.job import Unit
 from cambrian.evolution.admission import rules
 from cambrian.evolution.admission.approval import Policy
 from cambrian.evolution.admission.descriptors import Descriptors
@@ -27,6 +26,7 @@ from cambrian.evolution.admission.results import RACE_SEEDS, SEARCH_SEEDS, Resul
 from cambrian.evolution.admission.rules import ArchiveState, Rules
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.seeding import Seeding
+from cambrian.measurement import Unit
 
 STAGES_OF_VARIANTS = ("smoke", "screen", "full")
 RACE = "race-"

@@ -22,7 +22,6 @@ import anyio.abc
 from cambrian.archive import Gate, Job, Proposal
 from cambrian.archive.tables.jobs import back_off_s
 from cambrian.errors import SandboxBroken
-from cambrian.evaluators.job import Unit
 from cambrian.evaluators.workers.turns import StreamBusy
 from cambrian.evolution.admission.stages import improver_hash
 from cambrian.evolution.rewriting.proposing import Proposer
@@ -31,6 +30,7 @@ from cambrian.evolution.runtime.context import RunContext
 from cambrian.evolution.runtime.pauses import LONGEST_WAIT_S, backoff
 from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory
 from cambrian.failpoints import reach
+from cambrian.measurement import Unit
 
 BACK_OFF_S = 2.0
 OUTAGES = 3

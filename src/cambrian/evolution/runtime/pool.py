@@ -10,13 +10,13 @@ import anyio.abc
 
 from cambrian.archive import Job
 from cambrian.errors import SandboxBroken
-from cambrian.evaluators.job import Evaluation
 from cambrian.evolution.rewriting.proposing import Proposer
 from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.context import RunContext
 from cambrian.evolution.runtime.outage import OutageMonitor
 from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory
 from cambrian.failpoints import reach
+from cambrian.measurement import Measurement
 
 LEASE_S = 60.0
 BEAT_S = 5.0
@@ -152,11 +152,10 @@ class WorkerPool:
         self._outages.worked(job)
         return following
 
-    def _record(self, agent_id: str, evaluation: Evaluation) -> None:
+    def _record(self, agent_id: str, evaluation: Measurement) -> None:
         """Store a result, and what it used, once."""
         with self._archive.transaction():
-            record = self._context.pipeline.seeding.record(agent_id, evaluation)
-            if self._archive.evaluations.record(record):
+            if self._context.pipeline.seeding.record(agent_id, evaluation):
                 used = {"evaluations": 1.0, "cpu_s": evaluation.cpu_s or 0.0}
                 self._archive.steering.count(self._context.run_id, **used)
 

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,11 +19,10 @@ import anyio.abc
 import anyio.to_thread
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from cambrian.errors import CambrianError, SandboxBroken, StorageTrouble, kinds
-from cambrian.evaluators.job import Evaluation, Unit
+from cambrian.errors import CambrianError, SandboxBroken, StorageTrouble, UsageError, kinds
 from cambrian.evaluators.workers.turns import StreamBusy
-from cambrian.evaluators.workers.wire import from_json
 from cambrian.evolution.models.refusals import AskRefused, BudgetSpent, EndpointDown
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.backends import owner
 
 MAX_LINE = 64 << 20
@@ -87,7 +85,7 @@ class WorkerClient:
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         """Judge an agent on units, in order, stopping after the first that is not scored."""
         request = {
             "op": "evaluate",
@@ -98,7 +96,7 @@ class WorkerClient:
         }
         async for answer in self._request(request):
             if answer["event"] == "evaluation":
-                yield await self._understood(from_json, answer["evaluation"])
+                yield await self._understood(Measurement.from_json, answer["evaluation"])
 
     async def improve(
         self, files: Mapping[str, str], evidence: Mapping[str, Any], ask: Ask
@@ -200,7 +198,7 @@ class WorkerClient:
         """What `read` makes of an answer; a worker that talks nonsense is ended."""
         try:
             return read(given)
-        except (ValueError, TypeError, KeyError, RecursionError, zlib.error) as error:
+        except (ValueError, TypeError, KeyError, RecursionError, UsageError) as error:
             said = str(given)[:100]
             text = f"gave an answer that makes no sense ({type(error).__name__}: {error}): {said}"
             raise await self._ended(text) from None
