@@ -21,7 +21,8 @@ from cambrian.agents.seeds import seed_names
 from cambrian.archive import Archive
 from cambrian.cli.run.plan import estimate_s, plan
 from cambrian.cli.run.progress import ProgressReporter, remaining, share_done, standing
-from cambrian.cli.run.run import PROPOSALS, Given, report
+from cambrian.cli.run.execute import report
+from cambrian.cli.run.options import PROPOSALS, Given
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import search_names
 from cambrian.evolution.settings import Settings

@@ -12,6 +12,7 @@ import pytest
 from cambrian.agents.seeds import all_seed_names, load_seed
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks, data
+from cambrian.evaluators.benchmarks import registry
 from cambrian.evaluators.benchmarks.base import generator
 from cambrian.evaluators.benchmarks.drift import DRIFTS
 from cambrian.evaluators.benchmarks.scenarios import MODES, REVEAL
@@ -201,7 +202,7 @@ def test_one_that_was_never_measured_is_refused_with_the_command_that_does_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stream = dataclasses.replace(SCENARIOS[0], name="nowhere")
-    monkeypatch.setitem(benchmarks._ALL, stream.name, stream)
+    monkeypatch.setitem(registry._ALL, stream.name, stream)
     with pytest.raises(UsageError, match=r"tools/calibrate.py nowhere\+each-batch does"):
         benchmarks.search_names(["nowhere+each-batch"])
 

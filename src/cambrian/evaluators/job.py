@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-import cambrian
+from cambrian._version import __version__
 from cambrian.errors import CambrianError, SandboxBroken
 from cambrian.evaluators.benchmarks import benchmark as find
 from cambrian.evaluators.benchmarks.base import (
@@ -264,7 +264,7 @@ def _check_cost(cost: Cost, report: Report, stream: Stream, replay_cpu_s: float)
 def provenance(session: Session, bench: Benchmark) -> dict[str, Any]:
     """What is needed to run the same again."""
     return {
-        "cambrian": cambrian.__version__,
+        "cambrian": __version__,
         "benchmark": bench.name,
         "version": bench.version,
         **session.provenance(),

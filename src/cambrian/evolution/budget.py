@@ -19,6 +19,7 @@ from typing import Any
 from cambrian.archive import Archive, Run
 from cambrian.archive.tables.runs import AGENTS_BEFORE, JUDGED_BEFORE
 from cambrian.errors import UsageError
+from cambrian.evaluators.stages import STAGES
 
 LIMITS = (
     *("proposals", "judged", "agents", "evaluations"),
@@ -187,9 +188,6 @@ def _left_s(spent: float, limit: float | None, wall_s: float) -> float | None:
 
 def evaluations_per_variant(benchmarks: Sequence[str], *, raced: bool = False) -> int:
     """The most that judging one variant takes (sealed runs, at the end, are not of a budget)."""
-    # Imported late: benchmarks need SciPy, and `cambrian status` needs only the limits.
-    from cambrian.evaluators.benchmarks import STAGES
-
     own = sum(len(STAGES[stage]) for stage in STAGES_OF_VARIANTS)
     return len(benchmarks) * (own + (2 * len(STAGES["race"]) if raced else 0))  # with its parent
 

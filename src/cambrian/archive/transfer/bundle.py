@@ -30,7 +30,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
-import cambrian
+from cambrian._version import __version__
 from cambrian.archive.sqlite import storage_errors
 from cambrian.archive.sqlite.database import Database, Row, decode
 from cambrian.archive.store import Archive
@@ -106,7 +106,7 @@ def _lines(archive: Archive) -> Iterator[Row]:
         "t": "head",
         "format": FORMAT,
         "version": VERSION,
-        "cambrian": cambrian.__version__,
+        "cambrian": __version__,
         "benchmarks": measured(database),
     }
     for row in database.stream("SELECT * FROM runs ORDER BY id"):
