@@ -9,7 +9,8 @@ import numpy as np
 from cambrian.archive import Gate
 from cambrian.evolution.admission.neighbours import Neighbours
 from cambrian.evolution.admission.results import SEARCH_SEEDS, Result, Results
-from cambrian.evolution.admission.rules import NEW, ArchiveState, Rules, decide, screen
+from cambrian.evolution.admission.rules import NEW, ArchiveState, decide, screen
+from cambrian.evolution.admission.thresholds import Rules
 
 BENCHMARKS = ("split-mnist", "digit-sums")
 WOBBLE = (0.0, 0.02, -0.02, 0.01, -0.01)

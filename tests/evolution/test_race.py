@@ -18,7 +18,8 @@ from cambrian.archive.transfer.check import check
 from cambrian.daemon.supervisor import prepare
 from cambrian.evaluators.statistics import RACE
 from cambrian.evolution.admission.results import RACE_SEEDS, Result, Results
-from cambrian.evolution.admission.rules import Rules, improvement, more_seeds
+from cambrian.evolution.admission.rules import improvement, more_seeds
+from cambrian.evolution.admission.thresholds import Rules
 from cambrian.evolution.budget import evaluations_per_variant
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.selection.selection import Selection

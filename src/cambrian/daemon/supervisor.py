@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import anyio
 
@@ -28,12 +28,11 @@ from cambrian.evaluators.benchmarks import benchmark, search_names, seed_agents
 from cambrian.evaluators.calibration import calibration
 from cambrian.evolution import sealing
 from cambrian.evolution.admission.records import missing, units
-from cambrian.evolution.budget import LIMITS
 from cambrian.evolution.models.broker import OpenAIModel
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.pauses import backoff
 from cambrian.evolution.runtime.workers import WorkerClient
-from cambrian.evolution.settings import Settings, changes, differences
+from cambrian.evolution.settings import LIMITS, SandboxName, Settings, changes, differences
 from cambrian.failpoints import reach
 from cambrian.sandbox.backends import gpu
 from cambrian.sandbox.backends.registry import choose
@@ -145,7 +144,8 @@ def _ready(settings: Settings, tell: Tell, options: Options) -> Settings:
         tell(f"removed {reaped} sandboxes that an earlier run left behind")
     if settings.rewriter == "model" and options.model is None:
         OpenAIModel(settings.model)  # says now what is missing, not after the seeds were judged
-    return dataclasses.replace(settings, benchmarks=names, sandbox=backend.name)
+    chosen = cast(SandboxName, backend.name)
+    return dataclasses.replace(settings, benchmarks=names, sandbox=chosen)
 
 
 def _wait_for_storage(path: Path, settings: Settings, tell: Tell, options: Options) -> None:

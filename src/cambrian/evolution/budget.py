@@ -20,12 +20,7 @@ from cambrian.archive import Archive, Run
 from cambrian.archive.tables.runs import AGENTS_BEFORE, JUDGED_BEFORE
 from cambrian.errors import UsageError
 from cambrian.evaluators.stages import STAGES
-
-LIMITS = (
-    *("proposals", "judged", "agents", "evaluations"),
-    *("hours", "cpu_hours", "tokens", "dollars"),
-)
-"""What a run may be limited in."""
+from cambrian.evolution.settings import LIMITS
 
 STAGES_OF_VARIANTS = ("smoke", "screen", "full")
 

@@ -11,7 +11,7 @@ from cambrian.cli.context import INTERRUPTED, Shared, common, examples, json_opt
 from cambrian.cli.ops.config import Remembering, prices, read_again
 from cambrian.cli.render.output import note
 from cambrian.cli.run.execute import evolve, report
-from cambrian.cli.run.options import Given, run_options
+from cambrian.cli.run.options import run_options, settings_of
 
 if TYPE_CHECKING:
     from cambrian.evolution.settings import Settings
@@ -41,7 +41,7 @@ def daemon(ctx: click.Context, /, abandon: bool, as_json: bool, **options: Any) 
     from cambrian.daemon.notify import Notifier
 
     shared = ctx.ensure_object(Shared)
-    settings = Given.of(options).settings(prices(ctx))
+    settings = settings_of(options, prices(ctx))
 
     def reload() -> tuple[Settings, list[str]]:
         given = read_again(ctx)
@@ -50,7 +50,7 @@ def daemon(ctx: click.Context, /, abandon: bool, as_json: bool, **options: Any) 
             for name in ("sandbox", "drain", "metrics")
             if given[name] != options[name]
         ]
-        return Given.of(given).settings(prices(ctx)), later
+        return settings_of(given, prices(ctx)), later
 
     log = EventLog(shared.archive / "logs")
     try:

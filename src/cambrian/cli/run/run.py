@@ -11,7 +11,7 @@ from cambrian.cli.ops.config import Remembering, prices
 from cambrian.cli.render.output import note, say
 from cambrian.cli.run.detach import detached
 from cambrian.cli.run.execute import evolve, report
-from cambrian.cli.run.options import Given, run_options
+from cambrian.cli.run.options import run_options, settings_of
 from cambrian.errors import UsageError
 
 
@@ -84,7 +84,7 @@ def run(
     from cambrian.sandbox.backends.gpu import require_enough
 
     shared = ctx.ensure_object(Shared)
-    settings = Given.of(options).settings(prices(ctx))
+    settings = settings_of(options, prices(ctx))
     require_enough(settings.device, settings.workers)
     if detach:
         if control or seal:

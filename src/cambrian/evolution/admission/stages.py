@@ -23,7 +23,8 @@ from cambrian.evolution.admission.approval import Policy
 from cambrian.evolution.admission.descriptors import Descriptors
 from cambrian.evolution.admission.records import missing, results_of, units
 from cambrian.evolution.admission.results import RACE_SEEDS, SEARCH_SEEDS, Results
-from cambrian.evolution.admission.rules import ArchiveState, Rules
+from cambrian.evolution.admission.rules import ArchiveState
+from cambrian.evolution.admission.thresholds import Rules
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.seeding import Seeding
 from cambrian.measurement import Unit
