@@ -14,7 +14,7 @@ import anyio
 import numpy as np
 
 from cambrian.evaluators.benchmarks import benchmark
-from cambrian.evolution.runtime.workers import Ask, WorkerClient
+from cambrian.evolution.runtime.workers import Ask
 from cambrian.measurement import Measurement, Unit
 
 
@@ -25,11 +25,11 @@ def quality(files: Mapping[str, str]) -> float:
     return 0.2 + 0.12 * min(parts, 5) + 0.1 * digest[0] / 255
 
 
-class InstantWorker(WorkerClient):
+class InstantWorker:
     """Judges at once. `before` may sleep or raise, to shake up the order of things."""
 
     def __init__(self, log: Path, before: Callable[[str], float] | None = None) -> None:
-        super().__init__("none", log)
+        self.log = log
         self.before = before
 
     async def evaluate(

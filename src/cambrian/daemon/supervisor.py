@@ -31,7 +31,7 @@ from cambrian.evolution.admission.records import missing, units
 from cambrian.evolution.models.broker import OpenAIModel
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.pauses import backoff
-from cambrian.evolution.runtime.workers import WorkerClient
+from cambrian.evolution.runtime.process_worker import ProcessWorker
 from cambrian.evolution.settings import LIMITS, SandboxName, Settings, changes, differences
 from cambrian.failpoints import reach
 from cambrian.sandbox.backends import gpu
@@ -234,7 +234,7 @@ def _seal(
     archive: Archive, settings: Settings, tell: Tell, options: Options, *, seeds: bool = True
 ) -> bool:
     """What `cambrian bench seal` does; False if it was interrupted."""
-    make_worker = options.make_worker or functools.partial(WorkerClient, settings.sandbox)
+    make_worker = options.make_worker or functools.partial(ProcessWorker, settings.sandbox)
     try:
         with killswitch.watch(archive.path, killswitch.interrupt):
             sealing.seal(

@@ -15,7 +15,7 @@ from cambrian.archive import Archive
 from cambrian.errors import CambrianError, Refused, SandboxBroken
 from cambrian.evaluators.benchmarks import sealed_names
 from cambrian.evolution.admission.records import missing, units
-from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory
+from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory, held
 from cambrian.failpoints import reach
 from cambrian.measurement import Unit
 
@@ -99,7 +99,7 @@ async def _all(
 
     async def work(number: int) -> None:
         log: Path = archive.path / "logs" / f"seal-{number}.log"
-        async with make_worker(log) as worker:
+        async with held(make_worker(log)) as worker:
             for agent_id, left in queue:
                 await _one(archive, agent_id, left, worker, tell, device)
 

@@ -137,7 +137,7 @@ class WorkerServer:
         except Refusal as refusal:
             self._say({"event": "failed", "cause": "refused", "message": str(refusal)})
         except (SandboxBroken, ValueError) as error:  # say, evidence too long for a frame: ours
-            self._say({"event": "broken", "message": str(error)[:8000]})
+            self._say(broken(error))
 
     _operations = {"evaluate": _evaluate, "improve": _improve}  # noqa: RUF012
 
@@ -184,7 +184,7 @@ def broken(error: Exception) -> dict[str, str]:
     """What goes over the pipe for an error that is not the agent's."""
     known = isinstance(error, CambrianError)
     text = str(error) if known else f"{type(error).__name__}: {error}"
-    return {"event": "broken", "kind": type(error).__name__, "message": text}
+    return {"event": "broken", "kind": type(error).__name__, "message": text[:8000]}
 
 
 def _object(line: str) -> dict[str, Any]:

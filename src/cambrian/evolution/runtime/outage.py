@@ -28,7 +28,7 @@ from cambrian.evolution.rewriting.proposing import Proposer
 from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.context import RunContext
 from cambrian.evolution.runtime.pauses import LONGEST_WAIT_S, backoff
-from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory
+from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory, held
 from cambrian.failpoints import reach
 from cambrian.measurement import Unit
 
@@ -216,7 +216,7 @@ class OutageMonitor:
         """Judge a seed agent on what an agent broke on."""
         seed, device = self._seed(), self._context.settings.device
         files = self._archive.agents.files(seed)
-        async with self._make_worker(self._logs / "probe.log") as worker:
+        async with held(self._make_worker(self._logs / "probe.log")) as worker:
             async for found in worker.evaluate(seed, files, [unit] if unit else [], device):
                 if found.cause == "timeout":
                     raise SandboxBroken(f"even a seed agent takes too long: {found.reason}")
@@ -224,7 +224,7 @@ class OutageMonitor:
     async def improver_works(self) -> None:
         """Run a seed agent's improver against a scripted model."""
         files = self._archive.agents.files(self._seed())
-        async with self._make_worker(self._logs / "probe.log") as worker:
+        async with held(self._make_worker(self._logs / "probe.log")) as worker:
             await self._proposer.try_improver(worker, files)
 
     async def _wait_for(self, probe: Probe) -> None:

@@ -14,7 +14,7 @@ from cambrian.evolution.rewriting.proposing import Proposer
 from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.context import RunContext
 from cambrian.evolution.runtime.outage import OutageMonitor
-from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory
+from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory, held
 from cambrian.failpoints import reach
 from cambrian.measurement import Measurement
 
@@ -85,7 +85,7 @@ class WorkerPool:
     async def _work(self, number: int, done: Callable[[], bool]) -> None:
         owner = f"worker-{number}"
         try:
-            async with self._make_worker(self._logs / f"{owner}.log") as worker:
+            async with held(self._make_worker(self._logs / f"{owner}.log")) as worker:
                 job: Job | None = None
                 while number < self.size and not done():
                     job = job or self._next(owner)
