@@ -155,7 +155,7 @@ class Grower:
             Gate(gate=name, rule="is above the threshold", verdict="pass", threshold=0.0, value=0.1)
             for name in ("screen", "improvement")
         ]
-        proposals.decide(opened.id, "improvement", "better", gates, score=0.3, lower=0.2, upper=0.4)
+        proposals.record(opened.id, "improvement", "better", gates, score=0.3, lower=0.2, upper=0.4)
         self.next += 1
 
 

@@ -74,7 +74,7 @@ class ArchiveFixture:
         return self.archive.proposals.get(proposal.id)
 
     def admit(self, proposal: Proposal, score: float = 0.5, *, stone: bool = False) -> Agent:
-        return self.archive.proposals.decide(
+        return self.archive.proposals.record(
             proposal.id,
             "stepping_stone" if stone else "improvement",
             "shown to work",
@@ -85,7 +85,7 @@ class ArchiveFixture:
         )
 
     def reject(self, proposal: Proposal) -> Agent:
-        return self.archive.proposals.decide(proposal.id, None, "no gain", [GATE])
+        return self.archive.proposals.record(proposal.id, None, "no gain", [GATE])
 
     def grow(self, text: str, *parents: str, score: float = 0.5, stone: bool = False) -> str:
         return self.admit(self.propose(text, *parents), score, stone=stone).id

@@ -83,7 +83,7 @@ def decide(archive: Archive, proposal: Proposal) -> None:
     if proposal.terminal:
         return
     gate = Gate(gate="full", rule="score", verdict="pass", value=0.5)
-    archive.proposals.decide(
+    archive.proposals.record(
         proposal.id,
         None if proposal.idx % 3 == 0 else "stepping_stone",
         "decided",

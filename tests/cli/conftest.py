@@ -66,7 +66,7 @@ class EvolvedArchive:
         self._admit("graft", 0.7, "improvement", self["replay"])
         rejected = self._variant("tune", self["replay"])
         gate = _gate("improvement", "fail", -0.02)
-        self.archive.proposals.decide(
+        self.archive.proposals.record(
             rejected.id, None, "not better", [gate], score=0.3, lower=0.2, upper=0.4
         )
         self._fail_smoke()
@@ -109,7 +109,7 @@ class EvolvedArchive:
         proposal = self._variant(name, *parents)
         gates = [_gate("screen", "pass", 0.1), _gate("improvement", "pass", 0.3)]
         bounds = {"score": score, "lower": score - 0.05, "upper": score + 0.05}
-        self.archive.proposals.decide(proposal.id, kind, "shown to work", gates, **bounds)
+        self.archive.proposals.record(proposal.id, kind, "shown to work", gates, **bounds)
 
     def _fail_smoke(self) -> None:
         proposal = self._variant("crash", self["finetune"], title=f"Crash {HOSTILE}")

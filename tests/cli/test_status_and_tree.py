@@ -171,7 +171,7 @@ def test_a_control_with_another_budget_is_not_passed_off_as_the_same(
         archive.proposals.record_variant(
             waiting.id, tree.identity, tree, title="one more", hypothesis="", stage="smoke"
         )
-        archive.proposals.decide(waiting.id, None, "no", [])
+        archive.proposals.record(waiting.id, None, "no", [])
     assert "not the same budget: 4 judged here, 3 in the run" in run_cli("status").stdout
 
 

@@ -87,13 +87,13 @@ def test_closing_a_proposal_takes_back_what_a_person_was_asked(home: Path) -> No
         run = archive.runs.start(4, FIRST.to_json(), 5)
         index, parent = archive.counts()["proposals"], archive.agents.seeds()[0].id
         opened = archive.proposals.open(run.id, index, index - 1, [parent], "recombine")
-        archive.steering.ask_approval(opened.id, "every admission waits", "improvement", [])
+        archive.steering.ask_approval(opened.id, "every admission waits", "improvement")
         assert len(archive.steering.waiting()) == 1
         archive.proposals.close(opened.id, "invalid", "given up with its run")
         assert archive.steering.waiting() == []
         with pytest.raises(NotFound, match="waits for approval"):
             archive.steering.answer_approval(opened.id, "approved", "somebody")
-        archive.steering.ask_approval(opened.id, "as an older Cambrian left it", "improvement", [])
+        archive.steering.ask_approval(opened.id, "as an older Cambrian left it", "improvement")
         assert archive.steering.waiting() == []
         with pytest.raises(NotFound, match="waits for approval"):
             archive.steering.answer_approval(opened.id, "approved", "somebody")

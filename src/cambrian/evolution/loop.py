@@ -173,7 +173,7 @@ class Loop:
             if archive.proposals.get(proposal.id).state == "proposed":
                 for job in archive.jobs.of(proposal_id=proposal.id):
                     archive.jobs.revive(job.id)  # parked, and killed before that was acted upon
-        self._committer.decide()
+        self._committer.commit()
 
     def _done(self) -> bool:
         """Whether no job is left and none will come."""
@@ -224,7 +224,7 @@ class Loop:
 
     def heard(self) -> None:
         """A person answered: decide what waited for that."""
-        self._committer.decide()
+        self._committer.commit()
         self._context.notify()
 
     def reload(self, settings: Settings) -> None:

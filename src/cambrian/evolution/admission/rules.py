@@ -80,7 +80,7 @@ def more_seeds(
     return next_look(child.raced(parent, benchmarks), RACE)
 
 
-def decide(
+def judge(
     child: Results,
     parent: Results,
     benchmarks: Sequence[str],

@@ -13,7 +13,6 @@ import functools
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import anyio
@@ -113,7 +112,7 @@ class OutageMonitor:
         said = f"the machine broke down on it {self._outages.pop(job.id)} times: {error}"
         self._archive.jobs.release(job.id, said, park_after=1)
         self._context.pipeline.park(self._archive.proposals.get(job.proposal_id), said)
-        self._committer.decide()
+        self._committer.commit()
 
     def _busy(self, job: Job, error: StreamBusy) -> None:
         """What a job needs is held by somebody: nobody's fault here, and not for ever."""
@@ -139,7 +138,7 @@ class OutageMonitor:
             self._context.pipeline.park(proposal, error)
         else:
             self._condemn(proposal, job, error)
-        self._committer.decide()
+        self._committer.commit()
 
     def _condemn(self, proposal: Proposal, job: Job, error: str) -> None:
         _, unit = self._broken_unit(job)
@@ -152,8 +151,7 @@ class OutageMonitor:
         )
         end = "failed_smoke" if job.stage == "smoke" else "reject"
         reason = f"broke its sandbox in the {gate.gate} stage"
-        outcome = {"end": end, "reason": reason, "gates": [asdict(gate)]}
-        self._archive.proposals.make_ready(proposal.id, outcome)
+        self._archive.proposals.make_ready(proposal.id, {"end": end, "reason": reason}, [gate])
 
     def _condemn_improver(self, proposal: Proposal, job: Job, error: str) -> None:
         files = self._archive.agents.files(str(job.agent_id))

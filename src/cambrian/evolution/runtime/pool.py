@@ -173,7 +173,7 @@ class WorkerPool:
             decided = self._committer.first()
             following = self._next(owner)
         reach("job.completed")
-        self._committer.decide(decided)
+        self._committer.commit(decided)
         return following
 
     def _advance_seed(self, agent_id: str) -> None:
