@@ -36,7 +36,7 @@ from _made import SEEDS, code, identity, make
 from _peers import peers
 from _table import Figure, report
 
-from cambrian.archive import Archive, EvaluationRecord, Gate
+from cambrian.archive import Archive, Gate, Measurement
 from cambrian.archive.lineage.lineage import Lineage
 from cambrian.cli.agent.show import describe
 from cambrian.evolution.admission.neighbours import Neighbours
@@ -106,7 +106,7 @@ def measure(home: Path, count: int) -> dict[str, float]:
         figures["project a batch, per agent"] = _project(archive, grower, rng)
         known = [int(n) for n in rng.integers(SEEDS + 1, count + 1, 200)]
         figures["append an evaluation"] = timed(
-            lambda at: archive.evaluations.record(_evaluation(identity(known[at]), grower.run.id)),
+            lambda at: archive.evaluations.record(identity(known[at]), _evaluation(grower.run.id)),
             200,
         )
         figures["agent page"] = timed(
@@ -150,18 +150,17 @@ class Grower:
         proposals.record_variant(
             opened.id, agent_id, code(number), title="t", hypothesis="h", stage="smoke"
         )
-        self.archive.evaluations.record(_evaluation(agent_id, self.run.id))
+        self.archive.evaluations.record(agent_id, _evaluation(self.run.id))
         gates = [
             Gate(gate=name, rule="is above the threshold", verdict="pass", threshold=0.0, value=0.1)
             for name in ("screen", "improvement")
         ]
-        proposals.decide(opened.id, "improvement", "better", gates, score=0.3, lower=0.2, upper=0.4)
+        proposals.record(opened.id, "improvement", "better", gates, score=0.3, lower=0.2, upper=0.4)
         self.next += 1
 
 
-def _evaluation(agent_id: str, seed: int) -> EvaluationRecord:
-    return EvaluationRecord(
-        agent_id=agent_id,
+def _evaluation(seed: int) -> Measurement:
+    return Measurement(
         benchmark="split-mnist",
         version="1",
         stage="full",

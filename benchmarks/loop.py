@@ -38,9 +38,9 @@ from tests.evolution.fakes import InstantWorker, judged, noted  # noqa: E402
 
 from cambrian.archive import Archive  # noqa: E402
 from cambrian.daemon.supervisor import prepare  # noqa: E402
-from cambrian.evaluators.job import Evaluation, Unit  # noqa: E402
 from cambrian.evolution.loop import Loop  # noqa: E402
 from cambrian.evolution.runtime.workers import Ask  # noqa: E402
+from cambrian.measurement import Measurement, Unit  # noqa: E402
 
 SIZES = (100, 1_000, 3_000, 10_000)
 LEAST = 64
@@ -64,7 +64,7 @@ class Asking(InstantWorker):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         for unit in units:
             await anyio.sleep(0)
             began = time.thread_time()

@@ -54,8 +54,8 @@ from cambrian.daemon import socket, supervisor  # noqa: E402
 from cambrian.daemon.logs import EventLog  # noqa: E402
 from cambrian.daemon.service import Options  # noqa: E402
 from cambrian.errors import CambrianError, SandboxBroken, Unreachable  # noqa: E402
-from cambrian.evaluators.job import Evaluation, Unit  # noqa: E402
-from cambrian.evolution.runtime.workers import WorkerClient  # noqa: E402
+from cambrian.evolution.runtime.process_worker import ProcessWorker  # noqa: E402
+from cambrian.measurement import Measurement, Unit  # noqa: E402
 from cambrian.sandbox.backends import registry  # noqa: E402
 from cambrian.sandbox.image import image  # noqa: E402
 
@@ -79,7 +79,7 @@ class Faulty(nursery.InstantImprover):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         for unit in units:
             if Faulty.down.exists():
                 raise SandboxBroken("the engine does not answer")
@@ -93,11 +93,11 @@ class Mixed(Faulty):
 
     def __init__(self, log: Path) -> None:
         super().__init__(log)
-        self._real = WorkerClient("docker", log)
+        self._real = ProcessWorker("docker", log)
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         real = "NOTES.md" not in files or agent_id[0] in "0123"
         for unit in units:
             judge = self._real.evaluate if real and unit.stage == "smoke" else super().evaluate

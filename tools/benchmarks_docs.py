@@ -44,7 +44,7 @@ from cambrian.evaluators.benchmarks.base import EACH_BATCH, REPORTED, generator 
 from cambrian.evaluators.benchmarks.scenarios import Scenario  # noqa: E402
 from cambrian.evaluators.benchmarks.streams import CONTROLS  # noqa: E402
 from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration  # noqa: E402
-from cambrian.evaluators.job import Unit, drive, evaluate  # noqa: E402
+from cambrian.evaluators.job import drive, evaluate  # noqa: E402
 from cambrian.evaluators.protocols.tasks import TaskStream  # noqa: E402
 from cambrian.evaluators.statistics import (  # noqa: E402
     CONFIDENCE,
@@ -53,6 +53,7 @@ from cambrian.evaluators.statistics import (  # noqa: E402
     paired_difference,
 )
 from cambrian.evaluators.workers.worker import FULL  # noqa: E402
+from cambrian.measurement import Unit  # noqa: E402
 from cambrian.sandbox.backends.plain import PlainBackend  # noqa: E402
 from cambrian.sandbox.session.session import Session  # noqa: E402
 

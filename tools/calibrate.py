@@ -40,8 +40,9 @@ from cambrian.evaluators.benchmarks.base import (
     generator,
 )
 from cambrian.evaluators.calibration import calibration
-from cambrian.evaluators.job import Unit, drive
+from cambrian.evaluators.job import drive
 from cambrian.evaluators.protocols.tasks import Task
+from cambrian.measurement import Unit
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.session import Session

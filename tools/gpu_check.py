@@ -17,8 +17,9 @@ import sys
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.agents.tree import SourceTree
 from cambrian.errors import CambrianError
-from cambrian.evaluators.job import Evaluation, Unit, evaluate
+from cambrian.evaluators.job import evaluate
 from cambrian.evaluators.workers.worker import FULL
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.backends import gpu
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.session import Session
@@ -35,7 +36,7 @@ def card(device: str) -> str:
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def judged(files: SourceTree, unit: Unit, device: str) -> Evaluation:
+def judged(files: SourceTree, unit: Unit, device: str) -> Measurement:
     """One unit in a process of its own."""
     with gpu.on(device, FULL) as limits, Session(PlainBackend(), limits) as session:
         session.install(files)

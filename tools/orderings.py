@@ -38,9 +38,10 @@ from cambrian.evaluators.benchmarks.base import REPORTED, Benchmark, Outcome
 from cambrian.evaluators.benchmarks.scenarios import Scenario, Views
 from cambrian.evaluators.benchmarks.streams import SCENARIOS
 from cambrian.evaluators.calibration import calibration
-from cambrian.evaluators.job import Unit, drive
+from cambrian.evaluators.job import drive
 from cambrian.evaluators.protocols.views import permutations, rotations
 from cambrian.evaluators.statistics import Estimate, mean_interval, paired_difference
+from cambrian.measurement import Unit
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.session import Session
 

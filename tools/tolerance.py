@@ -62,7 +62,8 @@ def measure(condition: str, seeds: int) -> dict[str, list[list[float]]]:
     """In this process: [raw score, FLOPs] of each seed, by "benchmark, agent"."""
     from cambrian.agents.seeds import load_seed
     from cambrian.evaluators.benchmarks import benchmark
-    from cambrian.evaluators.job import Unit, drive
+    from cambrian.evaluators.job import drive
+    from cambrian.measurement import Unit
     from cambrian.sandbox.backends import plain
     from cambrian.sandbox.session.session import Session
 

@@ -1,24 +1,28 @@
-"""Cambrian: an open-ended archive of self-improving learning algorithms."""
+"""Cambrian: an open-ended archive of self-improving learning algorithms.
+
+Imports nothing: the sandbox imports this package, and has little of it. What it gives
+(`cambrian.open`, `cambrian.__version__`) is looked up when it is first asked for; `__init__.pyi`
+has the types.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import Any
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cambrian.archive.reader import Reader
-
-__version__ = "0.1.0"
+_HOMES = {"open": "cambrian.archive.reader", "__version__": "cambrian._version"}
 
 
-def open(path: Path | str) -> Reader:  # noqa: A001 - as in `gzip.open`, `shelve.open`
-    """An archive for reading only: `agents()`, `evaluations()`, `sql()`, pandas frames.
+def __getattr__(name: str) -> Any:
+    """What is re-exported (PEP 562).
 
     Raises:
-        NotFound: no archive there. UsageError, Refused: see `Archive.open`.
+        AttributeError: there is nothing of that name here.
     """
-    # Imported here: the sandbox imports this package, and has no archive.
-    from cambrian.archive.reader import Reader
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cambrian' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
 
-    return Reader(path)
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cambrian.archive import Agent, Archive, EvaluationRecord, Gate, Proposal, Run
+from cambrian.archive import Agent, Archive, Gate, Measurement, Proposal, Run
 
 GATE = Gate(gate="smoke", rule="runs without an error", verdict="pass")
 
@@ -74,7 +74,7 @@ class ArchiveFixture:
         return self.archive.proposals.get(proposal.id)
 
     def admit(self, proposal: Proposal, score: float = 0.5, *, stone: bool = False) -> Agent:
-        return self.archive.proposals.decide(
+        return self.archive.proposals.record(
             proposal.id,
             "stepping_stone" if stone else "improvement",
             "shown to work",
@@ -85,14 +85,13 @@ class ArchiveFixture:
         )
 
     def reject(self, proposal: Proposal) -> Agent:
-        return self.archive.proposals.decide(proposal.id, None, "no gain", [GATE])
+        return self.archive.proposals.record(proposal.id, None, "no gain", [GATE])
 
     def grow(self, text: str, *parents: str, score: float = 0.5, stone: bool = False) -> str:
         return self.admit(self.propose(text, *parents), score, stone=stone).id
 
-    def evaluation(self, agent_id: str, **changes: object) -> EvaluationRecord:
+    def evaluation(self, **changes: object) -> Measurement:
         plain: dict[str, object] = {
-            "agent_id": agent_id,
             "benchmark": "split-mnist",
             "version": "1",
             "stage": "screen",
@@ -100,7 +99,7 @@ class ArchiveFixture:
             "verdict": "scored",
             "score": 0.5,
         }
-        return EvaluationRecord(**{**plain, **changes})  # type: ignore[arg-type]
+        return Measurement(**{**plain, **changes})  # type: ignore[arg-type]
 
 
 Grow = Callable[[Archive], ArchiveFixture]

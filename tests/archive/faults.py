@@ -37,14 +37,14 @@ def full(folder: Path) -> dict[str, object]:
         recorded, said, reason = 0, "", ""
         try:
             while True:
-                record = garden.evaluation(seed, seed=recorded, reason="because " * 100)
-                archive.evaluations.record(record)
+                record = garden.evaluation(seed=recorded, reason="because " * 100)
+                archive.evaluations.record(seed, record)
                 recorded += 1
         except StorageTrouble as error:
             said, reason = str(error), error.reason
         kept = archive.counts()["evaluations_scored"]
         ballast.unlink()
-        went_on = archive.evaluations.record(record)
+        went_on = archive.evaluations.record(seed, record)
         after = archive.counts()["evaluations_scored"]
         problems = [str(problem) for problem in check(archive, identity=identity)]
     return {

@@ -18,7 +18,7 @@ from tests.evolution.instant_run import BENCHMARKS
 from cambrian.archive import Archive
 from cambrian.archive.sqlite.cache import RowCache
 from cambrian.daemon.supervisor import prepare
-from cambrian.evolution.admission.rules import Rules
+from cambrian.evolution.admission.thresholds import Rules
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import Settings
 
@@ -63,7 +63,7 @@ def test_every_memory_of_the_archive_is_compared(tmp_path: Path) -> None:
             archive._gates._rules,
             archive.agents._sources._numbers,
         ]
-        assert {*map(id, known), *map(id, derived)} == set(map(id, archive.database.memories))
+        assert {*map(id, known), *map(id, derived)} == set(map(id, archive.database.caches))
 
 
 @pytest.mark.parametrize("rewriter", ["recombine", "model"])
@@ -137,4 +137,4 @@ def test_who_does_not_hold_the_lock_keeps_nothing(tmp_path: Path) -> None:
             archive.agents.get(first)
             assert archive.agents._known.items()
         archive.agents.get(first)
-        assert not any(memory.items() for memory in archive.database.memories)
+        assert not any(memory.items() for memory in archive.database.caches)

@@ -29,7 +29,7 @@ WRITER = Path(__file__).with_name("writer.py")
 def healthy(garden: ArchiveFixture) -> Archive:
     archive = garden.archive
     seed = garden.seed()
-    archive.evaluations.record(garden.evaluation(seed))
+    archive.evaluations.record(seed, garden.evaluation())
     garden.grow("child", seed)
     garden.reject(garden.propose("rejected", seed))
     garden.propose("candidate", seed)

@@ -22,17 +22,16 @@ def test_an_evaluation_is_counted_once_with_its_series(garden: ArchiveFixture) -
     matrix = np.array([[0.9, np.nan], [0.1, 0.8]])
     curve = np.arange(5, dtype=np.int32)
     record = garden.evaluation(
-        seed,
         metrics={"min_acc": 0.4, "note": "é"},
         flops=10**15,
         provenance={"torch": "2.13"},
         curves={"accuracy": curve},
         matrices={"tasks": matrix},
     )
-    assert not archive.evaluations.recorded(record)
-    assert archive.evaluations.record(record)
-    assert archive.evaluations.recorded(record)
-    assert not archive.evaluations.record(garden.evaluation(seed, verdict="failed", score=None))
+    assert not archive.evaluations.recorded(seed, record)
+    assert archive.evaluations.record(seed, record)
+    assert archive.evaluations.recorded(seed, record)
+    assert not archive.evaluations.record(seed, garden.evaluation(verdict="failed", score=None))
     [stored] = archive.evaluations.of(seed)
     assert (stored.score, stored.flops, stored.metrics) == (
         0.5,
@@ -57,8 +56,8 @@ def test_answers_are_kept_as_they_were_and_apart_from_the_series(
         "labels": np.arange(300, dtype=np.uint16),
         "confidence": np.array([0.5, 0.25], dtype=np.float16),
     }
-    record = garden.evaluation(seed, predictions=answers)
-    assert archive.evaluations.record(record, sealed=sealed)
+    record = garden.evaluation(predictions=answers)
+    assert archive.evaluations.record(seed, record, sealed=sealed)
     [stored] = archive.evaluations.of(seed, sealed=sealed)
     found = archive.evaluations.predictions(stored.id, sealed=sealed)
     assert found.keys() == answers.keys()
@@ -71,12 +70,12 @@ def test_answers_are_kept_as_they_were_and_apart_from_the_series(
 
 def test_broken_attempts_are_kept_apart_and_never_stand_in_the_way(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
-    broken = garden.evaluation(seed, verdict="broken", score=None, reason="no engine")
-    assert archive.evaluations.record(broken)
-    assert archive.evaluations.record(broken)
+    broken = garden.evaluation(verdict="broken", score=None, reason="no engine")
+    assert archive.evaluations.record(seed, broken)
+    assert archive.evaluations.record(seed, broken)
     assert archive.evaluations.of(seed) == []
-    assert archive.evaluations.record(garden.evaluation(seed))
-    assert archive.evaluations.record(broken)
+    assert archive.evaluations.record(seed, garden.evaluation())
+    assert archive.evaluations.record(seed, broken)
     assert len(archive.evaluations.of(seed)) == 1
     assert len(archive.evaluations.of(seed, include_broken=True)) == 4
     counts = archive.counts()
@@ -93,7 +92,7 @@ def test_a_different_stage_seed_or_version_is_another_evaluation(garden: Archive
         {},
     ]
     for change in changes:
-        assert archive.evaluations.record(garden.evaluation(seed, **change))
+        assert archive.evaluations.record(seed, garden.evaluation(**change))
     keys = [(e.stage, e.benchmark, e.version, e.seed) for e in archive.evaluations.of(seed)]
     assert keys == sorted(keys)
     assert [e.stage for e in archive.evaluations.of(seed, "full")] == ["full"]
@@ -101,9 +100,9 @@ def test_a_different_stage_seed_or_version_is_another_evaluation(garden: Archive
 
 def test_sealed_results_are_never_among_the_others(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
-    sealed = garden.evaluation(seed, stage="sealed", score=0.77, curves={"c": np.zeros(3)})
-    assert archive.evaluations.record(sealed, sealed=True)
-    assert not archive.evaluations.record(sealed, sealed=True)
+    sealed = garden.evaluation(stage="sealed", score=0.77, curves={"c": np.zeros(3)})
+    assert archive.evaluations.record(seed, sealed, sealed=True)
+    assert not archive.evaluations.record(seed, sealed, sealed=True)
     assert archive.evaluations.of(seed) == []
     [stored] = archive.evaluations.of(seed, sealed=True)
     assert stored.score == 0.77
@@ -131,13 +130,13 @@ def test_a_record_that_makes_no_sense_is_refused_whole(
 ) -> None:
     archive, seed = garden.archive, garden.seed()
     with pytest.raises(UsageError, match="expected"):
-        archive.evaluations.record(garden.evaluation(seed, **change))
+        archive.evaluations.record(seed, garden.evaluation(**change))
     assert archive.evaluations.of(seed) == []
 
 
 def test_what_does_not_exist_is_not_found(garden: ArchiveFixture) -> None:
     with pytest.raises(NotFound):
-        garden.archive.evaluations.record(garden.evaluation("0" * 64))
+        garden.archive.evaluations.record("0" * 64, garden.evaluation())
     with pytest.raises(NotFound):
         garden.archive.evaluations.get(1)
 

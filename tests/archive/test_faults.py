@@ -91,7 +91,7 @@ def test_a_damaged_page_is_said_so_when_it_is_read_and_the_rest_stays_readable(
     archive = garden.archive
     seed = garden.seed()
     for number in range(200):
-        archive.evaluations.record(garden.evaluation(seed, seed=number, reason="r" * 300))
+        archive.evaluations.record(seed, garden.evaluation(seed=number, reason="r" * 300))
     page = archive.database.value("SELECT rootpage FROM sqlite_master WHERE name = 'evaluations'")
     archive.close()
     with (archive.path / "archive.db").open("r+b") as file:

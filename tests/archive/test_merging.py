@@ -41,10 +41,10 @@ def tree(garden: ArchiveFixture) -> Archive:
     archive.proposals.close(garden.propose("crash", one).id, "failed_smoke", "raised")
     curve = np.linspace(0, 1, 7, dtype=np.float32)
     archive.evaluations.record(
-        garden.evaluation(child, stage="full", curves={"c": curve}, matrices={"m": np.eye(2)})
+        child, garden.evaluation(stage="full", curves={"c": curve}, matrices={"m": np.eye(2)})
     )
     archive.evaluations.record(
-        garden.evaluation(one, stage="sealed", predictions={"p": np.arange(3)}), sealed=True
+        one, garden.evaluation(stage="sealed", predictions={"p": np.arange(3)}), sealed=True
     )
     archive.ledger.add_spend(
         phase="x", model="m", prompt_tokens=1, completion_tokens=2, dollars=0.5, run_id=1
@@ -145,7 +145,7 @@ def test_scores_of_other_benchmarks_are_not_mixed_in_silently(
     with Archive.create(tmp_path / "other") as other:
         theirs = grow(other)
         seed = theirs.seed("elsewhere")
-        other.evaluations.record(theirs.evaluation(seed, stage="full", version="2"))
+        other.evaluations.record(seed, theirs.evaluation(stage="full", version="2"))
         with pytest.raises(Refused, match="cannot be compared"):
             merge(other, tmp_path / "bundle", code_id)
         assert other.counts()["agents"] == 1

@@ -39,11 +39,11 @@ def counts(archive: Archive, agent_id: str) -> tuple[float, int, float, int, int
 def test_outcomes_go_up_the_primary_line_when_an_agent_is_decided(garden: ArchiveFixture) -> None:
     archive = garden.archive
     one, two = garden.seed("one", 0.2), garden.seed("two", 0.2)
-    archive.evaluations.record(garden.evaluation(one, score=0.25))
+    archive.evaluations.record(one, garden.evaluation(score=0.25))
     proposal = garden.propose("child", one, two)
     child = str(proposal.agent_id)
-    archive.evaluations.record(garden.evaluation(child, score=0.75, stage="full"))
-    archive.evaluations.record(garden.evaluation(child, score=1.5, stage="full", seed=1))
+    archive.evaluations.record(child, garden.evaluation(score=0.75, stage="full"))
+    archive.evaluations.record(child, garden.evaluation(score=1.5, stage="full", seed=1))
     assert counts(archive, one) == (0.25, 1, 0.25, 1, 1, 0)
     garden.admit(proposal)
     assert counts(archive, child) == (1.75, 2, 1.75, 2, 1, 0)
@@ -55,10 +55,8 @@ def test_outcomes_go_up_the_primary_line_when_an_agent_is_decided(garden: Archiv
 def test_a_rejected_child_tells_of_its_clade_and_is_no_member_of_it(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     proposal = garden.propose("child", seed)
-    failed = garden.evaluation(
-        str(proposal.agent_id), stage="smoke", verdict="failed", score=None, reason="raised"
-    )
-    archive.evaluations.record(failed)
+    failed = garden.evaluation(stage="smoke", verdict="failed", score=None, reason="raised")
+    archive.evaluations.record(str(proposal.agent_id), failed)
     archive.proposals.close(proposal.id, "failed_smoke", "raised")
     assert counts(archive, seed) == (0, 0, 0, 1, 1, 0)
     assert node(archive, str(proposal.agent_id)).member == 0
@@ -67,12 +65,12 @@ def test_a_rejected_child_tells_of_its_clade_and_is_no_member_of_it(garden: Arch
 def test_what_does_not_count_does_not_count(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     record = archive.evaluations.record
-    record(garden.evaluation(seed, stage="smoke"))
-    record(garden.evaluation(seed, verdict="broken", score=None))
-    record(garden.evaluation(seed, stage="sealed"), sealed=True)
+    record(seed, garden.evaluation(stage="smoke"))
+    record(seed, garden.evaluation(verdict="broken", score=None))
+    record(seed, garden.evaluation(stage="sealed"), sealed=True)
     assert counts(archive, seed) == (0, 0, 0, 0, 1, 0)
-    record(garden.evaluation(seed, score=-0.5))
-    record(garden.evaluation(seed, score=-0.5))
+    record(seed, garden.evaluation(score=-0.5))
+    record(seed, garden.evaluation(score=-0.5))
     assert counts(archive, seed) == (0, 1, 0, 1, 1, 0)
 
 
@@ -105,12 +103,12 @@ def test_whatever_happens_the_counts_are_those_of_a_full_count(
                 continue
             parent, other = members[one % len(members)], members[two % len(members)]
             if what == "evaluate":
-                archive.evaluations.record(garden.evaluation(parent, seed=number, score=score))
+                archive.evaluations.record(parent, garden.evaluation(seed=number, score=score))
                 continue
             parents = (parent,) if parent == other else (parent, other)
             proposal = garden.propose(f"child {number}", *parents)
             child = str(proposal.agent_id)
-            archive.evaluations.record(garden.evaluation(child, seed=number, score=score))
+            archive.evaluations.record(child, garden.evaluation(seed=number, score=score))
             if what == "admit":
                 members.append(garden.admit(proposal).id)
             elif what == "reject":
@@ -131,7 +129,7 @@ def test_whatever_happens_the_counts_are_those_of_a_full_count(
 def test_an_archive_from_before_gets_its_counts(garden: ArchiveFixture) -> None:
     archive, seed = garden.archive, garden.seed()
     child = garden.grow("child", seed)
-    archive.evaluations.record(garden.evaluation(child, score=0.5))
+    archive.evaluations.record(child, garden.evaluation(score=0.5))
     garden.reject(garden.propose("rejected", child))
     before = archive.database.rows("SELECT * FROM nodes")
     tallies = archive.database.rows("SELECT * FROM tallies")

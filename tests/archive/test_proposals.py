@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from cambrian.archive import Archive, Gate, Proposal
+from cambrian.archive import Archive, Gate, Proposal, ProposalState
 from cambrian.errors import NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def test_the_smaller_index_has_the_code_whichever_worker_was_faster(
     both = [garden.open(parent) for parent in parents]
     agent_id = code_id({"learner.py": "the same"})
     garden.vary(both[first], "the same")
-    archive.evaluations.record(garden.evaluation(agent_id))
+    archive.evaluations.record(agent_id, garden.evaluation())
     archive.proposals.make_ready(both[first].id, {"done": True})
     garden.vary(both[1 - first], "the same")
 
@@ -131,7 +131,7 @@ def test_an_admission_is_one_step_with_its_gates_and_number(garden: ArchiveFixtu
         Gate(gate="smoke", rule="runs", verdict="pass"),
         Gate(gate="gain", rule="lower > 0", verdict="pass", threshold=0.0, value=0.3, lower=0.1),
     ]
-    agent = archive.proposals.decide(
+    agent = archive.proposals.record(
         proposal.id, "improvement", "better", gates, score=0.6, lower=0.5, upper=0.7
     )
     assert (agent.status, agent.kind, agent.number) == ("admitted", "improvement", 2)
@@ -166,7 +166,7 @@ def test_an_admission_without_gates_or_score_is_refused(
     gate = Gate(gate="g", rule="r", verdict="pass")
     for gates, value in (([], 0.5), ([gate], score)):
         with pytest.raises(UsageError, match="expected gates"):
-            garden.archive.proposals.decide(
+            garden.archive.proposals.record(
                 proposal.id, "improvement", "?", gates, score=value, lower=value
             )
     assert garden.archive.proposals.get(proposal.id).state == "proposed"
@@ -321,3 +321,30 @@ def test_what_does_the_same_as_a_parked_variant_is_judged_and_that_one_no_more(
     assert _record(garden, garden.open(seed), "x = 1  # one", b"1" * 16) == "proposed"
     with pytest.raises(Refused, match="does the same"):
         proposals.reopen(first.id)
+
+
+def test_a_gate_is_kept_when_it_is_looked_at_and_once(garden: ArchiveFixture) -> None:
+    archive, proposal = garden.archive, garden.propose("child", garden.seed())
+
+    def look(name: str, value: float) -> Gate:
+        return Gate(gate=name, rule=f"{name} is high", verdict="pass", value=value)
+
+    archive.proposals.keep_gates(proposal.id, [look("screen", 0.1), look("improver", 0.2)])
+    assert [one.gate for one in archive.gates(proposal_id=proposal.id)] == ["screen", "improver"]
+    archive.proposals.keep_gates(proposal.id, [look("improvement", 0.3)])  # asks for approval
+    last = [look("improvement", 0.4), look("approval", 1.0)]
+    archive.proposals.record(
+        proposal.id, "improvement", "shown", last, score=0.5, lower=0.4, upper=0.6
+    )
+    found = [(one.gate, one.value) for one in archive.gates(proposal_id=proposal.id)]
+    assert found == [("screen", 0.1), ("improver", 0.2), ("improvement", 0.4), ("approval", 1.0)]
+
+
+def test_what_ends_without_a_judgement_has_no_gates(garden: ArchiveFixture) -> None:
+    archive, seed = garden.archive, garden.seed()
+    gate = Gate(gate="screen", rule="is level", verdict="pass")
+    for state, left in (("parked", []), ("duplicate", []), ("failed_smoke", [gate])):
+        proposal = garden.propose(state, seed)
+        archive.proposals.keep_gates(proposal.id, [gate])
+        archive.proposals.close(proposal.id, cast(ProposalState, state), "it ended")
+        assert archive.gates(proposal_id=proposal.id) == left

@@ -48,12 +48,11 @@ def home(garden: ArchiveFixture) -> Path:
     garden.reject(garden.propose("rejected", child))
     curve = np.array([0.25, np.nan, 1.0], dtype=np.float32)
     archive.evaluations.record(
-        garden.evaluation(
-            child, score=0.6, cpu_s=2.0, curves={"probe": curve}, matrices={"m": np.eye(2)}
-        )
+        child,
+        garden.evaluation(score=0.6, cpu_s=2.0, curves={"probe": curve}, matrices={"m": np.eye(2)}),
     )
-    archive.evaluations.record(garden.evaluation(child, seed=1, verdict="failed", score=None))
-    archive.evaluations.record(garden.evaluation(one, score=0.2, stage="sealed"), sealed=True)
+    archive.evaluations.record(child, garden.evaluation(seed=1, verdict="failed", score=None))
+    archive.evaluations.record(one, garden.evaluation(score=0.2, stage="sealed"), sealed=True)
     archive.close()
     return archive.path
 

@@ -42,8 +42,8 @@ def test_a_persons_word_is_taken_once_and_not_taken_back(garden: ArchiveFixture)
     proposal, steering = garden.propose("a", seed), garden.archive.steering
     with pytest.raises(NotFound, match="waits for approval"):
         steering.answer_approval(proposal.id, "approved", "me")
-    asked = steering.ask_approval(proposal.id, "all", "improvement", [{"gate": "floor"}])
-    assert steering.ask_approval(proposal.id, "all", "improvement", []) == asked
+    asked = steering.ask_approval(proposal.id, "all", "improvement")
+    assert steering.ask_approval(proposal.id, "all", "improvement") == asked
     assert steering.waiting() == [asked]
     assert steering.answer_approval(proposal.id, "approved", "me", "looks right")
     assert not steering.answer_approval(proposal.id, "approved", "you")

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from cambrian.archive import Archive, EvaluationRecord, Gate, Proposal, Run
+from cambrian.archive import Archive, Gate, Measurement, Proposal, Run
 from cambrian.archive.lineage.lineage import Lineage
 
 
@@ -66,8 +66,7 @@ def evaluate_all(archive: Archive) -> None:
     while job := archive.jobs.lease("writer", ["evaluate"], ttl=60):
         assert job.agent_id is not None
         assert job.proposal_id is not None
-        record = EvaluationRecord(
-            agent_id=job.agent_id,
+        record = Measurement(
             benchmark="b",
             version="1",
             stage="full",
@@ -75,7 +74,7 @@ def evaluate_all(archive: Archive) -> None:
             verdict="scored",
             score=0.5,
         )
-        archive.evaluations.record(record)
+        archive.evaluations.record(job.agent_id, record)
         archive.proposals.make_ready(job.proposal_id, {"score": 0.5})
         archive.jobs.complete(job.id)
 
@@ -84,7 +83,7 @@ def decide(archive: Archive, proposal: Proposal) -> None:
     if proposal.terminal:
         return
     gate = Gate(gate="full", rule="score", verdict="pass", value=0.5)
-    archive.proposals.decide(
+    archive.proposals.record(
         proposal.id,
         None if proposal.idx % 3 == 0 else "stepping_stone",
         "decided",

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 import cambrian
 from cambrian.agents.tree import SourceTree
-from cambrian.archive import Archive, EvaluationRecord, Gate, Proposal
+from cambrian.archive import Archive, Gate, Measurement, Proposal
 from cambrian.cli.main import cli
 
 SOURCE = Path(cambrian.__file__).parent.parent
@@ -66,7 +66,7 @@ class EvolvedArchive:
         self._admit("graft", 0.7, "improvement", self["replay"])
         rejected = self._variant("tune", self["replay"])
         gate = _gate("improvement", "fail", -0.02)
-        self.archive.proposals.decide(
+        self.archive.proposals.record(
             rejected.id, None, "not better", [gate], score=0.3, lower=0.2, upper=0.4
         )
         self._fail_smoke()
@@ -109,12 +109,13 @@ class EvolvedArchive:
         proposal = self._variant(name, *parents)
         gates = [_gate("screen", "pass", 0.1), _gate("improvement", "pass", 0.3)]
         bounds = {"score": score, "lower": score - 0.05, "upper": score + 0.05}
-        self.archive.proposals.decide(proposal.id, kind, "shown to work", gates, **bounds)
+        self.archive.proposals.record(proposal.id, kind, "shown to work", gates, **bounds)
 
     def _fail_smoke(self) -> None:
         proposal = self._variant("crash", self["finetune"], title=f"Crash {HOSTILE}")
         self.archive.evaluations.record(
-            self.record("crash", "smoke", SEARCH[0], 0, verdict="failed", reason=f"boom {HOSTILE}")
+            self["crash"],
+            self.record("smoke", SEARCH[0], 0, verdict="failed", reason=f"boom {HOSTILE}"),
         )
         gate = _gate("smoke", "fail", None)
         self.archive.proposals.close(proposal.id, "failed_smoke", "failed on it", [gate])
@@ -127,15 +128,12 @@ class EvolvedArchive:
         for benchmark in SEARCH:
             for seed in range(5):
                 stage = "screen" if seed == 0 else "full"
-                one = self.record(name, stage, benchmark, seed, score=base + seed / 100)
-                self.archive.evaluations.record(one)
+                one = self.record(stage, benchmark, seed, score=base + seed / 100)
+                self.archive.evaluations.record(self[name], one)
 
-    def record(
-        self, name: str, stage: str, benchmark: str, seed: int, **changes: Any
-    ) -> EvaluationRecord:
+    def record(self, stage: str, benchmark: str, seed: int, **changes: Any) -> Measurement:
         scored = "score" in changes
         plain: dict[str, Any] = {
-            "agent_id": self[name],
             "benchmark": benchmark,
             "version": "1",
             "stage": stage,
@@ -147,15 +145,15 @@ class EvolvedArchive:
             "state_bytes": 640_000 if scored else None,
             "provenance": {"backend": "none"},
         }
-        return EvaluationRecord(**{**plain, **changes})
+        return Measurement(**{**plain, **changes})
 
     def seal(self, archive: Archive, name: str, scores: Mapping[int, float]) -> None:
         """Record sealed results: per seed the score on the search's streams; unseen 0.1 less."""
         for seed, score in scores.items():
             for benchmark in (*SEARCH, UNSEEN):
                 less = 0.1 if benchmark == UNSEEN else 0.0
-                one = self.record(name, "sealed", benchmark, seed, score=score - less)
-                archive.evaluations.record(one, sealed=True)
+                one = self.record("sealed", benchmark, seed, score=score - less)
+                archive.evaluations.record(self[name], one, sealed=True)
 
 
 def _gate(name: str, verdict: Any, value: float | None) -> Gate:

@@ -14,8 +14,7 @@ import cambrian
 from cambrian.cli.main import cli
 from cambrian.cli.ops.config import file_options
 from cambrian.cli.render.pages import _commands, pages, settings_page
-from cambrian.evolution.budget import LIMITS
-from cambrian.evolution.settings import Settings
+from cambrian.evolution.settings import LIMITS, Settings
 
 from .conftest import Cli, Command, EvolvedArchive
 

@@ -92,7 +92,7 @@ def test_what_is_closed_leads_nowhere(closed: str, tmp_path: Path) -> None:
 
 def test_few_descriptors_are_raised_as_far_as_allowed() -> None:
     program = (
-        "import resource\nfrom cambrian.cli.run.detach import prepare\nprepare()\n"
+        "import resource\nfrom cambrian.cli.streams import prepare\nprepare()\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

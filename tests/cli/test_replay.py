@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cambrian.agents.seeds import load_seed
-from cambrian.archive import Archive, EvaluationRecord
-from cambrian.evaluators.job import Unit, evaluate
-from cambrian.evolution.admission.records import to_record
+from cambrian.archive import Archive, Measurement
+from cambrian.evaluators.job import evaluate
+from cambrian.measurement import Unit
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.session import Session
 
@@ -21,16 +21,18 @@ from .conftest import Cli
 ReadJson = Callable[..., Any]
 WHAT = ("--stage", "smoke", "--sandbox", "none")
 
+AGENT = load_seed("finetune").identity
+
 
 @pytest.fixture(scope="module")
-def record() -> EvaluationRecord:
+def record() -> Measurement:
     """The smoke stage of a seed agent on one benchmark, run for real."""
     tree = load_seed("finetune")
     with Session(PlainBackend()) as session:
         session.install(tree)
         result = evaluate(session, Unit("label-drift", "smoke", 0))
     assert result.verdict == "scored", result.reason
-    return to_record(tree.identity, result)
+    return result
 
 
 @pytest.fixture
@@ -42,9 +44,9 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 
 def test_what_was_recorded_is_reproduced_to_the_last_bit(
-    archive: Archive, record: EvaluationRecord, run_cli: Cli
+    archive: Archive, record: Measurement, run_cli: Cli
 ) -> None:
-    archive.evaluations.record(record)
+    archive.evaluations.record(AGENT, record)
     result = run_cli("agent", "replay", "@root", *WHAT, "--archive", str(archive.path))
     assert result.exit_code == 0, result.output
     assert result.stdout == "reproduced: label-drift, smoke stage, seed 0\n"
@@ -52,12 +54,12 @@ def test_what_was_recorded_is_reproduced_to_the_last_bit(
 
 
 def test_a_result_that_was_tampered_with_differs(
-    archive: Archive, record: EvaluationRecord, read_json: ReadJson
+    archive: Archive, record: Measurement, read_json: ReadJson
 ) -> None:
     raw, flops = float(record.raw or 0), int(record.flops or 0)
     provenance = {**record.provenance, "cambrian": "0.0.0"}
     false = dataclasses.replace(record, raw=raw + 1e-9, flops=flops + 1, provenance=provenance)
-    archive.evaluations.record(false)
+    archive.evaluations.record(AGENT, false)
     arguments = ("agent", "replay", "@root", *WHAT, "--archive", str(archive.path))
     [found] = read_json(*arguments, exit_code=1)["items"]
 
@@ -70,10 +72,9 @@ def test_a_result_that_was_tampered_with_differs(
 
 
 def test_a_recorded_failure_that_does_not_happen_again_differs(
-    archive: Archive, record: EvaluationRecord, run_cli: Cli
+    archive: Archive, record: Measurement, run_cli: Cli
 ) -> None:
-    failed = EvaluationRecord(
-        agent_id=record.agent_id,
+    failed = Measurement(
         benchmark=record.benchmark,
         version=record.version,
         stage=record.stage,
@@ -81,7 +82,7 @@ def test_a_recorded_failure_that_does_not_happen_again_differs(
         verdict="failed",
         reason="crash: it was another machine",
     )
-    archive.evaluations.record(failed)
+    archive.evaluations.record(AGENT, failed)
     result = run_cli("agent", "replay", "@root", *WHAT, "--archive", str(archive.path))
     assert result.exit_code == 1
     assert "differs by cause (crash recorded" in result.stdout
@@ -89,9 +90,9 @@ def test_a_recorded_failure_that_does_not_happen_again_differs(
 
 
 def test_replaying_changes_nothing_in_the_archive(
-    archive: Archive, record: EvaluationRecord, run_cli: Cli
+    archive: Archive, record: Measurement, run_cli: Cli
 ) -> None:
-    archive.evaluations.record(record)
+    archive.evaluations.record(AGENT, record)
     before = (archive.counts(), archive.events(0, 1000))
     run_cli("agent", "replay", "@root", *WHAT, "--archive", str(archive.path))
     assert (archive.counts(), archive.events(0, 1000)) == before

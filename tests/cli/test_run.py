@@ -19,19 +19,20 @@ import pytest
 
 from cambrian.agents.seeds import seed_names
 from cambrian.archive import Archive
+from cambrian.cli.run.execute import report
+from cambrian.cli.run.options import settings_of
 from cambrian.cli.run.plan import estimate_s, plan
 from cambrian.cli.run.progress import ProgressReporter, remaining, share_done, standing
-from cambrian.cli.run.run import PROPOSALS, Given, report
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import search_names
-from cambrian.evolution.settings import Settings
+from cambrian.evolution.settings import PROPOSALS, Settings
 
 from .conftest import HOSTILE, SEARCH, SOURCE, Cli, Command, EvolvedArchive
 
 ReadJson = Callable[..., Any]
 
 
-def given(**changes: Any) -> Given:
+def given(**changes: Any) -> Settings:
     plain: dict[str, Any] = {
         "proposals": None,
         "hours": None,
@@ -47,19 +48,19 @@ def given(**changes: Any) -> Given:
         "selection": "dgm",
         "device": "cpu",
     }
-    return Given(**{**plain, **changes})
+    return settings_of({**plain, **changes})
 
 
 def test_a_run_without_an_end_ends_after_forty_proposals() -> None:
-    assert given().settings().proposals == PROPOSALS == 40
+    assert given().proposals == PROPOSALS == 40
     for end in ({"hours": 1.0}, {"judged": 5}):
-        assert given(**end).settings().proposals is None
-    assert given(proposals=0).settings().proposals == 0
+        assert given(**end).proposals is None
+    assert given(proposals=0).proposals == 0
 
 
 def test_benchmarks_are_split_at_commas_and_default_to_all_a_search_may_use() -> None:
-    assert given().settings().benchmarks == tuple(search_names())
-    assert given(benchmarks=" label-drift, split-mnist ").settings().benchmarks == (
+    assert given().benchmarks == tuple(search_names())
+    assert given(benchmarks=" label-drift, split-mnist ").benchmarks == (
         "label-drift",
         "split-mnist",
     )
@@ -274,7 +275,7 @@ def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     ],
 )
 def test_every_limit_can_be_planned_for(tmp_path: Path, limit: dict[str, Any]) -> None:
-    settings = Given(**limit).settings()
+    settings = settings_of(limit)
     text = "\n".join(plan(tmp_path / "new", settings, control=False))
     assert "takes about" in text
     assert ("tokens, $" in text) == ("price" in limit)

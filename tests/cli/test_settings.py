@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 from cambrian.cli.main import cli
 from cambrian.cli.ops.config import file_options, find
-from cambrian.cli.run.options import PREFIX, Given
+from cambrian.cli.run.options import PREFIX, settings_of
+from cambrian.errors import UsageError
+from cambrian.evolution.selection.selection import STRATEGIES
+from cambrian.evolution.settings import SandboxName, Settings, Strategy, schema
+from cambrian.sandbox.backends.registry import NAMES
 
 from .conftest import Command
 
@@ -80,7 +85,7 @@ def test_a_flag_wins_over_everything(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert {option.name for option in file_options(root)} == set(VALUES)
         given = daemon.make_context("daemon", flags, parent=root).params
     assert {name: given[name] for name in VALUES} == {n: each[2] for n, each in VALUES.items()}
-    assert Given.of(given).workers == 5
+    assert settings_of(given).workers == 5
 
 
 @pytest.mark.parametrize(
@@ -172,3 +177,27 @@ def test_the_file_here_is_found_before_the_users(
     assert find() == tmp_path / "cambrian" / "cambrian.toml"
     (tmp_path / "cambrian.toml").touch()
     assert find() == Path("cambrian.toml")
+
+
+def test_the_schema_names_what_there_is() -> None:
+    """Its words are literals, so that a command line is read without importing what they name."""
+    assert get_args(SandboxName) == NAMES
+    assert get_args(Strategy) == tuple(STRATEGIES)
+    assert {each.name for each in schema() if not each.about.help} == {"random_control"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"workers": 0}, "workers must be at least 1, got 0"),
+        ({"workers": 2000}, "workers must be at most 1024, got 2000"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"hours": 0.0}, "hours must be above 0"),
+        ({"order": "wild"}, "expected order out of fixed, free, got 'wild'"),
+        ({"selection": "best"}, "expected selection out of dgm, .*, got 'best'"),
+        ({"approve": "some"}, "expected approve to be"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Settings(**{"proposals": 1, **wrong})

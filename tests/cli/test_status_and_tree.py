@@ -121,8 +121,8 @@ def test_an_agent_that_failed_a_sealed_run_gets_no_flattering_mean(
     with Archive.open(grown.path) as archive:
         grown.seal(archive, "graft", dict.fromkeys(range(4), 0.9))
         grown.seal(archive, "replay", dict.fromkeys(range(5), 0.4))
-        failed = grown.record("graft", "sealed", "split-mnist", 4, verdict="failed", reason="nan")
-        archive.evaluations.record(failed, sealed=True)
+        failed = grown.record("sealed", "split-mnist", 4, verdict="failed", reason="nan")
+        archive.evaluations.record(grown["graft"], failed, sealed=True)
     sealed = read_json("status")["sealed"]
 
     assert [row["id"] for row in sealed["agents"]] == [grown["replay"], grown["graft"]]
@@ -171,7 +171,7 @@ def test_a_control_with_another_budget_is_not_passed_off_as_the_same(
         archive.proposals.record_variant(
             waiting.id, tree.identity, tree, title="one more", hypothesis="", stage="smoke"
         )
-        archive.proposals.decide(waiting.id, None, "no", [])
+        archive.proposals.record(waiting.id, None, "no", [])
     assert "not the same budget: 4 judged here, 3 in the run" in run_cli("status").stdout
 
 

@@ -15,6 +15,7 @@ import pytest
 from cambrian.agents.spec import TaskSpec
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks, plugins
+from cambrian.evaluators.benchmarks import registry
 from cambrian.evaluators.benchmarks.base import Benchmark, Card, Outcome, generator
 from cambrian.evaluators.conformance import Measured, check, check_measured
 from cambrian.sandbox.session.learner_channel import LearnerChannel
@@ -188,7 +189,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder for files of one's own; what they register is forgotten again."""
     monkeypatch.setenv(plugins.ENVIRONMENT, "")
     monkeypatch.setattr(plugins, "_loaded", {})
-    monkeypatch.setattr(benchmarks, "_ALL", dict(benchmarks._ALL))
+    monkeypatch.setattr(registry, "_ALL", dict(registry._ALL))
     monkeypatch.chdir(tmp_path)
     yield tmp_path
 

@@ -12,9 +12,10 @@ from cambrian.evaluators import plugins
 from cambrian.evaluators.benchmarks.base import Benchmark, Outcome
 from cambrian.evaluators.calibration import Calibration
 from cambrian.evaluators.conformance import check
-from cambrian.evaluators.job import SessionLab, Unit
+from cambrian.evaluators.job import SessionLab
 from cambrian.evaluators.lab import JUDGED
 from cambrian.evaluators.transcript import recompute
+from cambrian.measurement import Unit
 from cambrian.sandbox.attack.trial import Lender
 from cambrian.sandbox.backends.plain import PlainBackend
 

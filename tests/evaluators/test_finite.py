@@ -17,8 +17,9 @@ from cambrian.errors import SandboxBroken, UsageError
 from cambrian.evaluators import benchmarks
 from cambrian.evaluators.benchmarks.base import Array, Benchmark, Card, Outcome
 from cambrian.evaluators.finite import NotFinite, finite
-from cambrian.evaluators.job import Unit, drive
+from cambrian.evaluators.job import drive
 from cambrian.evaluators.transcript import Neutral, recompute
+from cambrian.measurement import Unit
 from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.learner_channel import LearnerChannel
 

@@ -14,7 +14,8 @@ from cambrian.evaluators import benchmarks, metrics
 from cambrian.evaluators.benchmarks.mixed_tasks import STATIONS
 from cambrian.evaluators.checkpoints import Checkpoints, Saved, key_of
 from cambrian.evaluators.conformance import watch
-from cambrian.evaluators.job import Evaluation, Unit, evaluate
+from cambrian.evaluators.job import evaluate
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.session import Session
 
@@ -40,14 +41,14 @@ class Cut(Checkpoints):
             raise SandboxBroken("cut")
 
 
-def judge(files: dict[str, str], checkpoints: Checkpoints | None = None) -> Evaluation:
+def judge(files: dict[str, str], checkpoints: Checkpoints | None = None) -> Measurement:
     with Session(PlainBackend()) as session:
         session.install(files)
         return evaluate(session, UNIT, checkpoints=checkpoints)
 
 
 @pytest.fixture(scope="module")
-def whole() -> Evaluation:
+def whole() -> Measurement:
     return judge(REPLAY)
 
 
@@ -65,7 +66,7 @@ def test_there_are_fifteen_tasks_and_more_of_every_kind_in_the_order_of_their_ye
     assert outcome.metrics["error"] == pytest.approx(1 - outcome.raw)
 
 
-def test_error_stands_against_cumulative_cost(whole: Evaluation) -> None:
+def test_error_stands_against_cumulative_cost(whole: Measurement) -> None:
     assert whole.verdict == "scored", whole.reason
     spent = whole.curves["cumulative_train_flops"]
     assert len(spent) == len(STATIONS)
@@ -82,7 +83,7 @@ def test_error_stands_against_cumulative_cost(whole: Evaluation) -> None:
     assert (whole.curves["state_bytes"] > 0).all()
 
 
-def test_a_stream_that_was_cut_goes_on_to_the_same_end(whole: Evaluation, tmp_path: Path) -> None:
+def test_a_stream_that_was_cut_goes_on_to_the_same_end(whole: Measurement, tmp_path: Path) -> None:
     key = key_of(REPLAY, "mixed-tasks")
     broken = judge(REPLAY, Cut(tmp_path, key, 7))
     assert broken.verdict == "broken"
@@ -98,7 +99,7 @@ def test_a_stream_that_was_cut_goes_on_to_the_same_end(whole: Evaluation, tmp_pa
     assert list(tmp_path.iterdir()) == []  # the stream is through
 
 
-def test_a_learner_that_cannot_be_kept_begins_again(whole: Evaluation, tmp_path: Path) -> None:
+def test_a_learner_that_cannot_be_kept_begins_again(whole: Measurement, tmp_path: Path) -> None:
     key = key_of(SECRETIVE, "mixed-tasks")
     assert judge(SECRETIVE, Cut(tmp_path, key, 3)).verdict == "broken"
     assert Checkpoints(tmp_path, key).load() is None

@@ -11,7 +11,8 @@ import torch
 from cambrian.agents.seeds import load_seed
 from cambrian.evaluators import benchmarks, metrics
 from cambrian.evaluators.conformance import watch
-from cambrian.evaluators.job import Evaluation, Unit, evaluate
+from cambrian.evaluators.job import evaluate
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.runner.diagnosis import MAX_LAYERS, MAX_ROWS, MAX_UNITS, diagnose
 from cambrian.sandbox.session.session import Session
@@ -24,7 +25,7 @@ job.diagnose = lambda *_: ({described}, {held})
 """
 
 
-def judge(files: dict[str, str]) -> Evaluation:
+def judge(files: dict[str, str]) -> Measurement:
     with Session(PlainBackend()) as session:
         session.install(files)
         return evaluate(session, Unit("warm-start", "smoke", 0))
@@ -40,11 +41,11 @@ def claim(**changes: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def honest() -> Evaluation:
+def honest() -> Measurement:
     return judge(FINETUNE)
 
 
-def test_the_inside_is_reported_as_what_the_learner_claims(honest: Evaluation) -> None:
+def test_the_inside_is_reported_as_what_the_learner_claims(honest: Measurement) -> None:
     assert honest.verdict == "scored", honest.reason
     assert 0 <= honest.metrics["claimed_dormant_share"] < 1
     assert 1 < honest.metrics["claimed_effective_rank"] <= 128
@@ -53,7 +54,7 @@ def test_the_inside_is_reported_as_what_the_learner_claims(honest: Evaluation) -
     assert len(honest.curves["newest_accuracy"]) == 2
 
 
-def test_a_lie_about_the_inside_changes_no_score(honest: Evaluation) -> None:
+def test_a_lie_about_the_inside_changes_no_score(honest: Measurement) -> None:
     found = judge(lying(claim(layers=[[2, 3]]), "np.ones(6, np.float32)"))
     assert found.verdict == "scored", found.reason
     assert (found.raw, found.score) == (honest.raw, honest.score)

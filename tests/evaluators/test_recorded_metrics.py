@@ -16,11 +16,11 @@ from cambrian.evaluators import metrics
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.conformance import watch
-from cambrian.evaluators.job import Evaluation, Unit, allowed, drive, evaluate
+from cambrian.evaluators.job import allowed, drive, evaluate
 from cambrian.evaluators.metrics.catalogue import SECTIONS
 from cambrian.evaluators.protocols.tasks import judge, with_untrained
 from cambrian.evaluators.transcript import recompute
-from cambrian.evaluators.workers.wire import from_json, to_json
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.session import Session
 
@@ -40,7 +40,7 @@ def session() -> Iterator[Session]:
 
 
 @pytest.fixture(scope="module")
-def close(session: Session) -> Evaluation:
+def close(session: Session) -> Measurement:
     found = evaluate(session, CLOSE)
     assert found.verdict == "scored", found.reason
     return found
@@ -107,7 +107,7 @@ def test_what_a_benchmark_cannot_tell_is_absent() -> None:
     assert not {"newest_accuracy", "performance_maintenance", "intransigence"} & set(drift)
 
 
-def test_forward_transfer_is_recorded_where_every_batch_is_probed(close: Evaluation) -> None:
+def test_forward_transfer_is_recorded_where_every_batch_is_probed(close: Measurement) -> None:
     before, untrained = (close.curves[f"{n}_accuracy"] for n in ("before", "untrained"))
     assert before[0] == untrained[0], "the same seed, before the first batch"
     wanted = np.mean(before[1:].astype(np.float64) - untrained[1:])
@@ -116,7 +116,7 @@ def test_forward_transfer_is_recorded_where_every_batch_is_probed(close: Evaluat
 
 
 def test_an_untaught_learner_beside_it_changes_nothing_of_the_one_that_is_judged(
-    session: Session, close: Evaluation
+    session: Session, close: Measurement
 ) -> None:
     bench = benchmark(CLOSE.benchmark)
     with session.job() as channel:
@@ -128,8 +128,8 @@ def test_an_untaught_learner_beside_it_changes_nothing_of_the_one_that_is_judged
     assert {n: v for n, v in close.metrics.items() if n != "forward_transfer"} == outcome.metrics
 
 
-def test_forward_transfer_comes_out_of_the_record(close: Evaluation) -> None:
-    kept = from_json(json.loads(json.dumps(to_json(close)))).predictions
+def test_forward_transfer_comes_out_of_the_record(close: Measurement) -> None:
+    kept = Measurement.from_json(json.loads(json.dumps(close.to_json()))).predictions
     found = recompute(benchmark(CLOSE.benchmark), CLOSE.stage, CLOSE.seed, kept)
     assert found.metrics == close.metrics
     assert found.curves.keys() == close.curves.keys()
@@ -155,7 +155,7 @@ class Learner:
     assert set(found.predictions) == {"labels", "confidence", "costs"}
 
 
-def test_every_key_of_the_catalogue_is_recorded_somewhere(close: Evaluation) -> None:
+def test_every_key_of_the_catalogue_is_recorded_somewhere(close: Measurement) -> None:
     names = set(close.metrics)
     for name in ("permuted-plasticity", "split-mnist"):
         names |= set(watch(benchmark(name), "full", 1)[1].metrics)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from cambrian.agents.seeds import load_seed
-from cambrian.evaluators.job import Evaluation, Unit, evaluate
+from cambrian.evaluators.job import evaluate
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.session import Session
 
 
-def run(name: str, seed: int) -> Evaluation:
+def run(name: str, seed: int) -> Measurement:
     """In a session of its own: nothing is shared with another but the code."""
     with Session(PlainBackend()) as session:
         session.install(load_seed("composed"))
@@ -20,7 +21,7 @@ def run(name: str, seed: int) -> Evaluation:
     return found
 
 
-def answers(one: Evaluation) -> np.ndarray:
+def answers(one: Measurement) -> np.ndarray:
     return np.asarray(one.predictions["labels"])
 
 

@@ -12,14 +12,16 @@ import pytest
 from cambrian.agents.seeds import all_seed_names, load_seed
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks, data
+from cambrian.evaluators.benchmarks import registry
 from cambrian.evaluators.benchmarks.base import generator
 from cambrian.evaluators.benchmarks.drift import DRIFTS
 from cambrian.evaluators.benchmarks.scenarios import MODES, REVEAL
 from cambrian.evaluators.benchmarks.streams import CONTROLS, SCENARIOS
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.conformance import Watching, watch
-from cambrian.evaluators.job import Evaluation, Unit, drive, evaluate, told
+from cambrian.evaluators.job import drive, evaluate, told
 from cambrian.evaluators.protocols import prequential, tasks
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.session import Session
 
@@ -45,7 +47,7 @@ class Learner(Base):
 """
 
 
-def judged(benchmark: str, observe: str = "pass", predict: str = "pass") -> Evaluation:
+def judged(benchmark: str, observe: str = "pass", predict: str = "pass") -> Measurement:
     with Session(PlainBackend()) as session:
         session.install({"learner.py": LEARNER.format(observe=observe, predict=predict)})
         return evaluate(session, Unit(benchmark, "smoke", 0))
@@ -200,7 +202,7 @@ def test_one_that_was_never_measured_is_refused_with_the_command_that_does_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stream = dataclasses.replace(SCENARIOS[0], name="nowhere")
-    monkeypatch.setitem(benchmarks._ALL, stream.name, stream)
+    monkeypatch.setitem(registry._ALL, stream.name, stream)
     with pytest.raises(UsageError, match=r"tools/calibrate.py nowhere\+each-batch does"):
         benchmarks.search_names(["nowhere+each-batch"])
 

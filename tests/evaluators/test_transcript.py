@@ -13,9 +13,9 @@ from cambrian.agents.seeds import load_seed
 from cambrian.agents.spec import TaskSpec
 from cambrian.errors import UsageError
 from cambrian.evaluators.benchmarks import benchmark
-from cambrian.evaluators.job import Evaluation, Unit, evaluate
+from cambrian.evaluators.job import evaluate
 from cambrian.evaluators.transcript import LIMIT_BYTES, Transcript, recompute
-from cambrian.evaluators.workers.wire import from_json, to_json
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.channel import Cost
 from cambrian.sandbox.session.session import Session
@@ -31,13 +31,13 @@ def session() -> Iterator[Session]:
 
 
 @pytest.fixture(scope="module", params=["split-mnist", "label-drift", "blurry-digits"])
-def evaluation(request: pytest.FixtureRequest, session: Session) -> Evaluation:
+def evaluation(request: pytest.FixtureRequest, session: Session) -> Measurement:
     found = evaluate(session, Unit(request.param, "smoke", 0))
     assert found.verdict == "scored", found.reason
     return found
 
 
-def test_every_figure_comes_out_of_the_record_to_the_last_bit(evaluation: Evaluation) -> None:
+def test_every_figure_comes_out_of_the_record_to_the_last_bit(evaluation: Measurement) -> None:
     unit = evaluation.unit
     found = recompute(benchmark(unit.benchmark), unit.stage, unit.seed, evaluation.predictions)
     assert found.raw == evaluation.raw
@@ -49,21 +49,21 @@ def test_every_figure_comes_out_of_the_record_to_the_last_bit(evaluation: Evalua
             np.testing.assert_array_equal(array, other[name])
 
 
-def test_the_record_survives_the_wire_and_is_small(evaluation: Evaluation) -> None:
-    text = json.dumps(to_json(evaluation))
-    found = from_json(json.loads(text))
+def test_the_record_survives_the_wire_and_is_small(evaluation: Measurement) -> None:
+    text = json.dumps(evaluation.to_json())
+    found = Measurement.from_json(json.loads(text))
     assert found.predictions.keys() == evaluation.predictions.keys()
     for name, array in evaluation.predictions.items():
         np.testing.assert_array_equal(found.predictions[name], array)
         assert found.predictions[name].dtype == array.dtype
-    assert len(json.dumps(to_json(evaluation)["predictions"])) < 20_000
+    assert len(json.dumps(evaluation.to_json()["predictions"])) < 20_000
 
 
-def test_the_record_holds_no_true_label(evaluation: Evaluation) -> None:
+def test_the_record_holds_no_true_label(evaluation: Measurement) -> None:
     assert set(evaluation.predictions) == {"labels", "confidence", "costs"}
 
 
-def test_answers_of_another_run_are_refused(evaluation: Evaluation) -> None:
+def test_answers_of_another_run_are_refused(evaluation: Measurement) -> None:
     kept = dict(evaluation.predictions)
     bench = benchmark(evaluation.unit.benchmark)
     with pytest.raises(UsageError, match="more than was answered"):

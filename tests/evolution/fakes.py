@@ -14,8 +14,8 @@ import anyio
 import numpy as np
 
 from cambrian.evaluators.benchmarks import benchmark
-from cambrian.evaluators.job import Evaluation, Unit
-from cambrian.evolution.runtime.workers import Ask, WorkerClient
+from cambrian.evolution.runtime.workers import Ask
+from cambrian.measurement import Measurement, Unit
 
 
 def quality(files: Mapping[str, str]) -> float:
@@ -25,16 +25,16 @@ def quality(files: Mapping[str, str]) -> float:
     return 0.2 + 0.12 * min(parts, 5) + 0.1 * digest[0] / 255
 
 
-class InstantWorker(WorkerClient):
+class InstantWorker:
     """Judges at once. `before` may sleep or raise, to shake up the order of things."""
 
     def __init__(self, log: Path, before: Callable[[str], float] | None = None) -> None:
-        super().__init__("none", log)
+        self.log = log
         self.before = before
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         score, texts = quality(files), str(sorted(files.values()))
         for unit in units:
             await anyio.sleep(self.before(agent_id) if self.before else 0)
@@ -67,19 +67,19 @@ def noted(files: Mapping[str, str], text: str) -> dict[str, str]:
 
 def judged(
     files: Mapping[str, str], unit: Unit, level: float | None = None, texts: str = ""
-) -> Evaluation:
+) -> Measurement:
     """A verdict that is a function of the code and the unit; the quality of the code (`level`) and
     its `texts` may be given, who has many units."""
     version = benchmark(unit.benchmark).version
     if "raise" in files.get("NOTES.md", ""):
-        return Evaluation(unit, "failed", version, cause="exception", reason="it was asked to")
+        return Measurement.on(unit, "failed", version, cause="exception", reason="it was asked to")
     level = quality(files) if level is None else level
     texts = texts or str(sorted(files.values()))
     digest = hashlib.sha256(f"{texts}{unit}".encode()).digest()
     score = level + 0.02 * (digest[0] / 255 - 0.5)
     metrics = {"min_accuracy": digest[1] / 255, "forgetting": digest[2] / 1000}
     curves = {"probe_accuracy": np.array([score, score], dtype=np.float32)}
-    return Evaluation(
+    return Measurement.on(
         unit,
         "scored",
         version,
@@ -89,6 +89,7 @@ def judged(
         curves=curves,
         flops=10**9,
         state_bytes=10**6,
+        backend="none",
         provenance={"backend": "none"},
     )
 

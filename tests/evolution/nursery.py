@@ -29,12 +29,12 @@ from cambrian.archive.transfer.check import check
 from cambrian.daemon import socket, supervisor
 from cambrian.daemon.service import Options
 from cambrian.errors import CambrianError, SandboxBroken
-from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution import sealing
 from cambrian.evolution.models.broker import MAX_ANSWER_TOKENS, Answer
 from cambrian.evolution.runtime import outage
 from cambrian.evolution.runtime.workers import Ask
 from cambrian.evolution.settings import Settings
+from cambrian.measurement import Measurement, Unit
 
 KILLED = -signal.SIGKILL
 outage.BACK_OFF_S = 0.02
@@ -62,7 +62,7 @@ class InstantImprover(InstantWorker):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         if "NOTES.md" in files and not InstantImprover.broke:
             InstantImprover.broke = True
             raise SandboxBroken("it does so once")

@@ -9,7 +9,8 @@ import numpy as np
 from cambrian.archive import Gate
 from cambrian.evolution.admission.neighbours import Neighbours
 from cambrian.evolution.admission.results import SEARCH_SEEDS, Result, Results
-from cambrian.evolution.admission.rules import NEW, ArchiveState, Rules, decide, screen
+from cambrian.evolution.admission.rules import NEW, ArchiveState, judge, screen
+from cambrian.evolution.admission.thresholds import Rules
 
 BENCHMARKS = ("split-mnist", "digit-sums")
 WOBBLE = (0.0, 0.02, -0.02, 0.01, -0.01)
@@ -43,7 +44,7 @@ def gate(gates: Sequence[Gate], name: str) -> Gate:
 
 def test_a_clearly_better_child_is_an_improvement() -> None:
     parent = results(0.40)
-    found = decide(results(0.50), parent, BENCHMARKS, alone(parent), Rules())
+    found = judge(results(0.50), parent, BENCHMARKS, alone(parent), Rules())
     assert found.kind == "improvement"
     better = gate(found.gates, "improvement")
     assert better.verdict == "pass"
@@ -54,7 +55,7 @@ def test_a_clearly_better_child_is_an_improvement() -> None:
 def test_a_gain_that_could_be_chance_is_no_improvement() -> None:
     parent = results(0.40)
     noisy = results(0.42, wobble=(0.2, -0.2, 0.15, -0.15, 0.0))
-    found = decide(noisy, parent, BENCHMARKS, alone(parent), Rules())
+    found = judge(noisy, parent, BENCHMARKS, alone(parent), Rules())
     assert gate(found.gates, "improvement").verdict == "fail"
     assert found.kind != "improvement"
 
@@ -62,14 +63,14 @@ def test_a_gain_that_could_be_chance_is_no_improvement() -> None:
 def test_a_level_child_is_a_stepping_stone() -> None:
     parent = results(0.40)
     level = results(0.39, wobble=(0.001, 0.021, -0.021, 0.009, -0.01))
-    found = decide(level, parent, BENCHMARKS, alone(parent), Rules())
+    found = judge(level, parent, BENCHMARKS, alone(parent), Rules())
     assert found.kind == "stepping_stone"
     assert found.reason != NEW
 
 
 def test_nothing_below_the_floor_is_admitted_unless_it_improves() -> None:
     parent = results(-0.2)
-    found = decide(results(-0.2), parent, BENCHMARKS, alone(parent), Rules())
+    found = judge(results(-0.2), parent, BENCHMARKS, alone(parent), Rules())
     assert found.kind is None
     assert found.reason == "not above the floor"
 
@@ -77,21 +78,21 @@ def test_nothing_below_the_floor_is_admitted_unless_it_improves() -> None:
 def test_a_worse_child_that_behaves_in_a_new_way_is_a_stepping_stone() -> None:
     parent = results(0.5)
     other = results(0.3, per_benchmark={"split-mnist": 0.05, "digit-sums": 0.6}, min_accuracy=0.9)
-    found = decide(other, parent, BENCHMARKS, alone(parent), Rules())
+    found = judge(other, parent, BENCHMARKS, alone(parent), Rules())
     assert (found.kind, found.reason) == ("stepping_stone", NEW)
 
 
 def test_novelty_alone_is_bounded_by_a_quota() -> None:
     parent = results(0.5)
     other = results(0.3, per_benchmark={"split-mnist": 0.05, "digit-sums": 0.6}, min_accuracy=0.9)
-    found = decide(other, parent, BENCHMARKS, alone(parent, admitted=3, novel=1), Rules())
+    found = judge(other, parent, BENCHMARKS, alone(parent, admitted=3, novel=1), Rules())
     assert found.kind is None
     assert "quota" in found.reason
 
 
 def test_a_worse_child_like_its_parent_is_rejected_with_every_gate_kept() -> None:
     parent = results(0.5)
-    found = decide(
+    found = judge(
         results(0.42), parent, BENCHMARKS, alone(parent, results(0.42)), Rules(neighbours=1)
     )
     assert found.kind is None
@@ -113,8 +114,8 @@ def test_the_screen_rejects_only_what_is_clearly_worse() -> None:
 
 def test_novelty_is_measured_in_units_of_seed_noise() -> None:
     parent = results(0.5)
-    steady = decide(results(0.4), parent, BENCHMARKS, alone(parent), Rules())
+    steady = judge(results(0.4), parent, BENCHMARKS, alone(parent), Rules())
     shaky = results(0.4, wobble=tuple(np.array(WOBBLE) * 8))
-    noisy = decide(shaky, parent, BENCHMARKS, alone(parent), Rules())
+    noisy = judge(shaky, parent, BENCHMARKS, alone(parent), Rules())
     near, far = gate(noisy.gates, "novelty").value, gate(steady.gates, "novelty").value
     assert near is not None and far is not None and near < far

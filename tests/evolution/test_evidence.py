@@ -41,7 +41,7 @@ def test_the_gates_evidence_has_the_shape_of_a_runs(tmp_path: Path) -> None:
         failed = archive.agents.children_through(parent.id, last, 1)[0]
         row = archive.evaluations.record_of(archive.evaluations.of(failed.id)[0])
         fails = {**vars(row), "verdict": "failed", "score": None, "seed": 99, "reason": "late"}
-        archive.evaluations.record(type(row)(**fails))
+        archive.evaluations.record(failed.id, type(row)(**fails))
         proposal = archive.proposals.open(run.id, last, last - 1, [parent.id], "model")
         real = evidence(archive, proposal, ONE)
     probe = probe_evidence()

@@ -42,7 +42,7 @@ def decide(archive: Archive, proposal_id: int, gain: float | None) -> None:
         archive.proposals.close(proposal_id, "failed_smoke", "it failed")
         return
     gate = Gate(gate="screen", rule="r", verdict="pass", value=gain)
-    archive.proposals.decide(proposal_id, None, "no", [gate])
+    archive.proposals.record(proposal_id, None, "no", [gate])
 
 
 @pytest.fixture

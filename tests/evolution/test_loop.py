@@ -27,7 +27,6 @@ from cambrian.archive.lineage.lineage import Lineage
 from cambrian.archive.transfer.check import check
 from cambrian.daemon.supervisor import prepare
 from cambrian.errors import SandboxBroken, UsageError
-from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution.budget import evaluations_per_variant
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.rewriting.proposing import Proposer
@@ -35,6 +34,7 @@ from cambrian.evolution.rewriting.rewriting import Variant
 from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.workers import Ask, ImproverFailed
 from cambrian.evolution.settings import LAG, Settings
+from cambrian.measurement import Measurement, Unit
 
 ROOT = Path(__file__).parents[2]
 PROPOSALS = 14
@@ -217,7 +217,7 @@ def test_draining_stops_early_and_the_run_goes_on_later(undisturbed: Path, tmp_p
 
         async def evaluate(
             self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-        ) -> AsyncIterator[Evaluation]:
+        ) -> AsyncIterator[Measurement]:
             Impatient.judged += 1
             if Impatient.judged == 16:
                 LOOPS[-1].stop = "drain"
@@ -247,7 +247,7 @@ class Flaky(InstantWorker):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         key = f"{agent_id}{[u.stage for u in units]}"
         if "smoke" in key and key not in Flaky.tried:
             Flaky.tried.add(key)
@@ -269,7 +269,7 @@ class Broken(InstantWorker):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         if units and units[0].stage == "smoke" and agent_id not in SEEDS:
             raise SandboxBroken("no room")
         async for one in super().evaluate(agent_id, files, units, device):
@@ -306,7 +306,7 @@ class OneBreaks(InstantWorker):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         if units and units[0].stage == "full" and agent_id not in SEEDS:
             OneBreaks.victim = OneBreaks.victim or agent_id
             if agent_id == OneBreaks.victim:
@@ -380,7 +380,7 @@ class SlowHost(InstantWorker):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         async for one in super().evaluate(agent_id, files, units, device):
             if agent_id in SEEDS and units[0].stage == "full" and SlowHost.slow < 9:
                 SlowHost.slow += 1
@@ -450,7 +450,7 @@ class Down(InstantWorker):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         Down.used += 1
         if 20 <= Down.used < 28:
             raise SandboxBroken("the engine does not answer")
@@ -474,7 +474,7 @@ def test_an_engine_that_is_down_pauses_the_run_and_parks_nobody(
 class AlwaysDown(InstantWorker):
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         raise SandboxBroken("the engine does not answer")
         yield  # type: ignore[unreachable]
 
@@ -496,7 +496,7 @@ class BrokenForAll(InstantWorker):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         if units and units[0].stage == "smoke" and BrokenForAll.broken < 12:
             BrokenForAll.broken += 1
             raise SandboxBroken("no reason given")

@@ -23,7 +23,7 @@ from cambrian.evolution.models.refusals import (
     TooLong,
     Used,
 )
-from cambrian.evolution.runtime.workers import worker_environment
+from cambrian.evolution.runtime.process_worker import worker_environment
 
 QUESTION = [{"role": "system", "content": "rules"}, {"role": "user", "content": "hello"}]
 KEY = "not-a-real-key-123"

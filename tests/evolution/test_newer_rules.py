@@ -16,9 +16,9 @@ from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Archive
 from cambrian.archive.tables import jobs as archive_jobs
 from cambrian.daemon.supervisor import prepare
-from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import Settings
+from cambrian.measurement import Measurement, Unit
 
 SEEDS = {load_seed(name).identity for name in seed_names()}
 SETTINGS = Settings(seed=5, proposals=4, workers=1, benchmarks=BENCHMARKS, sandbox="none")
@@ -34,7 +34,7 @@ def _run(home: Path, stage: str | None) -> None:
         class Stopping(InstantWorker):
             async def evaluate(
                 self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-            ) -> AsyncIterator[Evaluation]:
+            ) -> AsyncIterator[Measurement]:
                 if agent_id not in SEEDS and units and units[0].stage == stage:
                     loops[0].halt("now")
                     await anyio.sleep(5)

@@ -16,14 +16,15 @@ from tests.evolution.instant_run import BENCHMARKS, picture
 from cambrian.archive import Archive, Gate
 from cambrian.archive.transfer.check import check
 from cambrian.daemon.supervisor import prepare
-from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evaluators.statistics import RACE
 from cambrian.evolution.admission.results import RACE_SEEDS, Result, Results
-from cambrian.evolution.admission.rules import Rules, improvement, more_seeds
+from cambrian.evolution.admission.rules import improvement, more_seeds
+from cambrian.evolution.admission.thresholds import Rules
 from cambrian.evolution.budget import evaluations_per_variant
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.selection.selection import Selection
 from cambrian.evolution.settings import Settings, differences
+from cambrian.measurement import Measurement, Unit
 
 RULES = Rules(seeds="raced")
 ONE = ("split-mnist",)
@@ -111,10 +112,12 @@ class FailsLate(InstantWorker):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         async for one in super().evaluate(agent_id, files, units, device):
             if one.unit.seed == 6 and not any(path.startswith("parts/") for path in files):
-                yield Evaluation(one.unit, "failed", one.version, cause="exception", reason="late")
+                yield Measurement.on(
+                    one.unit, "failed", one.version, cause="exception", reason="late"
+                )
                 return
             yield one
 
@@ -134,10 +137,12 @@ class SlowLate(InstantWorker):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         async for one in super().evaluate(agent_id, files, units, device):
             if one.unit.stage == "race" and not any(path.startswith("parts/") for path in files):
-                yield Evaluation(one.unit, "failed", one.version, cause="timeout", reason="late")
+                yield Measurement.on(
+                    one.unit, "failed", one.version, cause="timeout", reason="late"
+                )
                 return
             yield one
 
@@ -161,7 +166,7 @@ def test_selection_sees_the_same_whether_it_was_loaded_before_a_parents_failure_
         for seed in archive.agents.seeds():
             one = archive.evaluations.record_of(archive.evaluations.of(seed.id, "full")[0])
             late = replace(one, stage="race", seed=99, verdict="failed", score=None)
-            archive.evaluations.record(late)
+            archive.evaluations.record(seed.id, late)
         loaded = Selection(archive, "clade")
         for selection in (kept, loaded):
             drawn = [selection.draw(through, 2, np.random.default_rng(n)) for n in range(20)]

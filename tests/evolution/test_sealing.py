@@ -15,10 +15,10 @@ from cambrian.archive.store import CONTROL
 from cambrian.daemon import killswitch, supervisor
 from cambrian.daemon.service import Options
 from cambrian.errors import Refused, SandboxBroken
-from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution import sealing
 from cambrian.evolution.runtime.workers import WorkerFactory
 from cambrian.evolution.settings import Settings
+from cambrian.measurement import Measurement, Unit
 
 STREAMS = len(BENCHMARKS) + 1
 PER_AGENT = 5 * STREAMS
@@ -71,7 +71,7 @@ class DiesHalfWay(InstantWorker):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         for unit in units[:3]:
             yield judged(files, unit)
         raise SandboxBroken("gone")

@@ -18,10 +18,10 @@ from cambrian.cli.tree import label
 from cambrian.daemon import supervisor
 from cambrian.daemon.service import Options
 from cambrian.errors import CambrianError
-from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution import sealing
 from cambrian.evolution.runtime import seeding
 from cambrian.evolution.settings import Settings
+from cambrian.measurement import Measurement, Unit
 
 SETTINGS = Settings(seed=3, proposals=4, benchmarks=BENCHMARKS, sandbox="none")
 
@@ -37,12 +37,12 @@ class Failing(InstantWorker):
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
-    ) -> AsyncIterator[Evaluation]:
+    ) -> AsyncIterator[Measurement]:
         name = self.trees.get(agent_id, "")
         async for one in super().evaluate(agent_id, files, units, device):
             if one.unit.benchmark == BENCHMARKS[1] and self.times.get(name, 0) > 0:
                 self.times[name] -= 1
-                yield Evaluation(
+                yield Measurement.on(
                     one.unit, "failed", one.version, cause=self.cause, reason="no such luck"
                 )
                 return

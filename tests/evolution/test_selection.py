@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cambrian.archive import Archive, EvaluationRecord, Gate, Member
+from cambrian.archive import Archive, Gate, Measurement, Member
 from cambrian.errors import CambrianError, UsageError
 from cambrian.evolution.selection.arrays import Ranking, SumTree
 from cambrian.evolution.selection.selection import STRATEGIES, Selection, dgm_weights, strategy
@@ -52,7 +52,7 @@ class Grove:
             opened.id, agent_id, files, title="t", hypothesis="h", stage="smoke"
         )
         self._evaluate(agent_id, score, trials)
-        proposals.decide(
+        proposals.record(
             opened.id,
             "improvement" if admitted else None,
             "because",
@@ -66,8 +66,7 @@ class Grove:
 
     def _evaluate(self, agent_id: str, score: float, trials: int) -> None:
         for seed in range(trials):
-            record = EvaluationRecord(
-                agent_id=agent_id,
+            record = Measurement(
                 benchmark="b",
                 version="1",
                 stage="full",
@@ -75,7 +74,7 @@ class Grove:
                 verdict="scored",
                 score=score,
             )
-            self.archive.evaluations.record(record)
+            self.archive.evaluations.record(agent_id, record)
 
 
 @pytest.fixture
@@ -283,7 +282,7 @@ def test_one_that_was_parked_and_is_admitted_later_is_drawn_as_if_it_had_never_b
         assert _draw(growing, 2, 0) == _draw(Selection(archive, name), 2, 0)
     proposals.reopen(parked.id)
     grove._evaluate(agent_id, 0.9, 4)
-    proposals.decide(parked.id, "improvement", "ok", [GATE], score=0.9, lower=0.8, upper=1.0)
+    proposals.record(parked.id, "improvement", "ok", [GATE], score=0.9, lower=0.8, upper=1.0)
     for through in (2, 3, 3):
         if through == 3 and len(proposals.select()) == 3:
             grove.child(2, score=0.3)

@@ -87,13 +87,13 @@ def test_closing_a_proposal_takes_back_what_a_person_was_asked(home: Path) -> No
         run = archive.runs.start(4, FIRST.to_json(), 5)
         index, parent = archive.counts()["proposals"], archive.agents.seeds()[0].id
         opened = archive.proposals.open(run.id, index, index - 1, [parent], "recombine")
-        archive.steering.ask_approval(opened.id, "every admission waits", "improvement", [])
+        archive.steering.ask_approval(opened.id, "every admission waits", "improvement")
         assert len(archive.steering.waiting()) == 1
         archive.proposals.close(opened.id, "invalid", "given up with its run")
         assert archive.steering.waiting() == []
         with pytest.raises(NotFound, match="waits for approval"):
             archive.steering.answer_approval(opened.id, "approved", "somebody")
-        archive.steering.ask_approval(opened.id, "as an older Cambrian left it", "improvement", [])
+        archive.steering.ask_approval(opened.id, "as an older Cambrian left it", "improvement")
         assert archive.steering.waiting() == []
         with pytest.raises(NotFound, match="waits for approval"):
             archive.steering.answer_approval(opened.id, "approved", "somebody")
@@ -104,7 +104,7 @@ def test_the_controls_seeds_come_with_all_that_was_recorded(home: Path, tmp_path
         seed = archive.agents.seeds()[0].id
         rich = archive.evaluations.record_of(archive.evaluations.of(seed)[0])
         more = {"seed": 77, "predictions": {"answers": np.arange(6)}, "matrices": {"m": np.eye(2)}}
-        archive.evaluations.record(type(rich)(**{**vars(rich), **more}))
+        archive.evaluations.record(seed, type(rich)(**{**vars(rich), **more}))
         supervisor._copy_seeds(archive, control)
         [copy] = [row for row in control.evaluations.of(seed) if row.seed == 77]
         assert control.evaluations.predictions(copy.id)["answers"].tolist() == list(range(6))

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -18,29 +19,31 @@ from cambrian.agents.seeds import load_seed
 from cambrian.errors import CambrianError, NotFound, Refused, SandboxBroken, UsageError
 from cambrian.evaluators import calibration
 from cambrian.evaluators.benchmarks import benchmark
-from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evaluators.workers import turns
 from cambrian.evaluators.workers.turns import StreamBusy
-from cambrian.evolution.runtime import workers
-from cambrian.evolution.runtime.workers import WorkerClient
+from cambrian.evolution.runtime.process_worker import ProcessWorker
+from cambrian.evolution.runtime.workers import held
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.backends import gpu, owner
 
 SEED = load_seed("replay")
 SMOKE = [Unit("split-mnist", "smoke", 0)]
 
 
-def speaking(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def speaking(program: str) -> dict[str, Any]:
     """Have a program of our own take the place of the worker's."""
-    monkeypatch.setattr(workers, "WORKER", (sys.executable, "-uc", program))
+    return {"command": (sys.executable, "-uc", program)}
 
 
-def judge(log: Path, units: Sequence[Unit] = SMOKE, device: str = "cpu") -> list[Evaluation]:
+def judge(
+    log: Path, units: Sequence[Unit] = SMOKE, device: str = "cpu", **how: Any
+) -> list[Measurement]:
     """What one real worker says of a seed agent; it must say it within a minute."""
-    found: list[Evaluation] = []
+    found: list[Measurement] = []
 
     async def all_units() -> None:
         with anyio.fail_after(60):
-            async with WorkerClient("none", log) as worker:
+            async with held(ProcessWorker("none", log, **how)) as worker:
                 async for one in worker.evaluate("a" * 64, SEED, units, device):
                     found.append(one)
 
@@ -64,50 +67,37 @@ def judge(log: Path, units: Sequence[Unit] = SMOKE, device: str = "cpu") -> list
     ],
 )
 def test_what_is_no_answer_breaks_that_job_and_nothing_waits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, found: str
+    tmp_path: Path, said: str, found: str
 ) -> None:
-    monkeypatch.setattr(workers, "MAX_LINE", 1 << 20)
     program = f"import os, sys, time; sys.stdin.readline(); {said}; time.sleep(600)"
-    speaking(program, monkeypatch)
     with pytest.raises(SandboxBroken, match=found):
-        judge(tmp_path / "log")
+        judge(tmp_path / "log", **speaking(program), max_line=1 << 20)
 
 
-def test_a_worker_that_says_nothing_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    speaking("import time; time.sleep(600)", monkeypatch)
-    monkeypatch.setattr(workers, "ANSWER_S", 1.0)
+def test_a_worker_that_says_nothing_is_ended(tmp_path: Path) -> None:
     with pytest.raises(SandboxBroken, match="said nothing for 1 s"):
-        judge(tmp_path / "log")
+        judge(tmp_path / "log", **speaking("import time; time.sleep(600)"), answer_s=1.0)
 
 
-def test_a_worker_that_waits_for_its_turn_is_not_taken_for_dead(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_waits_for_its_turn_is_not_taken_for_dead(tmp_path: Path) -> None:
     program = (
         "import sys, time; sys.stdin.readline()\n"
         'for _ in range(10): print(\'{"event": "waiting"}\'); time.sleep(0.2)\n'
         'print(\'{"event": "broken", "kind": "StreamBusy", "message": "held"}\')\n'
         'print(\'{"event": "done"}\')'
     )
-    speaking(program, monkeypatch)
-    monkeypatch.setattr(workers, "ANSWER_S", 1.0)
     with pytest.raises(StreamBusy, match="held"):
-        judge(tmp_path / "log")
+        judge(tmp_path / "log", **speaking(program), answer_s=1.0)
 
 
 @pytest.mark.parametrize("kind", [UsageError, NotFound, Refused])
 def test_an_error_keeps_its_kind_and_exit_code_over_the_pipe(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[CambrianError]
+    tmp_path: Path, kind: type[CambrianError]
 ) -> None:
     said = f'{{"event": "error", "kind": "{kind.__name__}", "message": "no"}}'
-    speaking(
-        f"import sys; sys.stdin.readline(); print('{said}'); print('{{\"event\": \"done\"}}')",
-        monkeypatch,
-    )
+    program = f"import sys; sys.stdin.readline(); print('{said}'); print('{{\"event\": \"done\"}}')"
     with pytest.raises(kind, match="no") as raised:
-        judge(tmp_path / "log")
+        judge(tmp_path / "log", **speaking(program))
     assert type(raised.value) is kind
 
 
@@ -196,7 +186,7 @@ def test_a_gpu_that_another_worker_has_is_refused_not_broken(
 
 def test_a_killed_worker_leaves_no_folder_process_or_descriptor(tmp_path: Path) -> None:
     async def twice() -> None:
-        worker = WorkerClient("none", tmp_path / "log")
+        worker = ProcessWorker("none", tmp_path / "log")
         for _ in range(2):
             units = [*SMOKE, Unit("split-mnist", "screen", 0)]
             with anyio.fail_after(60):
@@ -224,13 +214,13 @@ def test_two_agents_never_run_a_stream_with_a_seed_at_the_same_time(
     monkeypatch.setenv("LOUD_TIMES", str(times))
     ready = [anyio.Event(), anyio.Event()]
 
-    async def judged(worker: WorkerClient, name: str, *seeds: int) -> None:
+    async def judged(worker: ProcessWorker, name: str, *seeds: int) -> None:
         units = [Unit("loud", "screen", seed) for seed in seeds]
         async for found in worker.evaluate(name, SEED, units, "cpu"):
             assert found.verdict == "scored"
 
     async def one(place: int) -> None:
-        async with WorkerClient("none", tmp_path / f"log-{place}") as worker:
+        async with held(ProcessWorker("none", tmp_path / f"log-{place}")) as worker:
             name = f"agent-{place}"
             await judged(worker, name, 1_000 + place)  # its session is at hand now
             ready[place].set()
@@ -326,10 +316,10 @@ def test_a_worker_ends_with_its_parent_in_the_middle_of_an_evaluation(tmp_path: 
 import anyio, os, signal
 from pathlib import Path
 from cambrian.agents.seeds import load_seed
-from cambrian.evaluators.job import Unit
-from cambrian.evolution.runtime.workers import WorkerClient
+from cambrian.measurement import Unit
+from cambrian.evolution.runtime.process_worker import ProcessWorker
 async def main():
-    worker = WorkerClient("none", Path({str(tmp_path / "log")!r}))
+    worker = ProcessWorker("none", Path({str(tmp_path / "log")!r}))
     units = [Unit("split-mnist", "full", seed) for seed in (1, 2, 3, 4)]
     async for _ in worker.evaluate("a" * 64, load_seed("replay"), units, "cpu"):
         print(worker._process.pid, flush=True)

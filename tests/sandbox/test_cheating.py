@@ -17,8 +17,8 @@ import pytest
 
 from cambrian.agents.tree import SourceTree
 from cambrian.errors import InvalidAgent
-from cambrian.evaluators.job import Evaluation, Unit, evaluate
-from cambrian.evaluators.workers.wire import to_json
+from cambrian.evaluators.job import evaluate
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.attack.program import Program, programs
 from cambrian.sandbox.backends.process import Backend
 from cambrian.sandbox.session.session import Session
@@ -133,7 +133,7 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
 _open: dict[Backend, Session] = {}
 
 
-def _judged(backend: Backend, learner: str) -> Evaluation:
+def _judged(backend: Backend, learner: str) -> Measurement:
     """In the session of the last one, where that is not spent: a job inherits nothing."""
     session = _open.get(backend)
     if session is None or session.spent:
@@ -145,7 +145,7 @@ def _judged(backend: Backend, learner: str) -> Evaluation:
 
 
 @pytest.fixture(scope="module")
-def twin(backend: Backend) -> Iterator[Evaluation]:
+def twin(backend: Backend) -> Iterator[Measurement]:
     found = _judged(backend, "class Learner(Base): pass\n")
     assert found.verdict == "scored", found.reason
     yield found
@@ -154,20 +154,20 @@ def twin(backend: Backend) -> Iterator[Evaluation]:
 @pytest.mark.slow
 @pytest.mark.parametrize("cheat", SAME.values(), ids=SAME)
 def test_a_cheat_gets_its_honest_twins_score(
-    cheat: str, backend: Backend, twin: Evaluation
+    cheat: str, backend: Backend, twin: Measurement
 ) -> None:
     judged = _judged(backend, cheat)
     assert judged.verdict == "scored", judged.reason
     assert (judged.raw, judged.score) == (twin.raw, twin.score)
     assert dict(judged.metrics) == dict(twin.metrics)
-    assert judged.wall_s > 0
-    assert judged.cpu_s > 0
+    assert (judged.wall_s or 0) > 0
+    assert (judged.cpu_s or 0) > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cheat", NO_BETTER.values(), ids=NO_BETTER)
 def test_a_cheat_with_answers_of_its_own_gets_no_better_score(
-    cheat: str, backend: Backend, twin: Evaluation
+    cheat: str, backend: Backend, twin: Measurement
 ) -> None:
     judged = _judged(backend, cheat)
     assert judged.verdict in ("scored", "failed"), judged.reason
@@ -192,7 +192,7 @@ def test_what_a_learner_tells_of_itself_on_a_benchmark_is_its_own_failure(
     assert found.verdict == "failed", found.reason
     assert found.cause in program.expected("none"), found.reason
     assert found.score is None and session.spent
-    json.dumps(to_json(found), allow_nan=False)
+    json.dumps(found.to_json(), allow_nan=False)
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,12 @@ from cambrian.archive.records import (
     Agent,
     Answer,
     Evaluation,
-    EvaluationRecord,
     Event,
     Gate,
     ImproverCheck,
     Job,
     JobKind,
     Kind,
-    Measurement,
     Member,
     Proposal,
     ProposalState,
@@ -34,10 +32,10 @@ from cambrian.archive.records import (
     RunState,
     Spend,
     Status,
-    Verdict,
 )
 from cambrian.archive.sqlite.database import Clock, Database, Durability
 from cambrian.archive.store import Archive
+from cambrian.measurement import Measurement, Verdict
 
 __all__ = [
     "Agent",
@@ -47,7 +45,6 @@ __all__ = [
     "Database",
     "Durability",
     "Evaluation",
-    "EvaluationRecord",
     "Event",
     "Gate",
     "ImproverCheck",

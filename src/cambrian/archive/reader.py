@@ -182,3 +182,12 @@ def _refusal(error: Exception, seconds: float | None) -> CambrianError:
     if "not authorized" in said or "prohibited" in said or "readonly" in said:
         return Refused(f"only questions are allowed here, nothing that changes or loads: {said}")
     return UsageError(f"expected one SELECT that SQLite understands: {said}")
+
+
+def open(path: Path | str) -> Reader:  # noqa: A001 - as in `gzip.open`, `shelve.open`
+    """An archive for reading only: `agents()`, `evaluations()`, `sql()`, pandas frames.
+
+    Raises:
+        NotFound: no archive there. UsageError, Refused: see `Archive.open`.
+    """
+    return Reader(path)

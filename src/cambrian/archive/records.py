@@ -7,12 +7,11 @@ benchmark); `lower` and `upper` bound the mean normalised score on the full stag
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-
 from cambrian.archive.sqlite.database import Row, decode
+from cambrian.measurement import Measurement
 
 RunState = Literal["running", "finished", "stopped", "abandoned"]
 Status = Literal["seed", "candidate", "admitted", "rejected"]
@@ -29,7 +28,6 @@ ProposalState = Literal[
     "failed_smoke",
     "parked",
 ]
-Verdict = Literal["scored", "failed", "broken"]
 GateVerdict = Literal["pass", "fail", "info"]
 JobKind = Literal["propose", "evaluate", "seal"]
 JobState = Literal["queued", "leased", "done", "cancelled", "parked"]
@@ -146,49 +144,11 @@ class Gate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """One (agent, benchmark, version, stage, seed) and what came of it.
-
-    `score` is there exactly when the verdict is `scored`. Resources are None where the run
-    ended before they were measured.
-    """
+class Evaluation(Measurement):
+    """A measurement of an agent as recorded, without its arrays: `Evaluations.series` has its
+    curves and matrices, and `Evaluations.predictions` what was answered."""
 
     agent_id: str
-    benchmark: str
-    version: str
-    stage: str
-    seed: int
-    verdict: Verdict
-    reason: str = ""
-    score: float | None = None
-    raw: float | None = None
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    flops: int | None = None
-    cpu_s: float | None = None
-    peak_bytes: int | None = None
-    state_bytes: int | None = None
-    wall_s: float | None = None
-    image_digest: str | None = None
-    device: str | None = None
-    backend: str | None = None
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationRecord(Measurement):
-    """A measurement to be recorded, with its series: curves (steps,) or (steps, columns),
-    matrices (rows, columns). A name is used once over both. `predictions` are the answers."""
-
-    curves: Mapping[str, np.ndarray] = field(default_factory=dict)
-    matrices: Mapping[str, np.ndarray] = field(default_factory=dict)
-    predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation(Measurement):
-    """A measurement as recorded; `Evaluations.series` has its curves and matrices, and
-    `Evaluations.predictions` what was answered."""
-
     id: int
     created_at: float
 

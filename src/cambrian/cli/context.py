@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 from cambrian import places
+from cambrian.evolution.settings import SandboxName
 from cambrian.sandbox.session.limits import ALLOW_UNBOUNDED
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _allow(_: click.Context, __: click.Parameter, value: bool) -> None:
         os.environ[ALLOW_UNBOUNDED] = "1"
 
 
-SANDBOXES = ("auto", "docker", "gvisor", "bubblewrap", "none")
+SANDBOXES = get_args(SandboxName)
 
 allow_option = click.option(
     "--allow-unbounded-memory",

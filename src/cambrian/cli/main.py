@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-import cambrian
+from cambrian._version import __version__
 from cambrian.cli.agent.group import agent
 from cambrian.cli.bench.group import bench
 from cambrian.cli.context import INTERRUPTED, TRACEBACKS, Shared, default_archive, examples
@@ -36,9 +36,9 @@ from cambrian.cli.plot import plot
 from cambrian.cli.render.output import note
 from cambrian.cli.run import control
 from cambrian.cli.run.daemon import daemon
-from cambrian.cli.run.detach import prepare
 from cambrian.cli.run.run import init, run
 from cambrian.cli.status import status
+from cambrian.cli.streams import prepare
 from cambrian.cli.tree import tree
 from cambrian.errors import CambrianError, StorageTrouble
 
@@ -141,7 +141,7 @@ def _drop_stdout() -> None:
     allow_from_autoenv=False,
     help="Say more; -vv shows tracebacks.",
 )
-@click.version_option(cambrian.__version__, prog_name="cambrian", message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name="cambrian", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, archive: Path, config: Path | None, verbose: int) -> None:
     """An open-ended archive of self-improving learning algorithms.

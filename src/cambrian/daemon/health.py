@@ -8,7 +8,6 @@ storage is down). `/metrics` is in Prometheus' text format. Only GET, no body is
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from cambrian.errors import CambrianError, Unreachable
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-    from cambrian.daemon.service import Service
+    from cambrian.daemon.status import AskStatus, Work
 
 LOOPBACK = "127.0.0.1"
 MAX_HEAD = 16 << 10
@@ -37,7 +36,7 @@ PLAIN = "text/plain; charset=utf-8"
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
 
 
-async def serve(port: int, service: Service, *, task_status: anyio.abc.TaskStatus[int]) -> None:
+async def serve(port: int, status: AskStatus, *, task_status: anyio.abc.TaskStatus[int]) -> None:
     """Listen on loopback until cancelled; gives the port.
 
     Raises:
@@ -54,12 +53,12 @@ async def serve(port: int, service: Service, *, task_status: anyio.abc.TaskStatu
             async with stream:
                 with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
                     with anyio.move_on_after(PATIENCE_S):
-                        await stream.send(_response(*await _page(stream, service)))
+                        await stream.send(_response(*await _page(stream, status)))
 
         await listener.serve(handle)
 
 
-async def _page(stream: anyio.abc.SocketStream, service: Service) -> Page:
+async def _page(stream: anyio.abc.SocketStream, status: AskStatus) -> Page:
     try:
         head = await BufferedByteReceiveStream(stream).receive_until(b"\r\n\r\n", MAX_HEAD)
         method, path, _ = head.split(b"\r\n", 1)[0].decode("ascii").split(" ", 2)
@@ -67,20 +66,21 @@ async def _page(stream: anyio.abc.SocketStream, service: Service) -> Page:
         return 400, PLAIN, "expected an HTTP request\n"
     if method != "GET":
         return 405, PLAIN, "only GET\n"
-    return page(path.partition("?")[0], service)
+    return page(path.partition("?")[0], status)
 
 
-def page(path: str, service: Service) -> Page:
+def page(path: str, status: AskStatus) -> Page:
     """What is found at a path."""
     if path == "/healthz":
-        idle_s = time.monotonic() - service.beat
+        idle_s = status(whole=False).idle_s
         fine = idle_s < STALE_S
         return 200 if fine else 503, PLAIN, "ok\n" if fine else f"idle for {idle_s:.0f} s\n"
     if path == "/readyz":
-        return 200 if service.ready else 503, PLAIN, service.state() + "\n"
+        found = status(whole=False)
+        return 200 if found.ready else 503, PLAIN, found.state + "\n"
     if path == "/metrics":
         try:
-            return 200, *exposition(service)
+            return 200, *exposition(status)
         except (CambrianError, sqlite3.Error, OSError) as error:  # the run pauses by itself
             return 503, PLAIN, f"the archive cannot be read: {error}\n"
     return 404, PLAIN, "there are /metrics, /healthz and /readyz\n"
@@ -96,39 +96,44 @@ def _response(status: int, kind: str, text: str) -> bytes:
     return head.encode() + body
 
 
-def exposition(service: Service) -> tuple[str, str]:
+def exposition(status: AskStatus) -> tuple[str, str]:
     """Content type and text of every metric, now."""
     from prometheus_client.core import CollectorRegistry
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
     class Collector:
         def collect(self) -> Iterator[Metric]:
-            yield from metrics(service)
+            yield from metrics(status)
 
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collector())
     return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(registry).decode()
 
 
-def metrics(service: Service) -> Iterator[Metric]:
+def metrics(status: AskStatus) -> Iterator[Metric]:
     """Everything that is worth a graph; names and units as Prometheus wants them."""
     from prometheus_client.core import CounterMetricFamily as Counter
     from prometheus_client.core import GaugeMetricFamily as Gauge
 
-    from cambrian.daemon.snapshot import snapshot
-
-    found = snapshot(service)
-    yield Gauge("cambrian_up_seconds", "Since this process began.", value=found["uptime_s"])
-    yield Gauge("cambrian_ready", "Whether work is being done.", value=float(service.ready))
-    yield Gauge("cambrian_workers", "Evaluation processes.", value=found["workers"])
+    found = status()
+    yield Gauge("cambrian_up_seconds", "Since this process began.", value=found.uptime_s)
+    yield Gauge("cambrian_ready", "Whether work is being done.", value=float(found.ready))
+    yield Gauge("cambrian_workers", "Evaluation processes.", value=found.workers)
     paused = Gauge("cambrian_paused", "Whether the run pauses, by reason.", labels=["reason"])
     for reason in ("asked", "engine", "endpoint", "storage"):
-        paused.add_metric([reason], float(reason in found["paused"]))
+        paused.add_metric([reason], float(reason in found.paused))
     yield paused
-    yield Counter("cambrian_run_seconds", "Time of the run, pauses apart.", value=found["wall_s"])
-    if "counts" not in found:
-        return
-    counts = found["counts"]
+    yield Counter("cambrian_run_seconds", "Time of the run, pauses apart.", value=found.wall_s)
+    if found.work is not None:
+        yield from _work(found.work)
+
+
+def _work(work: Work) -> Iterator[Metric]:
+    """What the archive says."""
+    from prometheus_client.core import CounterMetricFamily as Counter
+    from prometheus_client.core import GaugeMetricFamily as Gauge
+
+    counts = work.counts
     proposals = Gauge("cambrian_proposals", "Proposals, by state.", labels=["state"])
     for state in ("open", "proposed", "ready", "admitted", "rejected", "duplicate", "invalid"):
         proposals.add_metric([state], counts[state])
@@ -141,20 +146,19 @@ def metrics(service: Service) -> Iterator[Metric]:
     yield evaluations
     yield Gauge("cambrian_members", "Agents in the tree.", value=counts["members"])
     jobs = Gauge("cambrian_jobs", "Jobs, by state.", labels=["state"])
-    for state, count in found["jobs"].items():
+    for state, count in work.jobs.items():
         jobs.add_metric([state], count)
     yield jobs
     yield Gauge(
-        "cambrian_approvals_waiting", "Decisions that wait for a person.", value=found["approvals"]
+        "cambrian_approvals_waiting", "Decisions that wait for a person.", value=work.approvals
     )
     spent = Gauge("cambrian_budget_spent", "What was used of each limit.", labels=["limit"])
     limit = Gauge("cambrian_budget_limit", "Each limit that there is.", labels=["limit"])
-    for one in found["budget"]:
+    for one in work.budget:
         spent.add_metric([one["name"]], one["spent"])
         if one["limit"] is not None:
             limit.add_metric([one["name"]], one["limit"])
     yield spent
     yield limit
-    champion = service.archive.champion()
-    if champion is not None and champion.score is not None:
-        yield Gauge("cambrian_champion_score", "The champion's mean score.", value=champion.score)
+    if work.champion is not None:
+        yield Gauge("cambrian_champion_score", "The champion's mean score.", value=work.champion)

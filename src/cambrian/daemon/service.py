@@ -15,12 +15,13 @@ archive can be written again, saying why, and begins the next stretch.
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import anyio
@@ -33,7 +34,7 @@ from cambrian.daemon import health, killswitch, socket
 from cambrian.daemon.intents import Intents
 from cambrian.daemon.logs import EventLog
 from cambrian.daemon.notify import Notifier
-from cambrian.daemon.snapshot import snapshot
+from cambrian.daemon.status import Status, Work
 from cambrian.errors import CambrianError, StorageTrouble
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.models.broker import Model
@@ -133,7 +134,8 @@ class Service:
             await tasks.start(self._watch_signals)
             await tasks.start(socket.serve, self.archive.path, self._answer)
             if self.options.metrics_port is not None:
-                self.metrics_port = await tasks.start(health.serve, self.options.metrics_port, self)
+                port = self.options.metrics_port
+                self.metrics_port = await tasks.start(health.serve, port, self.status)
             tasks.start_soon(self._tick)
             tasks.start_soon(self.options.notifier.watchdog)
             self.options.notifier.ready(f"run {self.run_id}")
@@ -305,9 +307,50 @@ class Service:
 
     def _snapshot(self) -> Mapping[str, Any]:
         try:
-            return snapshot(self)
+            return self.status().to_json()
         except (sqlite3.Error, OSError) as error:
             raise CambrianError(f"the archive cannot be read: {error}") from error
+
+    def status(self, *, whole: bool = True) -> Status:
+        """Where it stands, without looking through the archive; see `AskStatus`."""
+        now, wall_s = time.time(), self.loop.wall_s
+        return Status(
+            pid=os.getpid(),
+            run=self.run_id,
+            state=self.state(),
+            ready=self.ready,
+            idle_s=time.monotonic() - self.beat,
+            paused=self.loop.pauses.texts() | ({"storage": self.storage} if self.storage else {}),
+            started_at=self.started,
+            uptime_s=now - self.started,
+            workers=self.loop.workers,
+            metrics_port=self.metrics_port,
+            wall_s=wall_s,
+            work=self._work(wall_s) if whole and not self.storage else None,
+        )
+
+    def _work(self, wall_s: float) -> Work:
+        archive, champion = self.archive, self.archive.champion()
+        return Work(
+            budget=[asdict(one) for one in self.loop.budget.standings(wall_s)],
+            ended_by=self.loop.ended_by,
+            counts=archive.counts(),
+            jobs=archive.jobs.counts(),
+            at_work=[
+                {
+                    "job": job.id,
+                    "worker": job.lease_owner,
+                    "agent": job.agent_id,
+                    "stage": job.stage,
+                    "proposal": job.proposal_id,
+                    "attempt": job.attempts,
+                }
+                for job in archive.jobs.in_state("leased")
+            ],
+            approvals=len(archive.steering.waiting()),
+            undecided=archive.proposals.count_undecided(),
+            champion=champion.score if champion else None,
+        )
 
     def state(self) -> str:
         """Where it stands, in a word or a line."""

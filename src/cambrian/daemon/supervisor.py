@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import anyio
 
@@ -28,12 +28,11 @@ from cambrian.evaluators.benchmarks import benchmark, search_names
 from cambrian.evaluators.calibration import calibration
 from cambrian.evolution import sealing
 from cambrian.evolution.admission.records import missing, units
-from cambrian.evolution.budget import LIMITS
 from cambrian.evolution.models.broker import OpenAIModel
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.pauses import backoff
-from cambrian.evolution.runtime.workers import WorkerClient
-from cambrian.evolution.settings import Settings, changes, differences
+from cambrian.evolution.runtime.process_worker import ProcessWorker
+from cambrian.evolution.settings import LIMITS, SandboxName, Settings, changes, differences
 from cambrian.failpoints import reach
 from cambrian.sandbox.backends import gpu
 from cambrian.sandbox.backends.registry import choose
@@ -145,7 +144,8 @@ def _ready(settings: Settings, tell: Tell, options: Options) -> Settings:
         tell(f"removed {reaped} sandboxes that an earlier run left behind")
     if settings.rewriter == "model" and options.model is None:
         OpenAIModel(settings.model)  # says now what is missing, not after the seeds were judged
-    return dataclasses.replace(settings, benchmarks=names, sandbox=backend.name)
+    chosen = cast(SandboxName, backend.name)
+    return dataclasses.replace(settings, benchmarks=names, sandbox=chosen)
 
 
 def _wait_for_storage(path: Path, settings: Settings, tell: Tell, options: Options) -> None:
@@ -234,7 +234,7 @@ def _seal(
     archive: Archive, settings: Settings, tell: Tell, options: Options, *, seeds: bool = True
 ) -> bool:
     """What `cambrian bench seal` does; False if it was interrupted."""
-    make_worker = options.make_worker or functools.partial(WorkerClient, settings.sandbox)
+    make_worker = options.make_worker or functools.partial(ProcessWorker, settings.sandbox)
     try:
         with killswitch.watch(archive.path, killswitch.interrupt):
             sealing.seal(
@@ -350,5 +350,5 @@ def _copy_seeds(archive: Archive, control: Archive) -> None:
     for seed in archive.agents.seeds():
         control.agents.add_seed(seed.id, archive.agents.files(seed.id), seed.title)
         for row in archive.evaluations.of(seed.id):
-            control.evaluations.record(archive.evaluations.record_of(row))
+            control.evaluations.record(seed.id, archive.evaluations.record_of(row))
     likeness.fill(control)

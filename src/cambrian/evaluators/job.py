@@ -10,12 +10,11 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-import cambrian
+from cambrian._version import __version__
 from cambrian.agents.spec import TaskSpec
 from cambrian.errors import CambrianError, SandboxBroken
 from cambrian.evaluators.benchmarks import benchmark as find
@@ -26,61 +25,17 @@ from cambrian.evaluators.finite import NotFinite, finite
 from cambrian.evaluators.lab import JUDGED, Lab, OneLearner
 from cambrian.evaluators.transcript import PlaybackLab, Transcript, together
 from cambrian.evaluators.workers.turns import StreamBusy, Waiting, turn
+from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.session.channel import Channel, ChannelClosed, Cost
 from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.learner_channel import LearnerChannel
 from cambrian.sandbox.session.session import Report, Session
-
-Verdict = Literal["scored", "failed", "broken"]
 
 FREE_CPU_S = 10.0
 TIMES_REPLAY_CPU = 5.0
 SLOWEST_FLOPS_PER_S = 1e10
 """A learner may use FREE_CPU_S, and TIMES_REPLAY_CPU times what replay was calibrated to use, and
 what the FLOPs that it owns up to take at this rate. Generous to slow hosts and slow Python."""
-
-
-@dataclass(frozen=True)
-class Unit:
-    """What is to be judged: one benchmark, at one stage, with one seed."""
-
-    benchmark: str
-    stage: str
-    seed: int
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A verdict with all that explains and repeats it.
-
-    Attributes:
-        score: normalised (0 floor, 1 ceiling); None unless `scored`.
-        raw: the benchmark's own score.
-        reason: why it failed or broke; untrusted text where it comes from the learner.
-        cause: a word for it, of `cambrian.sandbox.session.failures.CAUSES`, or "broken", or
-            "busy": another agent had the stream for too long.
-        predictions: what it answered, for `evaluators.transcript.recompute`.
-        wall_s, cpu_s: host seconds, and the sandbox's processor seconds.
-    """
-
-    unit: Unit
-    verdict: Verdict
-    version: str
-    score: float | None = None
-    raw: float | None = None
-    cause: str = ""
-    reason: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    curves: Mapping[str, Array] = field(default_factory=dict)
-    matrices: Mapping[str, Array] = field(default_factory=dict)
-    predictions: Mapping[str, Array] = field(default_factory=dict)
-    flops: int = 0
-    state_bytes: int = 0
-    peak_bytes: int = 0
-    cpu_s: float = 0.0
-    wall_s: float = 0.0
-    device: str = "cpu"
-    provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 def evaluate(
@@ -90,7 +45,7 @@ def evaluate(
     device: str = "cpu",
     checkpoints: Checkpoints | None = None,
     waiting: Waiting | None = None,
-) -> Evaluation:
+) -> Measurement:
     """Run one unit in a session that has the agent installed. Never raises for the agent's sake.
 
     No other agent runs the same stream with the same seed on this machine meanwhile; `waiting` is
@@ -104,8 +59,15 @@ def evaluate(
     """
     bench = find(unit.benchmark)
     measure = calibration(bench)
-    base = Evaluation(
-        unit, "broken", bench.version, device=device, provenance=provenance(session, bench)
+    origin = provenance(session, bench)
+    base = Measurement.on(
+        unit,
+        "broken",
+        bench.version,
+        device=device,
+        backend=origin.get("backend"),
+        image_digest=origin.get("image"),
+        provenance=origin,
     )
     try:
         with turn(unit.benchmark, unit.stage, unit.seed, waiting):
@@ -120,11 +82,11 @@ def _judged(
     session: Session,
     bench: Benchmark,
     measure: Calibration,
-    base: Evaluation,
+    base: Measurement,
     checkpoints: Checkpoints | None,
-) -> Evaluation:
+) -> Measurement:
     """The verdict on `base.unit`."""
-    unit, device = base.unit, base.device
+    unit, device = base.unit, str(base.device)
     began = time.monotonic()
     lab = SessionLab(session, bench, measure, unit, device)
     lab.checkpoints = checkpoints
@@ -305,14 +267,14 @@ def _check_cost(cost: Cost, report: Report, stream: TaskSpec, replay_cpu_s: floa
 def provenance(session: Session, bench: Benchmark) -> dict[str, Any]:
     """What is needed to run the same again."""
     return {
-        "cambrian": cambrian.__version__,
+        "cambrian": __version__,
         "benchmark": bench.name,
         "version": bench.version,
         **session.provenance(),
     }
 
 
-def _with_report(result: Evaluation, report: Report | None, wall_s: float) -> Evaluation:
+def _with_report(result: Measurement, report: Report | None, wall_s: float) -> Measurement:
     if report is None:
         return dataclasses.replace(result, wall_s=wall_s)
     return dataclasses.replace(

@@ -19,12 +19,8 @@ from typing import Any
 from cambrian.archive import Archive, Run
 from cambrian.archive.tables.runs import AGENTS_BEFORE, JUDGED_BEFORE
 from cambrian.errors import UsageError
-
-LIMITS = (
-    *("proposals", "judged", "agents", "evaluations"),
-    *("hours", "cpu_hours", "tokens", "dollars"),
-)
-"""What a run may be limited in."""
+from cambrian.evaluators.stages import STAGES
+from cambrian.evolution.settings import LIMITS
 
 STAGES_OF_VARIANTS = ("smoke", "screen", "full")
 
@@ -187,9 +183,6 @@ def _left_s(spent: float, limit: float | None, wall_s: float) -> float | None:
 
 def evaluations_per_variant(benchmarks: Sequence[str], *, raced: bool = False) -> int:
     """The most that judging one variant takes (sealed runs, at the end, are not of a budget)."""
-    # Imported late: benchmarks need SciPy, and `cambrian status` needs only the limits.
-    from cambrian.evaluators.benchmarks import STAGES
-
     own = sum(len(STAGES[stage]) for stage in STAGES_OF_VARIANTS)
     return len(benchmarks) * (own + (2 * len(STAGES["race"]) if raced else 0))  # with its parent
 

@@ -31,8 +31,9 @@ from cambrian.evolution.runtime.context import Listener, RunContext, Stop
 from cambrian.evolution.runtime.outage import OutageMonitor
 from cambrian.evolution.runtime.pauses import Pauses
 from cambrian.evolution.runtime.pool import WorkerPool
+from cambrian.evolution.runtime.process_worker import ProcessWorker
 from cambrian.evolution.runtime.scheduler import ProposalScheduler
-from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory
+from cambrian.evolution.runtime.workers import WorkerFactory
 from cambrian.evolution.settings import Settings
 
 ASKED = "by request; `cambrian resume` lets it go on"
@@ -58,7 +59,7 @@ class Loop:
         self.archive = archive
         self.run_id = run.id
         self._context = RunContext(archive, run, settings, tell)
-        make_worker = make_worker or functools.partial(WorkerClient, settings.sandbox)
+        make_worker = make_worker or functools.partial(ProcessWorker, settings.sandbox)
         token_budget = TokenBudget(archive, run.id, self._limits, self._prices, self._answer_tokens)
         proposer = Proposer(archive, run.id, settings, logs, make_worker, token_budget, model)
         self._committer = Committer(self._context)
@@ -172,7 +173,7 @@ class Loop:
             if archive.proposals.get(proposal.id).state == "proposed":
                 for job in archive.jobs.of(proposal_id=proposal.id):
                     archive.jobs.revive(job.id)  # parked, and killed before that was acted upon
-        self._committer.decide()
+        self._committer.commit()
 
     def _done(self) -> bool:
         """Whether no job is left and none will come."""
@@ -223,7 +224,7 @@ class Loop:
 
     def heard(self) -> None:
         """A person answered: decide what waited for that."""
-        self._committer.decide()
+        self._committer.commit()
         self._context.notify()
 
     def reload(self, settings: Settings) -> None:

@@ -14,10 +14,10 @@ import anyio
 from cambrian.archive import Archive
 from cambrian.errors import CambrianError, Refused, SandboxBroken
 from cambrian.evaluators.benchmarks import sealed_names
-from cambrian.evaluators.job import Unit
-from cambrian.evolution.admission.records import missing, to_record, units
-from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory
+from cambrian.evolution.admission.records import missing, units
+from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory, held
 from cambrian.failpoints import reach
+from cambrian.measurement import Unit
 
 ATTEMPTS, BACK_OFF_S = 3, 2.0
 
@@ -99,7 +99,7 @@ async def _all(
 
     async def work(number: int) -> None:
         log: Path = archive.path / "logs" / f"seal-{number}.log"
-        async with make_worker(log) as worker:
+        async with held(make_worker(log)) as worker:
             for agent_id, left in queue:
                 await _one(archive, agent_id, left, worker, tell, device)
 
@@ -120,7 +120,7 @@ async def _one(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async for evaluation in worker.evaluate(agent_id, files, left, device):
-                archive.evaluations.record(to_record(agent_id, evaluation), sealed=True)
+                archive.evaluations.record(agent_id, evaluation, sealed=True)
                 reach("sealing.recorded")
             return
         except SandboxBroken as error:

@@ -1,89 +1,206 @@
-"""What a run is told. Those of `Fixed` decide what happens and may not change on resuming."""
+"""What a run is told: the one schema of its settings.
+
+Each field carries its help, its bounds and its default. The options of the command line, the keys
+of cambrian.toml and docs/settings.md are made of it (`cli.run.options`), so this module imports
+nothing heavy.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from cambrian.errors import UsageError
 from cambrian.evolution.admission.approval import Policy
-from cambrian.evolution.admission.rules import Rules
-from cambrian.evolution.budget import LIMITS
+from cambrian.evolution.admission.thresholds import Rules
 from cambrian.evolution.models.prices import Price
-from cambrian.evolution.selection.selection import strategy
 
 LAG = 6
 """Proposal k sees the archive as decided through k − LAG, however many workers there are."""
 
+PROPOSALS = 40
+"""How many, where no limit says when to end."""
+
+LIMITS = (
+    *("proposals", "judged", "agents", "evaluations"),
+    *("hours", "cpu_hours", "tokens", "dollars"),
+)
+"""What a run may be limited in; None where it is not."""
+
 Rewriter = Literal["recombine", "model"]
 Order = Literal["fixed", "free"]
+Strategy = Literal["dgm", "clade", "power-law", "uniform", "greedy"]
+Device = Literal["cpu", "cuda"]
+SandboxName = Literal["auto", "docker", "gvisor", "bubblewrap", "none"]
+
+
+@dataclass(frozen=True)
+class About:
+    """What is to be known of a setting, beside its type and its default.
+
+    Attributes:
+        help: what people are told; "" for what only code sets.
+        metavar: what stands for a value in the help, where it is not one of some words.
+        least, most: its bounds, both included.
+        may_change: whether it may be changed when a run is resumed: it does not decide what
+            happens.
+        option: the option's name, where the field is made of another value than its own.
+        variables: of the environment that set it too, beside CAMBRIAN_RUN_ and its name.
+    """
+
+    help: str = ""
+    metavar: str | None = None
+    least: float | None = None
+    most: float | None = None
+    may_change: bool = False
+    option: str = ""
+    variables: tuple[str, ...] = ()
+
+
+def _limit(text: str, metavar: str = "N", least: float | None = 0) -> About:
+    return About(text, metavar, least, may_change=True)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A run's settings.
+    """A run's settings, each with what it is for (`about`).
 
-    Attributes:
-        seed: of every random choice.
-        rewriter: where edits come from: `recombine` (no model) or `model`.
-        selection: name of the strategy that picks parents.
-        benchmarks: what agents are judged by.
-        order: `fixed` gives the same tree for any number of workers; `free` decides as results
-            come in.
-        random_control: no archive at all: parents are seed agents only, and every proposal is
-            a random number of recombinations in a row.
-        proposals, judged, agents, evaluations, hours, cpu_hours, tokens, dollars: hard stops; None
-            where there is none. Agents are those admitted to the tree.
-        prices: of models, by name; a limit in dollars needs that of `model`.
-        approve: which admissions wait for a person: none, champion, every:N or all.
-        patience: minutes that the sandbox's engine or the model's endpoint may be down, the run
-            pausing, before it is given up (to be resumed).
-        workers: evaluation processes.
-        sandbox: auto, docker, bubblewrap or none.
-        device: cpu or cuda.
-        model: name of the foundation model to ask.
-        answer_tokens: the most that an answer of it may have, reasoning included.
-        rules: thresholds of admission.
+    Raises:
+        UsageError: one is out of bounds, or they make no sense together.
     """
 
-    seed: int = 0
-    rewriter: Rewriter = "recombine"
-    selection: str = "dgm"
-    benchmarks: tuple[str, ...] = ()
-    order: Order = "fixed"
-    random_control: bool = False
-    rules: Rules = field(default_factory=Rules)
-    model: str = ""
-    device: str = "cpu"
-    proposals: int | None = None
-    hours: float | None = None
-    judged: int | None = None
-    agents: int | None = None
-    evaluations: int | None = None
-    cpu_hours: float | None = None
-    tokens: int | None = None
-    dollars: float | None = None
-    prices: Mapping[str, Price] = field(default_factory=dict)
-    answer_tokens: int = 8192
-    approve: str = "none"
-    patience: float = 60.0
-    workers: int = 2
-    sandbox: str = "auto"
+    proposals: Annotated[
+        int | None,
+        _limit(f"End after N proposals. [default: {PROPOSALS}, where no other end is given]"),
+    ] = None
+    hours: Annotated[
+        float | None, _limit("End after H hours, pauses not counted.", "H", least=None)
+    ] = None
+    judged: Annotated[int | None, _limit("End after this run has judged N variants.")] = None
+    agents: Annotated[int | None, _limit("End after N admissions to the tree by this run.")] = None
+    evaluations: Annotated[
+        int | None,
+        _limit("Never make more than N evaluations (sealed ones, at the end, apart)."),
+    ] = None
+    cpu_hours: Annotated[
+        float | None, _limit("End after H hours of processor time inside.", "H", least=None)
+    ] = None
+    tokens: Annotated[
+        int | None, _limit("Hard stop on the tokens a model may cost. [default: none]")
+    ] = None
+    dollars: Annotated[
+        float | None,
+        _limit("Hard stop on what a model may cost; needs its price. [default: none]", "D"),
+    ] = None
+    prices: Annotated[
+        Mapping[str, Price],
+        About(
+            "What --model costs: dollars per million prompt and completion tokens. "
+            "[default: as under [prices] in cambrian.toml]",
+            "P,C",
+            may_change=True,
+            option="price",
+        ),
+    ] = field(default_factory=dict)
+    approve: Annotated[
+        str,
+        About(
+            "Which admissions wait for a person: none, champion, every:N or all.",
+            "WHICH",
+            may_change=True,
+        ),
+    ] = "none"
+    patience: Annotated[
+        float,
+        About(
+            "How long an engine or an endpoint may be down before the run is given up.",
+            "MIN",
+            least=0,
+            may_change=True,
+        ),
+    ] = 60.0
+    workers: Annotated[
+        int,
+        About(
+            "Evaluation processes; the tree does not depend on it.",
+            "N",
+            least=1,
+            most=1024,
+            may_change=True,
+        ),
+    ] = 2
+    seed: Annotated[int, About("Of every random choice.", "S", least=0, most=2**32 - 1)] = 0
+    rewriter: Annotated[
+        Rewriter,
+        About("Who rewrites: mechanisms recombined without a model, or a foundation model."),
+    ] = "recombine"
+    model: Annotated[
+        str,
+        About(
+            "The model to ask, at OPENAI_BASE_URL with OPENAI_API_KEY. [env: CAMBRIAN_MODEL]",
+            "NAME",
+            variables=("CAMBRIAN_MODEL",),
+        ),
+    ] = ""
+    answer_tokens: Annotated[
+        int,
+        About(
+            "The most that an answer of the model may have, its reasoning included.",
+            "N",
+            least=1,
+            may_change=True,
+        ),
+    ] = 8192
+    sandbox: Annotated[
+        SandboxName,
+        About(
+            "Where untrusted code runs; none is no sandbox at all, and is never chosen by auto.",
+            may_change=True,
+        ),
+    ] = "auto"
+    benchmarks: Annotated[
+        tuple[str, ...],
+        About(
+            "What agents are judged by, separated by commas: names, or files with one of your "
+            "own. [default: the first three of `cambrian bench list`]",
+            "A,B",
+        ),
+    ] = ()
+    order: Annotated[
+        Order,
+        About("fixed: the same tree for any number of workers; free: decide as results come in."),
+    ] = "fixed"
+    selection: Annotated[
+        Strategy,
+        About(
+            "How parents are picked: by score over number of children (dgm), by what their clades "
+            "have shown (clade), by rank (power-law), evenly (uniform), or the best ones only "
+            "(greedy)."
+        ),
+    ] = "dgm"
+    rules: Annotated[
+        Rules,
+        About(
+            "What a variant is judged by: five seeds (fixed), or up to 14 in looks, with its "
+            "parent, while that may show it to be better (raced; docs/statistics.md).",
+            option="seeds",
+        ),
+    ] = field(default_factory=Rules)
+    device: Annotated[Device, About("Where learners compute.")] = "cpu"
+    random_control: Annotated[bool, About()] = False
+    """No archive at all: parents are seed agents only, and every proposal is a random number of
+    recombinations in a row."""
 
     def __post_init__(self) -> None:
-        strategy(self.selection)
+        for each in schema():
+            each.check(getattr(self, each.name))
         Policy.of(self.approve)
-        for name, least in (("workers", 1), ("patience", 0), *((name, 0) for name in LIMITS)):
-            value = getattr(self, name)
-            if value is not None and not least <= value < 1e15:
-                raise UsageError(f"{name} must be at least {least}, got {value}")
         for name in ("hours", "cpu_hours"):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1e6:
                 raise UsageError(f"{name} must be above 0, got {value}")
-        if not 1 <= self.answer_tokens < 1e9:
-            raise UsageError(f"answer_tokens must be at least 1, got {self.answer_tokens}")
         if all(getattr(self, name) is None for name in LIMITS):
             raise UsageError("a run needs an end: give --proposals, --hours or another limit")
         if self.rewriter == "model":
@@ -110,13 +227,60 @@ class Settings:
         return any(getattr(self, n) is not None for n in LIMITS if n not in ("tokens", "dollars"))
 
     def to_json(self) -> dict[str, Any]:
+        """The settings as they are kept with a run."""
         return asdict(self)
 
 
-MAY_CHANGE = frozenset(
-    {*LIMITS, "prices", "approve", "patience", "workers", "sandbox", "answer_tokens"}
-)
-"""What may be changed when a run is resumed."""
+@dataclass(frozen=True)
+class Setting:
+    """One field of `Settings`, for whoever makes something of them all.
+
+    Attributes:
+        kind: its type, without None.
+        choices: the words that it is one of; none where it is no word.
+    """
+
+    name: str
+    kind: Any
+    default: Any
+    about: About
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return get_args(self.kind) if get_origin(self.kind) is Literal else ()
+
+    def check(self, value: Any) -> None:
+        """Raises UsageError if the value is out of bounds, or no word of those there are."""
+        if self.choices and value not in self.choices:
+            raise UsageError(
+                f"expected {self.name} out of {', '.join(self.choices)}, got {value!r}"
+            )
+        least, most = self.about.least, self.about.most
+        if value is None or least is None:
+            return
+        if not least <= value < 1e15:
+            raise UsageError(f"{self.name} must be at least {least:g}, got {value}")
+        if most is not None and value > most:
+            raise UsageError(f"{self.name} must be at most {most:g}, got {value}")
+
+
+@functools.cache
+def schema() -> tuple[Setting, ...]:
+    """Every setting, in the order in which people are shown them."""
+    hints = get_type_hints(Settings, include_extras=True)
+    return tuple(_setting(each, hints[each.name]) for each in fields(Settings))
+
+
+def _setting(each: Field[Any], hint: Any) -> Setting:
+    kind, about = get_args(hint)
+    if type(None) in get_args(kind):
+        (kind,) = (one for one in get_args(kind) if one is not type(None))
+    made = each.default_factory
+    return Setting(each.name, kind, each.default if made is MISSING else made(), about)
+
+
+MAY_CHANGE = frozenset(each.name for each in schema() if each.about.may_change)
+"""What may be changed when a run is resumed; the rest decides what happens."""
 
 
 def differences(before: Mapping[str, Any], now: Settings) -> list[str]:
@@ -132,7 +296,8 @@ def changes(before: Mapping[str, Any], now: Settings) -> list[str]:
 def _changes(before: Mapping[str, Any], now: Settings) -> Iterator[tuple[str, str]]:
     current = now.to_json()
     usual = Settings(proposals=0).to_json()  # what an older Cambrian did not know was as usual
-    for name in (f.name for f in fields(Settings)):
+    for each in schema():
+        name = each.name
         old, new = before.get(name, usual[name]), current[name]
         old, new = (list(one) if isinstance(one, tuple) else one for one in (old, new))
         if isinstance(old, Mapping) and isinstance(usual[name], Mapping):

@@ -11,23 +11,39 @@ what a query would; `tests/evolution/test_memory.py` compares the two.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-if TYPE_CHECKING:
-    from cambrian.archive.sqlite.database import Database
+from contextlib import AbstractContextManager
+from typing import Any, Generic, Protocol, TypeVar
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
+class Owner(Protocol):
+    """What a cache asks of the database that it belongs to.
+
+    Attributes:
+        lock: serialises all that is done with the database.
+        sole_writer: nobody else writes while this is true.
+    """
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]: ...
+
+    @property
+    def sole_writer(self) -> bool: ...
+
+    def register(self, cache: RowCache[Any, Any]) -> None:
+        """Have a cache cleared whenever what was read may no longer be true."""
+
+
 class RowCache(Generic[Key, Value]):
     """Records by key, the `size` that were used last. Values are shared: not to be changed."""
 
-    def __init__(self, database: Database, size: int) -> None:
+    def __init__(self, database: Owner, size: int) -> None:
         self._database = database
         self._size = size
         self._kept: dict[Key, Value] = {}
-        database.memories.append(self)
+        database.register(self)
 
     def get(self, key: Key, read: Callable[[], Value]) -> Value:
         """What is kept, or what `read` finds (which is kept then)."""

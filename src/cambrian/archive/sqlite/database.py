@@ -55,7 +55,7 @@ class Database:
 
     Attributes:
         sole_writer: nobody else writes while this is true (the archive's lock is held).
-        memories: what is kept of what was read, while it is.
+        caches: what is kept of what was read, while it is.
         writes: how many statements have changed something; a tally read before is then of the past.
     """
 
@@ -73,9 +73,13 @@ class Database:
         self.read_only = read_only
         self.sole_writer = False
         self._version = 0
-        self.memories: list[RowCache[Any, Any]] = []
+        self.caches: list[RowCache[Any, Any]] = []
         self.writes = 0
         self.lock = threading.RLock()
+
+    def register(self, cache: RowCache[Any, Any]) -> None:
+        """Have a cache cleared whenever what was read may no longer be true."""
+        self.caches.append(cache)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -291,7 +295,7 @@ class Database:
     def forget(self) -> None:
         """Drop everything that was kept of what was read."""
         self.writes += 1
-        for memory in self.memories:
+        for memory in self.caches:
             memory.clear()
 
     def close(self) -> None:

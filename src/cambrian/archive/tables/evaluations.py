@@ -13,20 +13,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cambrian.archive.records import Evaluation, EvaluationRecord, Measurement
+from cambrian.archive.records import Evaluation
 from cambrian.archive.sqlite.cache import RowCache
 from cambrian.archive.sqlite.database import Database, Row, encode, storable
 from cambrian.archive.tables.agents import Agents
 from cambrian.archive.tables.clades import Nodes
 from cambrian.archive.tables.series import pack, unpack
 from cambrian.errors import NotFound, UsageError
+from cambrian.measurement import COLUMNS, Array, Measurement
 
 KEPT = 1024
 """Agents whose evaluations are kept at most, while nobody else writes."""
 
 Made = TypeVar("Made")
-
-_SERIES_FIELDS = ("curves", "matrices", "predictions")
 
 PREDICTIONS = """
 CREATE TABLE {prefix}predictions (
@@ -60,8 +59,8 @@ class Evaluations:
         self._known: RowCache[str, tuple[Evaluation, ...]] = RowCache(database, KEPT)
         self._made: RowCache[Any, Any] = RowCache(database, KEPT)
 
-    def record(self, record: EvaluationRecord, *, sealed: bool = False) -> bool:
-        """Store a measurement and its series in one transaction.
+    def record(self, agent_id: str, record: Measurement, *, sealed: bool = False) -> bool:
+        """Store a measurement of an agent and its series in one transaction.
 
         Returns:
             False if that (agent, benchmark, version, stage, seed) was recorded before, in which
@@ -72,9 +71,11 @@ class Evaluations:
             UsageError: a score without the verdict `scored` or the reverse, a number that is
                 not finite, or a series name used twice.
         """
-        _check(record)
-        row = {name: value for name, value in vars(record).items() if name not in _SERIES_FIELDS}
-        row |= {
+        _check(agent_id, record)
+        row = {
+            **{name: getattr(record, name) for name in COLUMNS},
+            "agent_id": agent_id,
+            "reason": record.explained,
             "metrics": encode(dict(record.metrics)),
             "provenance": encode(dict(record.provenance)),
         }
@@ -82,12 +83,12 @@ class Evaluations:
         answers = [{"name": n, **pack(n, array)} for n, array in record.predictions.items()]
         database = self._database
         with database.step():
-            agent = self._agents.find(record.agent_id)
+            agent = self._agents.find(agent_id)
             if agent is None:
                 raise NotFound(
-                    f"expected an evaluation of an agent in this archive, came {record.agent_id!r}"
+                    f"expected an evaluation of an agent in this archive, came {agent_id!r}"
                 )
-            if record.verdict != "broken" and self.recorded(record, sealed=sealed):
+            if record.verdict != "broken" and self.recorded(agent_id, record, sealed=sealed):
                 return False
             row["created_at"] = database.now()
             evaluation_id = database.insert(_table("evaluations", sealed), row)
@@ -104,7 +105,7 @@ class Evaluations:
             if sealed:
                 database.event(
                     "sealed.recorded",
-                    agent_id=record.agent_id,
+                    agent_id=agent_id,
                     evaluation=evaluation_id,
                     benchmark=record.benchmark,
                     stage=record.stage,
@@ -115,15 +116,16 @@ class Evaluations:
                 database.event("evaluation.recorded", evaluation=evaluation_id)
         return True
 
-    def recorded(self, record: EvaluationRecord, *, sealed: bool = False) -> bool:
-        """Whether a result that counts is there already for this record's key."""
-        known = None if sealed else self._known.known(record.agent_id)
+    def recorded(self, agent_id: str, record: Measurement, *, sealed: bool = False) -> bool:
+        """Whether a result of this agent that counts is there already, for the same benchmark,
+        version, stage and seed."""
+        known = None if sealed else self._known.known(agent_id)
         if known is not None:
             return any(_key(one) == _key(record) for one in known)
         found = self._database.value(
             f"SELECT 1 FROM {_table('evaluations', sealed)} WHERE agent_id = ? AND benchmark = ? "
             "AND version = ? AND stage = ? AND seed = ? AND verdict <> 'broken'",
-            (record.agent_id, record.benchmark, record.version, record.stage, record.seed),
+            (agent_id, record.benchmark, record.version, record.stage, record.seed),
         )
         return found is not None
 
@@ -228,23 +230,24 @@ class Evaluations:
             found += [one for one in self.known(row["id"]) if one.verdict == "failed"][:1]
         return found
 
-    def record_of(self, evaluation: Evaluation, *, sealed: bool = False) -> EvaluationRecord:
+    def record_of(self, evaluation: Evaluation, *, sealed: bool = False) -> Measurement:
         """All that was recorded of an evaluation, series and answers included, to be recorded
         again: of an agent that learns in the same way, or in another archive.
 
         Raises:
             CambrianError: a blob is damaged.
         """
-        arrays: dict[str, dict[str, np.ndarray]] = {"curve": {}, "matrix": {}}
+        arrays: dict[str, dict[str, Array]] = {"curve": {}, "matrix": {}}
         rows = self._database.rows(
             f"SELECT * FROM {_table('series', sealed)} WHERE evaluation_id = ? ORDER BY name",
             (evaluation.id,),
         )
         for row in rows:
             arrays[row["kind"]][row["name"]] = unpack(row)
-        plain = {k: v for k, v in vars(evaluation).items() if k not in ("id", "created_at")}
-        return EvaluationRecord(
-            **plain,
+        return Measurement(
+            **{name: getattr(evaluation, name) for name in COLUMNS},
+            metrics=evaluation.metrics,
+            provenance=evaluation.provenance,
             curves=arrays["curve"],
             matrices=arrays["matrix"],
             predictions=self.predictions(evaluation.id, sealed=sealed),
@@ -272,8 +275,8 @@ def _table(name: str, sealed: bool) -> str:
     return f"sealed_{name}" if sealed else name
 
 
-def _check(record: EvaluationRecord) -> None:
-    what = f"{record.benchmark} seed {record.seed} of {record.agent_id[:12]}"
+def _check(agent_id: str, record: Measurement) -> None:
+    what = f"{record.benchmark} seed {record.seed} of {agent_id[:12]}"
     if (record.verdict == "scored") != (record.score is not None):
         raise UsageError(
             f"{what}: expected a score exactly with the verdict scored, came "
@@ -287,7 +290,7 @@ def _check(record: EvaluationRecord) -> None:
         raise UsageError(f"{what}: expected a name once, came {sorted(both)} as curve and matrix")
 
 
-def _series(record: EvaluationRecord) -> Iterator[Row]:
+def _series(record: Measurement) -> Iterator[Row]:
     kinds: dict[str, Mapping[str, Any]] = {"curve": record.curves, "matrix": record.matrices}
     for kind, arrays in kinds.items():
         for name, array in arrays.items():

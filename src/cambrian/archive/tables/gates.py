@@ -49,7 +49,7 @@ CREATE TRIGGER gates_insert INSTEAD OF INSERT ON gates BEGIN
 END;
 """
 
-_ROW = "INSERT INTO gate_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ROW = "INSERT OR REPLACE INTO gate_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Gates:
@@ -59,17 +59,31 @@ class Gates:
         self._database = database
         self._rules: RowCache[str, int] = RowCache(database, 256)
 
-    def passed(self, proposal_id: int, gates: Sequence[Gate]) -> None:
-        """Keep a proposal's gates in the order they were passed; called inside a transaction."""
+    def keep(self, proposal_id: int, gates: Sequence[Gate]) -> None:
+        """Keep gates of a proposal when they are looked at, after those that are kept of it; one
+        that is looked at again takes its own place. Called inside a transaction."""
+        if not gates:
+            return
+        places = self._places(proposal_id)
         rows = [
             (
-                *(proposal_id, position, gate.gate, self._rule(storable(gate.rule))),
-                *(gate.threshold, gate.value, gate.lower, gate.upper, gate.verdict),
-                storable(gate.detail),
+                *(proposal_id, places.setdefault(gate.gate, len(places)), gate.gate),
+                *(self._rule(storable(gate.rule)), gate.threshold, gate.value),
+                *(gate.lower, gate.upper, gate.verdict, storable(gate.detail)),
             )
-            for position, gate in enumerate(gates)
+            for gate in gates
         ]
         self._database.execute_many(_ROW, rows)
+
+    def forget(self, proposal_id: int) -> None:
+        """Drop what was looked at of a proposal; called inside a transaction."""
+        self._database.execute("DELETE FROM gate_rows WHERE proposal_id = ?", (proposal_id,))
+
+    def _places(self, proposal_id: int) -> dict[str, int]:
+        rows = self._database.rows(
+            "SELECT gate, position FROM gate_rows WHERE proposal_id = ?", (proposal_id,)
+        )
+        return {row["gate"]: row["position"] for row in rows}
 
     def _rule(self, text: str) -> int:
         return self._rules.get(text, lambda: self._numbered(text))

@@ -243,21 +243,33 @@ class Proposals:
             return True
         return not owner.terminal and owner.idx > proposal.idx
 
-    def make_ready(self, proposal_id: int, outcome: Any) -> bool:
+    def keep_gates(self, proposal_id: int, gates: Sequence[Gate]) -> None:
+        """Keep gates when they are looked at; `record` adds the last ones, and says what follows.
+
+        A gate that is looked at again takes the place that it has.
+        """
+        with self._database.step():
+            self._gates.keep(proposal_id, gates)
+
+    def make_ready(self, proposal_id: int, outcome: Any, gates: Sequence[Gate] = ()) -> bool:
         """Store what the decision needs; the scheduler decides in order of the index.
 
         The first outcome stays, so that a worker that repeats itself after a kill changes
         nothing. Returns False if the proposal was ready or terminal before.
+
+        Args:
+            gates: those that this outcome comes from, beside the ones that are kept already.
         """
         with self._database.step():
             proposal = self.get(proposal_id)
             if proposal.state not in ("open", "proposed"):
                 return False
+            self._gates.keep(proposal_id, gates)
             self._set(proposal, state="ready", outcome=outcome)
             self._database.event("proposal.ready", proposal_id=proposal_id)
         return True
 
-    def decide(
+    def record(
         self,
         proposal_id: int,
         kind: Literal["improvement", "stepping_stone"] | None,
@@ -268,9 +280,11 @@ class Proposals:
         lower: float | None = None,
         upper: float | None = None,
     ) -> Agent:
-        """Admit the candidate as one of two kinds, or reject it (`kind` None).
+        """Record the decision: the candidate is admitted as one of two kinds, or rejected (`kind`
+        None).
 
         Args:
+            gates: those looked at last, beside the ones that are kept already.
             score: mean normalised score on the full stage; None where it did not get there.
             lower, upper: its interval.
 
@@ -311,7 +325,8 @@ class Proposals:
 
         A candidate that failed the smoke stage, or does what a known agent does, becomes a rejected
         agent. One that is parked stays a candidate: our machine broke, and that never counts
-        against the agent. What waited for a person's word waits no more.
+        against the agent. What waited for a person's word waits no more, and what was looked at is
+        forgotten, for nothing was decided by it, but for a smoke failure.
 
         Raises:
             UsageError: `state` is not duplicate, invalid, failed_smoke or parked.
@@ -324,6 +339,8 @@ class Proposals:
             if proposal.state == state:
                 return proposal
             self._require(proposal, "open", "proposed", "ready")
+            if state != "failed_smoke":
+                self._gates.forget(proposal_id)
             agent = self._agents.find(proposal.agent_id or "")
             own = agent is not None and agent.proposal_id == proposal_id
             if agent is not None and own and state in ("failed_smoke", "duplicate"):
@@ -371,7 +388,7 @@ class Proposals:
     ) -> None:
         database = self._database
         self._set(proposal, state=state, reason=reason, decided_at=database.now())
-        self._gates.passed(proposal.id, gates)
+        self._gates.keep(proposal.id, gates)
         self._jobs.cancel_queued(proposal.id)
         self._steering.withdraw(proposal.id)
         database.event(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import cambrian
+from cambrian._version import __version__
 from cambrian.archive.records import Run, RunState
 from cambrian.archive.sqlite.database import Database, encode
 from cambrian.errors import NotFound, Refused, UsageError
@@ -26,7 +26,7 @@ class Runs:
         settings: Mapping[str, Any],
         target_proposals: int,
         *,
-        version: str = cambrian.__version__,
+        version: str = __version__,
     ) -> Run:
         """Begin a run whose first proposal is the archive's next.
 

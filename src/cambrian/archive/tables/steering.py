@@ -11,7 +11,7 @@ stays raised, and what was asked while nobody ran is carried out by who runs nex
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,7 +88,8 @@ class Approval:
     """A decision that waits, or waited, for a person.
 
     Attributes:
-        why: the policy that asks. kind: what it would be admitted as. gates: as looked at then.
+        why: the policy that asks. kind: what it would be admitted as.
+        gates: of one that an older Cambrian asked for; since then they are the proposal's.
     """
 
     proposal_id: int
@@ -196,10 +197,9 @@ class Steering:
 
     # -- approvals ---------------------------------------------------------------------
 
-    def ask_approval(
-        self, proposal_id: int, why: str, kind: str, gates: Sequence[Mapping[str, Any]]
-    ) -> Approval:
-        """Ask a person about a decision; asking again returns what was asked before."""
+    def ask_approval(self, proposal_id: int, why: str, kind: str) -> Approval:
+        """Ask a person about a decision, whose gates are kept with the proposal; asking again
+        returns what was asked before."""
         with self._database.transaction():
             if (known := self.approval(proposal_id)) is not None:
                 return known
@@ -209,7 +209,7 @@ class Steering:
                     "proposal_id": proposal_id,
                     "why": why,
                     "kind": kind,
-                    "gates": encode(list(gates)),
+                    "gates": "[]",  # they are the proposal's
                     "state": "waiting",
                     "asked_at": self._database.now(),
                     "answered_by": "",

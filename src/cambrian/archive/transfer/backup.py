@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cambrian
+from cambrian._version import __version__
 from cambrian.archive.lineage.lineage import Lineage
 from cambrian.archive.schema import schema
 from cambrian.archive.sqlite import lock, storage_errors
@@ -86,7 +86,7 @@ def _copy(archive: Archive, home: Path) -> dict[str, Any]:
         commits = copied.restore_refs() if objects else copied.rebuild()
         made = {
             "format": FORMAT,
-            "cambrian": cambrian.__version__,
+            "cambrian": __version__,
             "made_at": time.time(),
             "migrations": schema.applied(copy.database),
             "agents": copy.counts()["agents"],

@@ -30,11 +30,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
-import cambrian
+from cambrian._version import __version__
 from cambrian.archive.sqlite import storage_errors
 from cambrian.archive.sqlite.database import Database, Row, decode
 from cambrian.archive.store import Archive
 from cambrian.errors import CambrianError, Refused, UsageError
+from cambrian.measurement import COLUMNS
 
 FORMAT, VERSION = "cambrian-bundle", 1
 LONGEST_LINE = 64 << 20
@@ -50,10 +51,7 @@ _PROPOSAL = (
     *("idx", "run_id", "seen_through", "rewriter", "state", "agent_id", "title", "hypothesis"),
     *("predicted_gain", "confidence", "reason", "created_at", "decided_at"),
 )
-_EVALUATION = (
-    *("agent_id", "benchmark", "version", "stage", "seed", "verdict", "reason", "score", "raw"),
-    *("flops", "cpu_s", "peak_bytes", "state_bytes", "wall_s", "image_digest", "device", "backend"),
-)
+_EVALUATION = ("agent_id", *COLUMNS)
 _SPEND = (
     *("run_id", "phase", "model", "prompt_tokens", "completion_tokens", "dollars", "at"),
     "estimated",
@@ -108,7 +106,7 @@ def _lines(archive: Archive) -> Iterator[Row]:
         "t": "head",
         "format": FORMAT,
         "version": VERSION,
-        "cambrian": cambrian.__version__,
+        "cambrian": __version__,
         "benchmarks": measured(database),
     }
     for row in database.stream("SELECT * FROM runs ORDER BY id"):

@@ -33,13 +33,14 @@ from typing import Any
 
 import numpy as np
 
-from cambrian.archive.records import Agent, EvaluationRecord
+from cambrian.archive.records import Agent
 from cambrian.archive.sqlite.database import encode
 from cambrian.archive.store import Archive
 from cambrian.archive.tables.series import unpack
 from cambrian.archive.tables.sources import read
 from cambrian.archive.transfer.bundle import Line, lines, measured
-from cambrian.errors import CambrianError, Refused
+from cambrian.errors import CambrianError, Refused, UsageError
+from cambrian.measurement import COLUMNS, Measurement, plain
 
 Identity = Callable[[Mapping[str, str]], str]
 
@@ -334,17 +335,13 @@ class _Merging:
         for series in line.each("series"):
             kind = series.choice("kind", set(arrays))
             arrays[kind][series.text("name")] = _array(series)
-        plain: dict[str, Any] = {
-            **{name: line.text(name) for name in ("benchmark", "version", "stage", "reason")},
-            **{name: line.maybe_real(name) for name in ("score", "raw", "cpu_s", "wall_s")},
-            **{n: line.maybe_integer(n) for n in ("flops", "peak_bytes", "state_bytes")},
-            **{n: line.maybe_text(n) for n in ("image_digest", "device", "backend")},
-            "seed": line.integer("seed"),
-            "verdict": line.choice("verdict", {"scored", "failed"}),
-        }
-        record = EvaluationRecord(
-            agent_id=agent_id,
-            **plain,
+        line.choice("verdict", {"scored", "failed"})
+        try:
+            fields = plain(line.parts, COLUMNS)
+        except UsageError as error:
+            raise UsageError(f"line {line.number} of the bundle: {error}") from None
+        result = Measurement(
+            **fields,
             metrics=line.mapping("metrics"),
             provenance=line.mapping("provenance"),
             curves=arrays["curve"],
@@ -352,7 +349,7 @@ class _Merging:
             predictions={one.text("name"): _array(one) for one in line.each("predictions")},
         )
         sealed = line.parts.get("sealed") is True
-        self.done.evaluations += self.archive.evaluations.record(record, sealed=sealed)
+        self.done.evaluations += self.archive.evaluations.record(agent_id, result, sealed=sealed)
 
     def _spend(self, line: Line) -> None:
         run = line.maybe_integer("run_id")

@@ -16,7 +16,7 @@ from cambrian.errors import SandboxBroken
 
 if TYPE_CHECKING:
     from cambrian.archive import Evaluation as Recorded
-    from cambrian.evaluators.job import Evaluation
+    from cambrian.measurement import Measurement
     from cambrian.sandbox.backends.process import Backend
 
 EXACT = ("verdict", "raw", "score", "flops", "state_bytes")
@@ -60,14 +60,15 @@ def replay(ctx: click.Context, /, sandbox: str, as_json: bool, **picked: Any) ->
         ctx.exit(1)
 
 
-def repeat(backend: Backend, files: Mapping[str, str], row: Recorded) -> Evaluation:
+def repeat(backend: Backend, files: Mapping[str, str], row: Recorded) -> Measurement:
     """The same unit in a session of its own.
 
     Raises:
         SandboxBroken: it could not be judged here.
     """
-    from cambrian.evaluators.job import Unit, evaluate
+    from cambrian.evaluators.job import evaluate
     from cambrian.evaluators.workers.worker import FULL
+    from cambrian.measurement import Unit
     from cambrian.sandbox.backends.gpu import on
     from cambrian.sandbox.session.session import Session
 
@@ -82,7 +83,7 @@ def repeat(backend: Backend, files: Mapping[str, str], row: Recorded) -> Evaluat
     return result
 
 
-def compare(row: Recorded, result: Evaluation) -> dict[str, Any]:
+def compare(row: Recorded, result: Measurement) -> dict[str, Any]:
     """What differs between a recorded evaluation and its repetition, and the circumstances."""
     before = {name: getattr(row, name) for name in EXACT} | _prefixed(row.metrics)
     measured = {name: value for name, value in result.metrics.items() if name in row.metrics}

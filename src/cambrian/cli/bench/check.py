@@ -147,7 +147,8 @@ def _means(backend: Backend, agent: str, bench: Benchmark, stage: str, seeds: in
     from cambrian.agents.seeds import load_seed
     from cambrian.errors import Refused
     from cambrian.evaluators.conformance import Measured
-    from cambrian.evaluators.job import Unit, drive
+    from cambrian.evaluators.job import drive
+    from cambrian.measurement import Unit
     from cambrian.sandbox.session.failures import LearnerFailed
     from cambrian.sandbox.session.session import Session
 

@@ -132,7 +132,8 @@ def _against(backend: Backend, programs: Sequence[Program]) -> Iterator[Attempt]
 
 def _on_a_benchmark(trial: Trial, program: Program) -> list[str]:
     """A program for a unit of a real benchmark: its verdict there."""
-    from cambrian.evaluators.job import Unit, evaluate
+    from cambrian.evaluators.job import evaluate
+    from cambrian.measurement import Unit
     from cambrian.sandbox.attack.trial import HONEST
 
     name, stage = program.unit.split()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -332,7 +333,8 @@ def _approval(archive: Archive, asked: Approval) -> dict[str, Any]:
         "kind": asked.kind,
         "why": asked.why,
         "asked_at": when(asked.asked_at),
-        "gates": [dict(gate) for gate in asked.gates],
+        "gates": [dict(gate) for gate in asked.gates]
+        or [asdict(gate) for gate in archive.gates(proposal_id=proposal.id)],
         "diff": unified_diff(before, archive.agents.files(agent_id)),
     }
 

@@ -13,8 +13,8 @@ from cambrian.cli.render.text import duration, quantity
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import STAGES, benchmark, sealed_names
 from cambrian.evaluators.calibration import calibration
-from cambrian.evolution.budget import LIMITS, Budget, evaluations_per_variant
-from cambrian.evolution.settings import Settings
+from cambrian.evolution.budget import Budget, evaluations_per_variant
+from cambrian.evolution.settings import LIMITS, Settings
 
 COSTLIER = 1.3
 """What an average variant costs, in units of experience replay: it may spend up to three."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cambrian.cli.context import INTERRUPTED, Shared, common, examples, json_option
 from cambrian.cli.ops.config import Remembering, prices
-from cambrian.cli.render.output import note, say, show_json
-from cambrian.cli.run.options import PROPOSALS, Given, run_options
+from cambrian.cli.render.output import note, say
+from cambrian.cli.run.detach import detached
+from cambrian.cli.run.execute import evolve, report
+from cambrian.cli.run.options import run_options, settings_of
 from cambrian.errors import UsageError
-
-if TYPE_CHECKING:
-    from cambrian.daemon.supervisor import Ending
-    from cambrian.evolution.settings import Settings
 
 
 @click.command(epilog=examples("cambrian init", "cambrian --archive ./mine init"))
@@ -87,11 +84,9 @@ def run(
     from cambrian.sandbox.backends.gpu import require_enough
 
     shared = ctx.ensure_object(Shared)
-    settings = Given.of(options).settings(prices(ctx))
+    settings = settings_of(options, prices(ctx))
     require_enough(settings.device, settings.workers)
     if detach:
-        from cambrian.cli.run.daemon import detached
-
         if control or seal:
             raise UsageError(
                 "--detach goes without --control and --seal: they come after the run, when nothing "
@@ -113,53 +108,3 @@ def run(
     if ending.state == "stopped":
         note("stopped before its end: the same command goes on with it")
         ctx.exit(INTERRUPTED)
-
-
-def evolve(
-    shared: Shared,
-    settings: Settings,
-    *,
-    control: bool = False,
-    seal: bool = False,
-    abandon: bool = False,
-    **options: Any,
-) -> Ending:
-    """Say what is planned, and carry the run on to its end (`options`: of the service)."""
-    from cambrian.archive.sqlite import lock
-    from cambrian.archive.store import LOCK
-    from cambrian.cli.run.plan import plan
-    from cambrian.cli.run.progress import ProgressReporter
-    from cambrian.daemon import supervisor
-    from cambrian.daemon.service import Options
-
-    lock.require_free(shared.archive / LOCK)
-    for row in plan(shared.archive, settings, control=control, seal=seal):
-        note(row)
-    with ProgressReporter(shared.archive, verbose=bool(shared.verbose)) as tell:
-        return supervisor.run(
-            shared.archive,
-            settings,
-            tell,
-            control=control,
-            seal=seal,
-            abandon=abandon,
-            options=Options(**options),
-        )
-
-
-def report(path: Path, *, as_json: bool) -> None:
-    """What came of it, on standard output."""
-    from cambrian.archive import Archive
-    from cambrian.cli.context import reading_control
-    from cambrian.cli.run.summary import path_json, show_summary
-    from cambrian.cli.status import summarise
-
-    with Archive.open(path, read_only=True) as archive, reading_control(path) as control:
-        found = summarise(archive, control)
-        if as_json:
-            show_json({**found, "path": path_json(archive)})
-        else:
-            show_summary(archive, found)
-
-
-__all__ = ["PROPOSALS", "Given", "evolve", "init", "report", "run"]

@@ -38,7 +38,7 @@ def seal(
     from cambrian.daemon import killswitch
     from cambrian.daemon.supervisor import benchmarks_of
     from cambrian.evolution import sealing
-    from cambrian.evolution.runtime.workers import WorkerClient
+    from cambrian.evolution.runtime.process_worker import ProcessWorker
     from cambrian.sandbox.backends.registry import choose
 
     killswitch.require_clear(shared.archive)
@@ -51,7 +51,7 @@ def seal(
                 archive,
                 chosen or sealing.wanted(archive),
                 benchmarks_of(archive),
-                functools.partial(WorkerClient, backend.name),
+                functools.partial(ProcessWorker, backend.name),
                 note,
                 workers=workers,
             )

@@ -32,6 +32,7 @@ from cambrian.evaluators.benchmarks.in_context import InContext
 from cambrian.evaluators.benchmarks.label_drift import LabelDrift
 from cambrian.evaluators.benchmarks.mixed_tasks import MixedTasks
 from cambrian.evaluators.benchmarks.plasticity import PLASTICITY
+from cambrian.evaluators.benchmarks.registry import find, known, register
 from cambrian.evaluators.benchmarks.split_mnist import SplitMnist
 from cambrian.evaluators.benchmarks.streams import SCENARIOS
 from cambrian.evaluators.protocols.tasks import TaskStream
@@ -66,21 +67,6 @@ FAMILIES: tuple[tuple[Benchmark, ...], ...] = (
     (MixedTasks(),),
 )
 
-_ALL: dict[str, Benchmark] = {}
-
-
-def register(*found: Benchmark) -> None:
-    """Add benchmarks to those that are known by name in this process.
-
-    Raises:
-        UsageError: another benchmark has the name already, or it ends as ours may not.
-    """
-    for bench in found:
-        if bench.name in _ALL or bench.name.endswith(EACH_BATCH):
-            raise UsageError(f"expected a name that no benchmark has; got {bench.name!r}")
-        _ALL[bench.name] = bench
-
-
 for _family in FAMILIES:
     register(*_family)
 
@@ -88,7 +74,7 @@ for _family in FAMILIES:
 def names() -> list[str]:
     """All benchmarks that can be scored, the sealed-only ones and those of your own included."""
     _discover()
-    return [name for name in _ALL if name not in waiting()]
+    return [name for name in known() if name not in waiting()]
 
 
 @functools.cache
@@ -105,7 +91,7 @@ def waiting() -> tuple[str, ...]:
 
 
 def _discover() -> None:
-    """Have benchmarks that are not ours registered (that module needs this one)."""
+    """Have benchmarks that are not ours registered (that module needs this package)."""
     from cambrian.evaluators import plugins
 
     plugins.discover()
@@ -117,11 +103,12 @@ def benchmark(name: str) -> Benchmark:
     Raises:
         NotFound: there is none.
     """
-    if stem(name) not in _ALL:
-        _discover()
-    found = _ALL.get(stem(name))
+    found = find(stem(name))
     if found is None:
-        raise NotFound(f"no benchmark is called {name!r}; there are: {', '.join(_ALL)}")
+        _discover()
+        found = find(stem(name))
+    if found is None:
+        raise NotFound(f"no benchmark is called {name!r}; there are: {', '.join(known())}")
     if name == found.name:
         return found
     if not isinstance(found, TaskStream):
@@ -171,4 +158,4 @@ def _check_scale(bench: Benchmark) -> None:
 
 def sealed_names(search: Iterable[str]) -> list[str]:
     """What a sealed run uses: the search's benchmarks on sealed data, and the unseen streams."""
-    return [*search, *(b.name for b in _ALL.values() if b.sealed_only)]
+    return [*search, *(b.name for b in known().values() if b.sealed_only)]

@@ -12,22 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cambrian.agents.spec import TaskSpec
+from cambrian.evaluators.stages import STAGES as STAGES
 from cambrian.sandbox.session.learner_channel import LearnerChannel
 
 if TYPE_CHECKING:
     from cambrian.evaluators.lab import Lab
 
 Array = NDArray[Any]
-
-STAGES: dict[str, tuple[int, ...]] = {
-    "smoke": (0,),
-    "screen": (0,),
-    "full": (1, 2, 3, 4),
-    "race": (5, 6, 7, 8, 9, 10, 11, 12, 13),
-    "sealed": (0, 1, 2, 3, 4),
-}
-"""The seeds of each stage. A full result is the screen's seed and the full stage's together; those
-of the race only tell a pair of agents apart, where the rules of admission race seeds."""
 
 REPORTED = 100
 """The first seed of what docs/benchmarks.md reports. None from here on is of a stage, and none was

@@ -21,9 +21,9 @@ import click
 from cambrian.errors import CambrianError, NotFound, UsageError
 from cambrian.evaluators.benchmarks import STAGES, benchmark
 from cambrian.evaluators.checkpoints import Checkpoints, key_of
-from cambrian.evaluators.job import Unit, evaluate
-from cambrian.evaluators.workers.wire import to_json
+from cambrian.evaluators.job import evaluate
 from cambrian.evaluators.workers.worker import FULL
+from cambrian.measurement import Unit
 from cambrian.pipes import private_output
 from cambrian.sandbox.backends.gpu import on
 from cambrian.sandbox.backends.registry import choose
@@ -118,6 +118,6 @@ def main(job: str) -> None:
     except CambrianError as error:
         click.echo(f"cambrian-evaluate: {error}", err=True)
         sys.exit(error.exit_code)
-    result_to.write(json.dumps(to_json(result)) + "\n")
+    result_to.write(json.dumps(result.to_json()) + "\n")
     result_to.close()
     sys.exit(0 if result.verdict == "scored" else 1)

@@ -27,9 +27,9 @@ from typing import Any, TextIO
 from cambrian.errors import CambrianError, SandboxBroken, StorageTrouble, Unreachable
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import calibration
-from cambrian.evaluators.job import Unit, evaluate
+from cambrian.evaluators.job import evaluate
 from cambrian.evaluators.workers.turns import StreamBusy
-from cambrian.evaluators.workers.wire import to_json
+from cambrian.measurement import Unit
 from cambrian.pipes import end_with_parent, private_input, private_output
 from cambrian.sandbox.backends.gpu import Lease, lease
 from cambrian.sandbox.backends.process import Backend
@@ -121,7 +121,7 @@ class WorkerServer:
             result = evaluate(session, unit, device=device, waiting=self._wait)
             if session.spent:
                 self._drop()
-            self._say({"event": "evaluation", "evaluation": to_json(result)})
+            self._say({"event": "evaluation", "evaluation": result.to_json()})
             if result.verdict == "broken":
                 kind = StreamBusy.__name__ if result.cause == "busy" else ""
                 self._say({"event": "broken", "kind": kind, "message": result.reason})
@@ -145,7 +145,7 @@ class WorkerServer:
         except Refusal as refusal:
             self._say({"event": "failed", "cause": "refused", "message": str(refusal)})
         except (SandboxBroken, ValueError) as error:  # say, evidence too long for a frame: ours
-            self._say({"event": "broken", "message": str(error)[:8000]})
+            self._say(broken(error))
 
     _operations = {"evaluate": _evaluate, "improve": _improve}  # noqa: RUF012
 
@@ -192,7 +192,7 @@ def broken(error: Exception) -> dict[str, str]:
     """What goes over the pipe for an error that is not the agent's."""
     known = isinstance(error, CambrianError)
     text = str(error) if known else f"{type(error).__name__}: {error}"
-    return {"event": "broken", "kind": type(error).__name__, "message": text}
+    return {"event": "broken", "kind": type(error).__name__, "message": text[:8000]}
 
 
 def _object(line: str) -> dict[str, Any]:

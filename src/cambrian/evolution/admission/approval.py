@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cambrian.archive import Archive
 from cambrian.errors import UsageError
+
+if TYPE_CHECKING:
+    from cambrian.archive import Archive
 
 FORMS = "none, champion, every:N or all"
 

@@ -1,45 +1,15 @@
-"""Between the rooms: the archive's rows and the evaluators' results, one into the other."""
+"""What is recorded of an agent, as the search reads it: what counts, and what is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cambrian.archive import Archive, EvaluationRecord
-from cambrian.archive import Evaluation as ArchivedEvaluation
+from cambrian.archive import Archive, Evaluation
 from cambrian.evaluators.benchmarks import STAGES, benchmark
-from cambrian.evaluators.job import Evaluation, Unit
 from cambrian.evolution.admission.results import Result, Results
+from cambrian.measurement import Unit
 
 SEARCH_STAGES = ("screen", "full", "race")
-
-
-def to_record(agent_id: str, evaluation: Evaluation) -> EvaluationRecord:
-    """An evaluation as the archive keeps it."""
-    failed = f"{evaluation.cause}: {evaluation.reason}" if evaluation.cause else ""
-    return EvaluationRecord(
-        agent_id=agent_id,
-        benchmark=evaluation.unit.benchmark,
-        version=evaluation.version,
-        stage=evaluation.unit.stage,
-        seed=evaluation.unit.seed,
-        verdict=evaluation.verdict,
-        reason=failed[:8000],
-        score=evaluation.score,
-        raw=evaluation.raw,
-        metrics=evaluation.metrics,
-        flops=evaluation.flops,
-        cpu_s=evaluation.cpu_s,
-        peak_bytes=evaluation.peak_bytes,
-        state_bytes=evaluation.state_bytes,
-        wall_s=evaluation.wall_s,
-        image_digest=evaluation.provenance.get("image"),
-        device=evaluation.device,
-        backend=evaluation.provenance.get("backend"),
-        provenance=evaluation.provenance,
-        curves=evaluation.curves,
-        matrices=evaluation.matrices,
-        predictions=evaluation.predictions,
-    )
 
 
 def results_of(archive: Archive, agent_id: str, *, sealed: bool = False) -> Results:
@@ -49,11 +19,11 @@ def results_of(archive: Archive, agent_id: str, *, sealed: bool = False) -> Resu
     return archive.evaluations.made_of(agent_id, _searched)
 
 
-def _searched(rows: Sequence[ArchivedEvaluation]) -> Results:
+def _searched(rows: Sequence[Evaluation]) -> Results:
     return _scored([row for row in rows if row.stage in SEARCH_STAGES])
 
 
-def _scored(rows: Sequence[ArchivedEvaluation]) -> Results:
+def _scored(rows: Sequence[Evaluation]) -> Results:
     found = []
     for row in rows:
         if row.verdict != "scored" or row.score is None:

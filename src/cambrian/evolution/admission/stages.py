@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from cambrian.agents.improvers.probe import VERSION
@@ -18,15 +17,16 @@ from cambrian.archive import Archive, Evaluation, Gate, Job, Proposal
 from cambrian.archive.tables.jobs import PARK_AFTER, back_off_s
 from cambrian.archive.tables.steering import Approval
 from cambrian.evaluators.benchmarks import STAGES
-from cambrian.evaluators.job import Unit
 from cambrian.evolution.admission import rules
 from cambrian.evolution.admission.approval import Policy
 from cambrian.evolution.admission.descriptors import Descriptors
 from cambrian.evolution.admission.records import missing, results_of, units
 from cambrian.evolution.admission.results import RACE_SEEDS, SEARCH_SEEDS, Results
-from cambrian.evolution.admission.rules import ArchiveState, Rules
+from cambrian.evolution.admission.rules import ArchiveState
+from cambrian.evolution.admission.thresholds import Rules
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.seeding import Seeding
+from cambrian.measurement import Unit
 
 STAGES_OF_VARIANTS = ("smoke", "screen", "full")
 RACE = "race-"
@@ -174,15 +174,15 @@ class StageMachine:
         )
         end = "failed_smoke" if stage == "smoke" else "reject"
         reason = f"failed on {row.benchmark} in the {stage} stage"
-        self.archive.proposals.make_ready(
-            proposal.id, {"end": end, "reason": reason, "gates": [asdict(gate)]}
-        )
+        self.archive.proposals.make_ready(proposal.id, {"end": end, "reason": reason}, [gate])
 
     def _passes_screen(self, proposal: Proposal) -> bool:
         """Apply the screen's gates; a variant that fails one is ready to be rejected.
 
         Its improver is tried only if the code has not been before.
         """
+        if self._was_screened(proposal):
+            return True
         gates = [self._screen(proposal)]
         if gates[0].verdict == "pass":
             if self.unchecked_improver(proposal):
@@ -190,15 +190,17 @@ class StageMachine:
                 return False
             gates.append(self.improver_gate(proposal))
         if all(gate.verdict == "pass" for gate in gates):
+            self.archive.proposals.keep_gates(proposal.id, gates)
             return True
         reason = next(gate for gate in gates if gate.verdict == "fail").gate
-        outcome = {
-            "end": "reject",
-            "reason": f"rejected early: {reason}",
-            "gates": [asdict(gate) for gate in gates],
-        }
-        self.archive.proposals.make_ready(proposal.id, outcome)
+        outcome = {"end": "reject", "reason": f"rejected early: {reason}"}
+        self.archive.proposals.make_ready(proposal.id, outcome, gates)
         return False
+
+    def _was_screened(self, proposal: Proposal) -> bool:
+        """Whether the screen's gates were looked at, and passed."""
+        kept = {gate.gate: gate.verdict for gate in self.archive.gates(proposal_id=proposal.id)}
+        return kept.get("screen") == kept.get("improver") == "pass"
 
     def _screen(self, proposal: Proposal) -> Gate:
         child = results_of(self.archive, str(proposal.agent_id))
@@ -218,20 +220,21 @@ class StageMachine:
 
     # -- decisions ---------------------------------------------------------------------
 
-    def decide(self, proposal: Proposal) -> bool:
-        """Commit a ready proposal's decision; everything decided before it is known now.
+    def resolve(self, proposal: Proposal) -> bool:
+        """Come to a ready proposal's decision and have it recorded; everything decided before it is
+        known now.
 
         Returns:
             False if nothing was decided, because a person has to be heard first.
         """
         outcome: Mapping[str, Any] = proposal.outcome
-        gates = [Gate(**gate) for gate in outcome.get("gates", ())]
+        gates = [Gate(**gate) for gate in outcome.get("gates", ())]  # of an older Cambrian
         reason = str(outcome.get("reason", ""))
         end = outcome["end"]
         if end == "judge":
             return self._judge(proposal)
         if end == "reject":
-            self.archive.proposals.decide(proposal.id, None, reason, gates)
+            self.archive.proposals.record(proposal.id, None, reason, gates)
         else:
             self.archive.proposals.close(proposal.id, end, reason, gates)
         return True
@@ -245,7 +248,7 @@ class StageMachine:
         raced = self.rules.seeds == "raced"
         its = proposal.parents[0]
         parent = results_of(self.archive, its) if raced else self.results(its)
-        decision = rules.decide(
+        decision = rules.judge(
             child,
             parent,
             self.benchmarks,
@@ -254,19 +257,21 @@ class StageMachine:
             same_learner=likeness.same_learner(self.archive, str(proposal.agent_id), its),
         )
         estimate = child.estimate(self.benchmarks, SEARCH_SEEDS)
-        gates = [self._screen(proposal), self.improver_gate(proposal), *decision.gates]
+        gates = list(decision.gates)
+        if not self._was_screened(proposal):  # by an older Cambrian
+            gates = [self._screen(proposal), self.improver_gate(proposal), *gates]
         kind, reason = decision.kind, decision.reason
         if kind is not None and approval is None:
             why = self.policy.why(self.archive, estimate.lower)
             if why:
-                asked = [asdict(gate) for gate in gates]
-                self.archive.steering.ask_approval(proposal.id, why, kind, asked)
+                self.archive.proposals.keep_gates(proposal.id, gates)
+                self.archive.steering.ask_approval(proposal.id, why, kind)
                 return False
         if kind is not None and approval is not None:
             gates.append(_heard(approval))
             if approval.state == "rejected":
                 kind, reason = None, f"rejected by a person: {approval.reason or 'no reason given'}"
-        self.archive.proposals.decide(
+        self.archive.proposals.record(
             proposal.id,
             kind,
             reason,

@@ -79,11 +79,11 @@ def reuse(archive: Archive, proposal: Proposal, benchmarks: tuple[str, ...]) -> 
                 known = archive.evaluations.record_of(row)
                 source = row.provenance.get(REUSED_FROM, donor)
                 archive.evaluations.record(
+                    child,
                     replace(
                         known,
-                        agent_id=child,
                         cpu_s=0.0,
                         wall_s=0.0,
                         provenance={**known.provenance, REUSED_FROM: source},
-                    )
+                    ),
                 )

@@ -39,13 +39,13 @@ class Committer:
 
     def first(self) -> Proposal | None:
         """Decide the one proposal that has its turn, inside the caller's transaction; to be handed
-        to `decide` once that is committed. None if nothing was decided."""
+        to `commit` once that is committed. None if nothing was decided."""
         for proposal in self._ready()[:1]:
-            if self._context.pipeline.decide(proposal):
+            if self._context.pipeline.resolve(proposal):
                 return proposal
         return None
 
-    def decide(self, first: Proposal | None = None) -> None:
+    def commit(self, first: Proposal | None = None) -> None:
         """Commit what is ready: in proposal order, or as it comes where order is free.
 
         Args:
@@ -54,7 +54,7 @@ class Committer:
         if first is not None:
             self._decided(first)
         for proposal in self._ready():
-            if self._context.pipeline.decide(proposal):
+            if self._context.pipeline.resolve(proposal):
                 self._decided(proposal)
                 continue
             reach("approval.asked")

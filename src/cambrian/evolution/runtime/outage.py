@@ -13,7 +13,6 @@ import functools
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import anyio
@@ -22,15 +21,15 @@ import anyio.abc
 from cambrian.archive import Gate, Job, Proposal
 from cambrian.archive.tables.jobs import back_off_s
 from cambrian.errors import SandboxBroken
-from cambrian.evaluators.job import Unit
 from cambrian.evaluators.workers.turns import StreamBusy
 from cambrian.evolution.admission.stages import improver_hash
 from cambrian.evolution.rewriting.proposing import Proposer
 from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.context import RunContext
 from cambrian.evolution.runtime.pauses import LONGEST_WAIT_S, backoff
-from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory
+from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory, held
 from cambrian.failpoints import reach
+from cambrian.measurement import Unit
 
 BACK_OFF_S = 2.0
 OUTAGES = 3
@@ -113,7 +112,7 @@ class OutageMonitor:
         said = f"the machine broke down on it {self._outages.pop(job.id)} times: {error}"
         self._archive.jobs.release(job.id, said, park_after=1)
         self._context.pipeline.park(self._archive.proposals.get(job.proposal_id), said)
-        self._committer.decide()
+        self._committer.commit()
 
     def _busy(self, job: Job, error: StreamBusy) -> None:
         """What a job needs is held by somebody: nobody's fault here, and not for ever."""
@@ -139,7 +138,7 @@ class OutageMonitor:
             self._context.pipeline.park(proposal, error)
         else:
             self._condemn(proposal, job, error)
-        self._committer.decide()
+        self._committer.commit()
 
     def _condemn(self, proposal: Proposal, job: Job, error: str) -> None:
         _, unit = self._broken_unit(job)
@@ -152,8 +151,7 @@ class OutageMonitor:
         )
         end = "failed_smoke" if job.stage == "smoke" else "reject"
         reason = f"broke its sandbox in the {gate.gate} stage"
-        outcome = {"end": end, "reason": reason, "gates": [asdict(gate)]}
-        self._archive.proposals.make_ready(proposal.id, outcome)
+        self._archive.proposals.make_ready(proposal.id, {"end": end, "reason": reason}, [gate])
 
     def _condemn_improver(self, proposal: Proposal, job: Job, error: str) -> None:
         files = self._archive.agents.files(str(job.agent_id))
@@ -216,7 +214,7 @@ class OutageMonitor:
         """Judge a seed agent on what an agent broke on."""
         seed, device = self._seed(), self._context.settings.device
         files = self._archive.agents.files(seed)
-        async with self._make_worker(self._logs / "probe.log") as worker:
+        async with held(self._make_worker(self._logs / "probe.log")) as worker:
             async for found in worker.evaluate(seed, files, [unit] if unit else [], device):
                 if found.cause == "timeout":
                     raise SandboxBroken(f"even a seed agent takes too long: {found.reason}")
@@ -224,7 +222,7 @@ class OutageMonitor:
     async def improver_works(self) -> None:
         """Run a seed agent's improver against a scripted model."""
         files = self._archive.agents.files(self._seed())
-        async with self._make_worker(self._logs / "probe.log") as worker:
+        async with held(self._make_worker(self._logs / "probe.log")) as worker:
             await self._proposer.try_improver(worker, files)
 
     async def _wait_for(self, probe: Probe) -> None:

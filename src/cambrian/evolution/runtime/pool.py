@@ -10,13 +10,13 @@ import anyio.abc
 
 from cambrian.archive import Job
 from cambrian.errors import SandboxBroken
-from cambrian.evaluators.job import Evaluation
 from cambrian.evolution.rewriting.proposing import Proposer
 from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.context import RunContext
 from cambrian.evolution.runtime.outage import OutageMonitor
-from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory
+from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory, held
 from cambrian.failpoints import reach
+from cambrian.measurement import Measurement
 
 LEASE_S = 60.0
 BEAT_S = 5.0
@@ -85,7 +85,7 @@ class WorkerPool:
     async def _work(self, number: int, done: Callable[[], bool]) -> None:
         owner = f"worker-{number}"
         try:
-            async with self._make_worker(self._logs / f"{owner}.log") as worker:
+            async with held(self._make_worker(self._logs / f"{owner}.log")) as worker:
                 job: Job | None = None
                 while number < self.size and not done():
                     job = job or self._next(owner)
@@ -152,11 +152,10 @@ class WorkerPool:
         self._outages.worked(job)
         return following
 
-    def _record(self, agent_id: str, evaluation: Evaluation) -> None:
+    def _record(self, agent_id: str, evaluation: Measurement) -> None:
         """Store a result, and what it used, once."""
         with self._archive.transaction():
-            record = self._context.pipeline.seeding.record(agent_id, evaluation)
-            if self._archive.evaluations.record(record):
+            if self._context.pipeline.seeding.record(agent_id, evaluation):
                 used = {"evaluations": 1.0, "cpu_s": evaluation.cpu_s or 0.0}
                 self._archive.steering.count(self._context.run_id, **used)
 
@@ -174,7 +173,7 @@ class WorkerPool:
             decided = self._committer.first()
             following = self._next(owner)
         reach("job.completed")
-        self._committer.decide(decided)
+        self._committer.commit(decided)
         return following
 
     def _advance_seed(self, agent_id: str) -> None:

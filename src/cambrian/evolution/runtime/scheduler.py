@@ -148,7 +148,7 @@ class ProposalScheduler:
                     raise
         context.making.pop(proposal.id, None)
         self._mark_recorded(proposal.idx)
-        self._committer.decide()
+        self._committer.commit()
         if self._proposer.refused >= REFUSALS:
             context.give_up(Unreachable(f"{REFUSALS} questions in a row failed; {variant}"))
         context.notify()

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from cambrian.archive import Agent, Archive, EvaluationRecord
-from cambrian.archive import Evaluation as ArchivedEvaluation
+from cambrian.archive import Agent, Archive, Evaluation
 from cambrian.archive.tables.jobs import back_off_s
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import benchmark
-from cambrian.evaluators.job import Evaluation
-from cambrian.evolution.admission.records import missing, results_of, to_record, units
+from cambrian.evolution.admission.records import missing, results_of, units
 from cambrian.evolution.admission.results import SEARCH_SEEDS
+from cambrian.measurement import Measurement
 
 STAGES_OF_SEEDS = ("screen", "full")
 TRIES = 3
@@ -57,23 +56,26 @@ class Seeding:
             job = jobs.repeat(job.id, error, park_after=TRIES, delay_s=back_off_s(job.attempts))
         return "set aside" if job.state == "parked" else "waiting"
 
-    def record(self, agent_id: str, evaluation: Evaluation) -> EvaluationRecord:
-        """What to record of an agent's evaluation: a seed's that was too slow is no verdict."""
-        record = to_record(agent_id, evaluation)
-        slow = evaluation.verdict == "failed" and evaluation.cause == "timeout"
-        slow = slow and evaluation.unit.stage in STAGES_OF_SEEDS  # elsewhere it ends a race
-        if slow and self._archive.agents.get(agent_id).status == "seed":
-            return replace(record, verdict="broken")
-        return record
+    def record(self, agent_id: str, measured: Measurement) -> bool:
+        """Record what was measured of an agent, as no verdict if it is of a seed that was too slow.
 
-    def failure(self, seed: Agent) -> ArchivedEvaluation | None:
+        Returns:
+            False if there was a result that counts already.
+        """
+        slow = measured.verdict == "failed" and measured.cause == "timeout"
+        slow = slow and measured.stage in STAGES_OF_SEEDS  # elsewhere it ends a race
+        if slow and self._archive.agents.get(agent_id).status == "seed":
+            measured = replace(measured, verdict="broken")
+        return self._archive.evaluations.record(agent_id, measured)
+
+    def failure(self, seed: Agent) -> Evaluation | None:
         """On what a seed agent has failed; None if it has not."""
         if seed.score is not None:
             return None
         failed = [row for row in self._archive.evaluations.known(seed.id) if self._counts(row)]
         return failed[0] if failed else None
 
-    def _counts(self, row: ArchivedEvaluation) -> bool:
+    def _counts(self, row: Evaluation) -> bool:
         """Whether it is a failure on one of the benchmarks as they are now."""
         if row.verdict != "failed" or row.benchmark not in self._benchmarks:
             return False

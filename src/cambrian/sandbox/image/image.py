@@ -25,7 +25,7 @@ from typing import Any
 
 import click
 
-import cambrian
+from cambrian._version import __version__
 from cambrian.errors import CambrianError, SandboxBroken, Unreachable, UsageError
 from cambrian.sandbox.backends import engine
 from cambrian.sandbox.image import wheelhouse
@@ -252,7 +252,7 @@ def _run_build(client: Any, context: Path, tag: str, recipe: Recipe, progress: P
     steps = client.api.build(
         path=str(context),
         tag=tag,
-        buildargs={"BASE_IMAGE": recipe.base, "VERSION": cambrian.__version__},
+        buildargs={"BASE_IMAGE": recipe.base, "VERSION": __version__},
         labels=recipe.labels,
         network_mode="none",
         rm=True,
