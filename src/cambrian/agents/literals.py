@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from cambrian.agents.syntax import Parsed
 from cambrian.errors import InvalidAgent
 
 MAX_LITERAL_BYTES = 4096
@@ -34,7 +35,7 @@ _LITERAL = (
 )
 
 
-def check_literals(path: str, text: str, module: ast.Module) -> None:
+def check_literals(path: str, text: str, code: Parsed) -> None:
     """Check every literal, comment and line of a parsed file.
 
     Raises:
@@ -43,11 +44,11 @@ def check_literals(path: str, text: str, module: ast.Module) -> None:
     lines = text.encode().split(b"\n")
     _check_comments(path, lines)
     held: dict[ast.AST, int] = {}
-    for node in reversed(list(ast.walk(module))):  # children come before their parents
-        if isinstance(node, ast.Constant):
+    for node, children in zip(reversed(code.nodes), reversed(code.children), strict=True):
+        if isinstance(node, ast.Constant):  # children come before their parents
             held[node] = _constant_bytes(node)
         elif isinstance(node, _LITERAL):
-            held[node] = sum(held.get(child, 0) for child in ast.iter_child_nodes(node))
+            held[node] = sum(held.get(child, 0) for child in children)
         else:
             continue
         if held[node] > MAX_LITERAL_BYTES:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cambrian.agents.syntax import parse
+from cambrian.agents.syntax import parsed
 
 PLAIN_MODULES = frozenset(
     (
@@ -118,7 +118,7 @@ def reach_of(path: str, text: str) -> Reach:
         InvalidAgent: it does not parse.
     """
     looking = _Looking(path)
-    for node in ast.walk(parse(path, text)):
+    for node in parsed(path, text).nodes:
         looking.at(node)
     return Reach(frozenset(looking.paths), looking.opaque, looking.documented)
 

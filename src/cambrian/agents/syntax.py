@@ -6,6 +6,7 @@ import ast
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from cambrian.errors import InvalidAgent
@@ -14,11 +15,33 @@ MAX_NESTING = 100
 PARSED = 2
 REMEMBERED = 256
 """How many files' shapes are remembered: most of a variant's files are its parent's."""
+_SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+"""Fields that say nothing of what code does."""
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A file's syntax tree, walked once for all who look at it.
+
+    Attributes:
+        module: the tree; not to be changed, as the last few are remembered.
+        nodes: its nodes, those of a level before those of the next; no contexts (`ast.Load`, ...).
+        children: of each node in `nodes`, in the order of its fields.
+    """
+
+    module: ast.Module
+    nodes: Sequence[ast.AST]
+    children: Sequence[Sequence[ast.AST]]
+
+
+def parse(path: str, text: str) -> ast.Module:
+    """The syntax tree of a file; see `parsed`."""
+    return parsed(path, text).module
 
 
 @lru_cache(maxsize=PARSED)
-def parse(path: str, text: str) -> ast.Module:
-    """The syntax tree of a file; not to be changed, as the last few are remembered.
+def parsed(path: str, text: str) -> Parsed:
+    """The syntax tree of a file, and its nodes.
 
     Raises:
         InvalidAgent: it does not parse, or is nested too deeply to be handled safely.
@@ -33,21 +56,55 @@ def parse(path: str, text: str) -> ast.Module:
         ) from error
     except (RecursionError, MemoryError, ValueError) as error:
         raise InvalidAgent(f"{path}: expected Python that parses; {error or 'too deep'}") from error
-    _check_nesting(path, module)
-    return module
+    return _walked(path, module)
 
 
-def _check_nesting(path: str, module: ast.Module) -> None:
-    """Refuse trees so deep that a recursive visitor could overflow; itself not recursive."""
+def _walked(path: str, module: ast.Module) -> Parsed:
+    """Every node, level by level; not recursive.
+
+    Raises:
+        InvalidAgent: there are more levels than a recursive visitor is sure to come down.
+    """
+    nodes: list[ast.AST] = []
+    children: list[list[ast.AST]] = []
     level: list[ast.AST] = [module]
-    for _ in range(MAX_NESTING):
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-        if not level:
-            return
-    line = getattr(level[0], "lineno", 1)
-    raise InvalidAgent(
-        f"{path}:{line}: expected code nested at most {MAX_NESTING} levels deep; got more"
-    )
+    depth, below = 0, False
+    while level and depth + below <= MAX_NESTING:
+        depth += 1
+        nodes += level
+        found = [_children(node) for node in level]
+        children += found
+        below = any(hasattr(node, "ctx") for node in level)  # a context is a node below a name
+        ends, level = level, [child for some in found for child in some]
+    if level or depth + below > MAX_NESTING:
+        line = getattr((level or ends)[0], "lineno", 1)
+        raise InvalidAgent(
+            f"{path}:{line}: expected code nested at most {MAX_NESTING} levels deep; got more"
+        )
+    return Parsed(module, nodes, children)
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    """A node's children but for its context, as `ast.iter_child_nodes` would give them."""
+    found: list[ast.AST] = []
+    for name in _fields(type(node)):
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found += [each for each in value if isinstance(each, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
+
+
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of node that say something."""
+    found = _FIELDS.get(kind)
+    if found is None:
+        found = _FIELDS[kind] = tuple(name for name in kind._fields if name not in _SKIPPED)
+    return found
 
 
 def fingerprint_of(code: Mapping[str, str], *, documented: bool = False) -> str:
@@ -75,7 +132,6 @@ def _shape(path: str, text: str, documented: bool) -> str:
     return hashlib.sha256("".join(words).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-_SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS = frozenset({"body", "orelse", "finalbody"})
 
@@ -87,8 +143,8 @@ def _write(item: object, words: list[str], documented: bool) -> None:
     elif isinstance(item, ast.AST):
         kind = type(item)
         words.append(f"({kind.__name__}")
-        for name in kind._fields:
-            value = None if name in _SKIPPED else getattr(item, name, None)
+        for name in _fields(kind):
+            value = getattr(item, name, None)
             if value is None or value == []:
                 continue
             words.append(f".{name} ")

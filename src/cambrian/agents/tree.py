@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from cambrian.agents.literals import check_literals
 from cambrian.agents.reach import Closure, closure
-from cambrian.agents.syntax import fingerprint_of, parse
+from cambrian.agents.syntax import fingerprint_of, parsed
 from cambrian.errors import InvalidAgent
 from cambrian.text import first_hidden
 
@@ -247,10 +247,10 @@ def _check_text(path: str, text: str) -> None:
 @lru_cache(maxsize=CHECKED)
 def _check_code(path: str, text: str) -> None:
     """What can be said of one file of code alone; remembered as well."""
-    module = parse(path, text)
-    check_literals(path, text, module)
+    code = parsed(path, text)
+    check_literals(path, text, code)
     if path == LEARNER:
-        _check_learner(module)
+        _check_learner(code.module)
 
 
 def _check_learner(module: ast.Module) -> None:
