@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 
 from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators.transcript import Transcript
-from cambrian.sandbox.backends.claims import MAX_COUNT
 from cambrian.sandbox.runner.frames import (
     DTYPES,
     HEADER,
@@ -36,6 +35,7 @@ from cambrian.sandbox.runner.frames import (
     described,
 )
 from cambrian.sandbox.session.channel import Channel, Cost, Diagnosis
+from cambrian.sandbox.session.claims import MAX_COUNT
 from cambrian.sandbox.session.failures import CAUSES, LearnerFailed
 from cambrian.sandbox.session.limits import Limits
 from cambrian.sandbox.session.session import _report

@@ -22,8 +22,8 @@ from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks.base import Array, Benchmark, Card, Outcome
 from cambrian.evaluators.lab import JUDGED, Lab
 from cambrian.evaluators.transcript import nothing
-from cambrian.sandbox.backends.claims import Cost
 from cambrian.sandbox.runner.verbs import dtype_of, shape_of
+from cambrian.sandbox.session.claims import Cost
 from cambrian.sandbox.session.learner_channel import Diagnosis, LearnerChannel, checked_call
 
 MIN_CARD = 10

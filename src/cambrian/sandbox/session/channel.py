@@ -16,8 +16,6 @@ import numpy as np
 
 from cambrian.agents.spec import TaskSpec
 from cambrian.errors import SandboxBroken
-from cambrian.sandbox.backends import claims
-from cambrian.sandbox.backends.claims import Cost
 from cambrian.sandbox.runner.frames import (
     Array,
     ChannelClosed,
@@ -29,7 +27,8 @@ from cambrian.sandbox.runner.frames import (
     Kind,
     encode,
 )
-from cambrian.sandbox.session import answers, shared_memory
+from cambrian.sandbox.session import answers, claims, shared_memory
+from cambrian.sandbox.session.claims import Cost
 from cambrian.sandbox.session.failures import CONTENT, LearnerFailed, untrusted
 from cambrian.sandbox.session.learner_channel import Diagnosis, LearnerChannel, checked_call
 from cambrian.sandbox.session.limits import Limits

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from cambrian.agents.spec import TaskSpec
-from cambrian.sandbox.backends.claims import Cost
 from cambrian.sandbox.runner.frames import Array
 from cambrian.sandbox.runner.verbs import VERBS, Verb, dtype_of, shape_of
+from cambrian.sandbox.session.claims import Cost
 
 
 @dataclass(frozen=True)
