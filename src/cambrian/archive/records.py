@@ -29,7 +29,8 @@ ProposalState = Literal[
     "parked",
 ]
 GateVerdict = Literal["pass", "fail", "info"]
-JobKind = Literal["propose", "evaluate", "seal"]
+JobKind = Literal["evaluate"]
+"""What a worker is given to do. (The table allows two more kinds, which no version ever wrote.)"""
 JobState = Literal["queued", "leased", "done", "cancelled", "parked"]
 
 UNDECIDED: frozenset[str] = frozenset({"open", "proposed", "ready"})

@@ -6,7 +6,6 @@ There is no built-in list: prices change, and a wrong one would make a hard stop
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cambrian.errors import UsageError
@@ -46,8 +45,3 @@ class Price:
 
     def dollars(self, prompt_tokens: int, completion_tokens: int) -> float:
         return (self.prompt * prompt_tokens + self.completion * completion_tokens) / MILLION
-
-
-def price_of(model: str, prices: Mapping[str, Price]) -> Price | None:
-    """The price of a model; None if it is not known."""
-    return prices.get(model)
