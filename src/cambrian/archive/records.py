@@ -29,8 +29,7 @@ ProposalState = Literal[
     "parked",
 ]
 GateVerdict = Literal["pass", "fail", "info"]
-JobKind = Literal["evaluate"]
-"""What a worker is given to do. (The table allows two more kinds, which no version ever wrote.)"""
+JobKind = Literal["propose", "evaluate", "seal"]
 JobState = Literal["queued", "leased", "done", "cancelled", "parked"]
 
 UNDECIDED: frozenset[str] = frozenset({"open", "proposed", "ready"})
