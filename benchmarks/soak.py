@@ -49,7 +49,7 @@ from tests.evolution import nursery  # noqa: E402
 from tests.evolution.endpoint import Reply, endpoint  # noqa: E402
 
 from cambrian.archive import Archive, store  # noqa: E402
-from cambrian.archive.sqlite import database  # noqa: E402
+from cambrian.archive.sqlite import connection  # noqa: E402
 from cambrian.daemon import socket, supervisor  # noqa: E402
 from cambrian.daemon.logs import EventLog  # noqa: E402
 from cambrian.daemon.service import Options  # noqa: E402
@@ -120,7 +120,7 @@ def child(home: Path, faults: Path) -> None:
             time.sleep(0.5)
 
     threading.Thread(target=look, daemon=True).start()
-    plain = database.connect
+    plain = connection.connect
 
     def connect(path: Path, clock: Any, **keywords: Any) -> Any:
         found = plain(path, lambda: time.time() + offset[0], **keywords)

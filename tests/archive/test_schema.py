@@ -10,7 +10,7 @@ import pytest
 
 from cambrian.archive import Archive, Database
 from cambrian.archive.schema import schema
-from cambrian.archive.sqlite.database import connect
+from cambrian.archive.sqlite.connection import connect
 from cambrian.archive.store import CONTROL
 from cambrian.archive.tables.agents import _CHAMPION, _MEMBERS
 from cambrian.archive.transfer import whole

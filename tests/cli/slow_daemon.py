@@ -23,6 +23,7 @@ from typing import Any
 from tests.evolution import nursery
 
 from cambrian.archive import Archive
+from cambrian.archive.sqlite import connection as opening
 from cambrian.archive.sqlite import database
 from cambrian.daemon import killswitch, supervisor
 from cambrian.daemon.notify import Notifier
@@ -81,7 +82,7 @@ def main(home: Path, given: dict[str, str]) -> None:
 def limit(home: Path, full: bool) -> None:
     """Every connection may fill so many pages, until a file `room` appears, and write nothing as
     long as there is a file `readonly`."""
-    plain = database.connect
+    plain = opening.connect
 
     def connect(path: Path, *arguments: Any, **keywords: Any) -> Any:
         found = plain(path, *arguments, **keywords)

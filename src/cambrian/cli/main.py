@@ -49,9 +49,12 @@ class Root(click.Group):
     """The commands in the order of a first visit; errors as one line and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are declared, not by alphabet: as a newcomer needs them."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, and turn what it raises into a line on stderr and an exit code
+        (errors.py)."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):

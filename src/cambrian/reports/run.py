@@ -40,6 +40,7 @@ class Streams:
 
     @property
     def every(self) -> tuple[str, ...]:
+        """Those of the search, then those that no search saw."""
         return (*self.search, *self.unseen)
 
 
@@ -72,6 +73,8 @@ class Sealed:
         return self.overall is not None and set(self.seeds) >= set(STAGES["sealed"])
 
     def to_json(self) -> dict[str, Any]:
+        """The agent, its seeds and its sealed scores with intervals; null where none are
+        complete."""
         whole, search, unseen = map(estimate_json, (self.overall, self.search, self.unseen))
         return {
             "id": self.agent.id,
@@ -109,6 +112,8 @@ class Comparison:
     improvement: float
 
     def to_json(self) -> dict[str, Any]:
+        """The differences with intervals and, for each benchmark, p before and after Holm's
+        correction."""
         return {
             "paired_against": self.against.agent.id,
             "difference": comparison_json(self.overall),
@@ -138,6 +143,7 @@ class SealedReport:
     comparison: Comparison | None
 
     def to_json(self) -> dict[str, Any]:
+        """The streams, a row for each agent, and the champion against the best seed agent."""
         return {
             "streams": {"search": list(self.streams.search), "unseen": list(self.streams.unseen)},
             "agents": [row.to_json() for row in self.agents],
@@ -153,6 +159,7 @@ class ControlReport:
     comparison: Comparison | None
 
     def to_json(self) -> dict[str, Any]:
+        """The champion against the control's; empty where either has no complete scores."""
         return _compared(self.champion, self.comparison) or {}
 
 
