@@ -255,9 +255,11 @@ class Wire:
         return getattr(self._near, name)
 
     def recv_into(self, view: memoryview) -> int:
+        """Bytes read into the view, at most `most`."""
         return self._near.recv_into(view[: self._most])
 
     def sendmsg(self, parts: list[memoryview], _: object = (), flags: int = 0) -> int:
+        """Note the sequence number of what is sent, and take all of it unless deaf."""
         for part in parts:
             if part[:4] == MAGIC:
                 self.last = int(HEADER.unpack(part[: HEADER.size])[5])
