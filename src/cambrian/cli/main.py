@@ -30,6 +30,7 @@ from cambrian.cli.ops.archive import archive as archive_group
 from cambrian.cli.ops.cost import cost
 from cambrian.cli.ops.db import db
 from cambrian.cli.ops.doctor import doctor
+from cambrian.cli.ops.events import events
 from cambrian.cli.ops.image import image
 from cambrian.cli.ops.sql import sql
 from cambrian.cli.plot import plot
@@ -161,7 +162,7 @@ def cli(ctx: click.Context, archive: Path, config: Path | None, verbose: int) ->
 
 
 for command in (
-    *(init, doctor, run, daemon, status, *control.COMMANDS, cost, configuration.config),
+    *(init, doctor, run, daemon, status, events, *control.COMMANDS, cost, configuration.config),
     *(tree, agent, plot, bench, sql, db, archive_group, image),
 ):
     cli.add_command(command)

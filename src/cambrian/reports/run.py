@@ -176,6 +176,16 @@ class Step:
     gain: Gate | None
     other: Agent | None
 
+    def to_json(self) -> dict[str, Any]:
+        """The agent, what it gained, and what it was crossed with."""
+        gain = self.gain
+        names = ("id", "number", "kind", "title", "hypothesis", "score", "lower", "upper")
+        return {
+            **{name: getattr(self.agent, name) for name in names},
+            "gain": gain and {"mean": gain.value, "lower": gain.lower, "upper": gain.upper},
+            "crossed_with": self.other and self.other.id,
+        }
+
 
 def streams_of(archive: Archive) -> Streams:
     """The streams that the archive's last run used (all, where there was none yet)."""
@@ -276,6 +286,12 @@ def path_from_seed(archive: Archive, agent_id: str) -> list[Step]:
     while parents := steps[-1].agent.parents:
         steps.append(_step(archive, archive.agents.get(parents[0])))
     return steps[::-1]
+
+
+def champions_path(archive: Archive) -> list[Step]:
+    """The champion's path, the seed first; empty without a champion."""
+    champion = archive.champion()
+    return [] if champion is None else path_from_seed(archive, champion.id)
 
 
 def _step(archive: Archive, agent: Agent) -> Step:

@@ -2,7 +2,9 @@
 
 Everything is imported once, and every run is a fork. As a command it goes through fail points:
 
-python -m cambrian.testing.forked_runs FOLDER NAME...   a run per fail point, killed there, started again, compared
+    python -m cambrian.testing.forked_runs FOLDER NAME...
+
+A run for each fail point: killed there, started again, and compared with one that was left alone.
 """
 
 from __future__ import annotations
