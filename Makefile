@@ -42,7 +42,7 @@ test: plan-test $(VENV)/.installed-dev ## set up what is missing, then run the t
 	@scripts/fashion-mnist
 	@PYTHON=$(PY) scripts/sandbox-ready
 	@[ "$$(id -u)" -ne 0 ] || scripts/gvisor || [ $$? -eq 3 ]
-	$(PY) -m pytest -n $(PYTEST_JOBS) --dist loadfile $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_JOBS) --dist loadfile --budget $(PYTEST_ARGS)
 
 test-hostile: $(VENV)/.installed-dev ## every hostile learner against every sandbox this machine has (about 20 minutes)
 	@scripts/bubblewrap
@@ -50,8 +50,8 @@ test-hostile: $(VENV)/.installed-dev ## every hostile learner against every sand
 	@[ "$$(id -u)" -ne 0 ] || scripts/gvisor || [ $$? -eq 3 ]
 	$(PY) -m pytest -n $(PYTEST_JOBS) --dist loadfile -m "exhaustive or not exhaustive" tests/sandbox/test_hostile.py tests/sandbox/test_ordinary.py $(PYTEST_ARGS)
 
-lint: $(VENV)/.installed-dev ## ruff (lint and format), mypy --strict, import-linter
-	@code=0; for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports"; do \
+lint: $(VENV)/.installed-dev ## ruff (lint and format), mypy --strict, import-linter, tools/count.py
+	@code=0; for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports" "python tools/count.py"; do \
 		echo "== $$check"; $(VENV)/bin/$$check || code=1; \
 	done; exit $$code
 

@@ -38,9 +38,9 @@ from _table import Figure, report
 
 from cambrian.archive import Archive, Gate, Measurement
 from cambrian.archive.lineage.lineage import Lineage
-from cambrian.cli.agent.show import describe
 from cambrian.evolution.admission.neighbours import Neighbours
 from cambrian.evolution.selection.selection import STRATEGIES, Selection
+from cambrian.reports.agents import describe_agent
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 QUICK = (1_000, 10_000, 100_000)
@@ -110,7 +110,7 @@ def measure(home: Path, count: int) -> dict[str, float]:
             200,
         )
         figures["agent page"] = timed(
-            lambda at: describe(archive, archive.agents.get(identity(known[at]))), 100
+            lambda at: describe_agent(archive, archive.agents.get(identity(known[at]))), 100
         )
         figures["line to the root"] = timed(
             lambda at: archive.agents.line(identity(known[at])), 100

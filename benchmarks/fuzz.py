@@ -19,11 +19,9 @@ from collections import Counter
 from itertools import count
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+from hypothesis import HealthCheck, given, seed, settings
 
-from hypothesis import HealthCheck, given, seed, settings  # noqa: E402
-from tests.sandbox.hostile_peer import (  # noqa: E402
+from cambrian.testing.hostile_peer import (
     Trial,
     attempt,
     descriptions,

@@ -20,26 +20,22 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+from _table import Figure, report
 
-from _table import Figure, report  # noqa: E402 - after the path is set
-from tests.evolution import nursery  # noqa: E402
-from tests.evolution.instant_run import picture  # noqa: E402
-
-from cambrian.archive import Archive  # noqa: E402
-from cambrian.daemon import socket, supervisor  # noqa: E402
-from cambrian.daemon.service import Options  # noqa: E402
-from cambrian.errors import CambrianError  # noqa: E402
-from cambrian.evolution.settings import Settings  # noqa: E402
-from cambrian.sandbox.backends.owner import PREFIX  # noqa: E402
+from cambrian.archive import Archive
+from cambrian.daemon import socket, supervisor
+from cambrian.daemon.service import Options
+from cambrian.errors import CambrianError
+from cambrian.evolution.settings import Settings
+from cambrian.sandbox.backends.owner import PREFIX
+from cambrian.testing import forked_runs
+from cambrian.testing.instant_run import picture
 
 PER_KILL_S = 0.4
 """How long a run goes on, on the average, before it is killed."""
@@ -52,16 +48,16 @@ and rightly so, which a run left alone has no cause for."""
 
 def instant(home: Path, settings: Settings, delay_s: float) -> None:
     """A run whose evaluations take `delay_s` each."""
-    if nursery.finished(home):
+    if forked_runs.finished(home):
         return
-    make_worker = functools.partial(nursery.InstantImprover, before=lambda _: delay_s)
-    options = Options(make_worker=make_worker, model=nursery.InstantModel())
+    make_worker = functools.partial(forked_runs.InstantImprover, before=lambda _: delay_s)
+    options = Options(make_worker=make_worker, model=forked_runs.InstantModel())
     supervisor.run(home, settings, lambda _: None, options=options)
 
 
 def real(home: Path, settings: Settings) -> None:
     """A run with real learners in real sandboxes."""
-    if not nursery.finished(home):
+    if not forked_runs.finished(home):
         supervisor.run(home, settings, lambda _: None)
 
 
@@ -75,8 +71,8 @@ def disturb(
     """
     done = 0
     while done < kills:
-        nursery.InstantImprover.broke = done % BREAKS_EVERY != 0
-        child = nursery.start(work)
+        forked_runs.InstantImprover.broke = done % BREAKS_EVERY != 0
+        child = forked_runs.start(work)
         listening = chance.random() < 0.125
         end = time.monotonic() + chance.uniform(0.0, longest_s)
         while not listening or time.monotonic() < end:
@@ -90,7 +86,7 @@ def disturb(
             os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
         done += 1
-    return done, nursery.forked(work)
+    return done, forked_runs.forked(work)
 
 
 def _listens(home: Path, pid: int) -> bool:
@@ -194,7 +190,7 @@ def main() -> int:
     kills = 20 if given.quick else given.kills
     chance = random.Random(given.seed)
     if given.sandbox == "none":
-        settings = nursery.settings(given.proposals or 3 * kills)
+        settings = forked_runs.settings(given.proposals or 3 * kills)
         work = functools.partial(instant, settings=settings, delay_s=WORK_S)
         alone = functools.partial(instant, settings=settings, delay_s=0.0)
         longest_s = 2 * PER_KILL_S
@@ -213,14 +209,14 @@ def main() -> int:
         sessions = here / "tmp"
         sessions.mkdir()
         os.environ["TMPDIR"] = tempfile.tempdir = str(sessions)
-        assert nursery.forked(functools.partial(alone, here / "alone")) == 0
+        assert forked_runs.forked(functools.partial(alone, here / "alone")) == 0
         began = time.monotonic()
         killed = here / "killed"
         done, code = disturb(functools.partial(work, killed), killed, kills, chance, longest_s)
         took = time.monotonic() - began
         left = settled(given.sandbox, sessions)
         differs = differences(picture(killed), picture(here / "alone"))
-        problems = nursery.sound(killed)
+        problems = forked_runs.sound(killed)
         exact = counts(killed)
     facts: dict[str, Any] = {
         "sandbox": given.sandbox,

@@ -21,26 +21,22 @@ import cProfile
 import json
 import os
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+import anyio
+from _table import Figure, report
 
-import anyio  # noqa: E402 - after the path is set
-from _table import Figure, report  # noqa: E402
-from tests.evolution import nursery  # noqa: E402
-from tests.evolution.fakes import InstantWorker, judged, noted  # noqa: E402
-
-from cambrian.archive import Archive  # noqa: E402
-from cambrian.daemon.supervisor import prepare  # noqa: E402
-from cambrian.evolution.loop import Loop  # noqa: E402
-from cambrian.evolution.runtime.workers import Ask  # noqa: E402
-from cambrian.measurement import Measurement, Unit  # noqa: E402
+from cambrian.archive import Archive
+from cambrian.daemon.supervisor import prepare
+from cambrian.evolution.loop import Loop
+from cambrian.evolution.runtime.workers import Ask
+from cambrian.measurement import Measurement, Unit
+from cambrian.testing import forked_runs
+from cambrian.testing.workers import InstantWorker, judged, noted
 
 SIZES = (100, 1_000, 3_000, 10_000)
 LEAST = 64
@@ -135,12 +131,18 @@ def measure(
     home: Path, sizes: tuple[int, ...], profile: Path | None
 ) -> dict[int, dict[str, float]]:
     limits = {"judged": sizes[-1] + 50, "workers": 1}
-    settings = nursery.settings(None, benchmarks=("label-drift",), **limits)
+    settings = forked_runs.settings(None, benchmarks=("label-drift",), **limits)
     with Archive.open_or_create(home) as archive, archive.lock():
         prepare(archive)
         run = archive.runs.start(settings.seed, settings.to_json(), 2**31 - 1)
         loop = Loop(
-            archive, run, settings, lambda _: None, home / "logs", Asking, nursery.InstantModel()
+            archive,
+            run,
+            settings,
+            lambda _: None,
+            home / "logs",
+            Asking,
+            forked_runs.InstantModel(),
         )
         profiler = cProfile.Profile()
         if profile:

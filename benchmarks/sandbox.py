@@ -35,7 +35,8 @@ from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.backends.process import Backend
 from cambrian.sandbox.session.channel import Channel
 from cambrian.sandbox.session.limits import Limits
-from cambrian.sandbox.session.session import Session, SessionPool
+from cambrian.sandbox.session.pool import SessionPool
+from cambrian.sandbox.session.session import Session
 
 LIMITS = Limits(job_s=600, request_s=300)
 SMALL, BULK = (32, 64), (128, 3, 32, 32)

@@ -39,25 +39,22 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+import anyio
+from _engine import PrivateEngine
+from _table import Figure, report
 
-import anyio  # noqa: E402 - after the path is set
-from _engine import PrivateEngine  # noqa: E402
-from _table import Figure, report  # noqa: E402
-from tests.evolution import nursery  # noqa: E402
-from tests.evolution.endpoint import Reply, endpoint  # noqa: E402
-
-from cambrian.archive import Archive, store  # noqa: E402
-from cambrian.archive.sqlite import database  # noqa: E402
-from cambrian.daemon import socket, supervisor  # noqa: E402
-from cambrian.daemon.logs import EventLog  # noqa: E402
-from cambrian.daemon.service import Options  # noqa: E402
-from cambrian.errors import CambrianError, SandboxBroken, Unreachable  # noqa: E402
-from cambrian.evolution.runtime.process_worker import ProcessWorker  # noqa: E402
-from cambrian.measurement import Measurement, Unit  # noqa: E402
-from cambrian.sandbox.backends import registry  # noqa: E402
-from cambrian.sandbox.image import image  # noqa: E402
+from cambrian.archive import Archive, store
+from cambrian.archive.sqlite import connection
+from cambrian.daemon import socket, supervisor
+from cambrian.daemon.logs import EventLog
+from cambrian.daemon.service import Options
+from cambrian.errors import CambrianError, SandboxBroken, Unreachable
+from cambrian.evolution.runtime.process_worker import ProcessWorker
+from cambrian.measurement import Measurement, Unit
+from cambrian.sandbox.backends import registry
+from cambrian.sandbox.image import image
+from cambrian.testing import forked_runs
+from cambrian.testing.endpoint import Reply, endpoint
 
 SIZE_MB = 768
 SAMPLE_S = 5.0
@@ -72,7 +69,7 @@ GROWTH_MB, GROWTH_SHARE = 24.0, 0.15
 # -- the daemon ------------------------------------------------------------------------------
 
 
-class Faulty(nursery.InstantImprover):
+class Faulty(forked_runs.InstantImprover):
     """Works, unless the engine is down."""
 
     down = Path()
@@ -120,7 +117,7 @@ def child(home: Path, faults: Path) -> None:
             time.sleep(0.5)
 
     threading.Thread(target=look, daemon=True).start()
-    plain = database.connect
+    plain = connection.connect
 
     def connect(path: Path, clock: Any, **keywords: Any) -> Any:
         found = plain(path, lambda: time.time() + offset[0], **keywords)
@@ -130,7 +127,7 @@ def child(home: Path, faults: Path) -> None:
         return found
 
     store.connect = connect  # type: ignore[attr-defined]
-    settings = nursery.settings(None, hours=1000.0, tokens=10**12, model="soak")
+    settings = forked_runs.settings(None, hours=1000.0, tokens=10**12, model="soak")
     make_worker = Mixed if "DOCKER_HOST" in os.environ else Faulty
     options = Options(
         make_worker=make_worker, log=EventLog(faults / "logs"), drain_s=60.0, metrics_port=0
@@ -407,7 +404,7 @@ def _judged(home: Path) -> int:
 
 def _look(home: Path) -> tuple[list[str], dict[str, Any]]:
     """What is wrong with the archive in the end, and what is in it."""
-    problems = nursery.sound(home)
+    problems = forked_runs.sound(home)
     with Archive.open(home) as archive:
         kinds = archive.database.rows("SELECT kind, count(*) AS n FROM events GROUP BY kind")
         events = {row["kind"]: row["n"] for row in kinds}

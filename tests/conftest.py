@@ -1,4 +1,4 @@
-"""What every test leaves as it found it."""
+"""What every test leaves as it found it, and where the time went (`budget`)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.budget import pytest_addoption, pytest_terminal_summary
 
 from cambrian.evaluators import calibration, plugins
 from cambrian.evaluators.benchmarks import registry as known_benchmarks
+
+__all__ = ["pytest_addoption", "pytest_terminal_summary"]
 
 
 @pytest.fixture(autouse=True)

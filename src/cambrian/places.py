@@ -10,6 +10,9 @@ from cambrian.errors import UsageError
 
 NAME = "cambrian"
 
+PACKAGE = Path(__file__).parent
+"""The folder of this very copy of the package."""
+
 
 def data() -> Path:
     """Where archives are. Raises UsageError: no home directory is known."""

@@ -57,3 +57,17 @@ def first_hidden(text: str) -> str | None:
             if shown != character:
                 return shown
     return None
+
+
+SHORT = 10
+"""Digits of an id that are shown; any unique prefix of at least four is understood."""
+
+
+def line(text: object) -> str:
+    """Untrusted text as one line that is safe on a terminal."""
+    return " ".join(neutralise(str(text)).split())
+
+
+def short(agent_id: str) -> str:
+    """The part of an id that is shown."""
+    return agent_id[:SHORT]

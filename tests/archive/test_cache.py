@@ -11,9 +11,6 @@ from typing import Any
 
 import anyio
 import pytest
-from tests.evolution import nursery
-from tests.evolution.fakes import InstantWorker
-from tests.evolution.instant_run import BENCHMARKS
 
 from cambrian.archive import Archive
 from cambrian.archive.sqlite.cache import RowCache
@@ -21,6 +18,9 @@ from cambrian.daemon.supervisor import prepare
 from cambrian.evolution.admission.thresholds import Rules
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import Settings
+from cambrian.testing import forked_runs
+from cambrian.testing.instant_run import BENCHMARKS
+from cambrian.testing.workers import InstantWorker
 
 Pair = tuple[RowCache[Any, Any], Callable[[Any], Any]]
 
@@ -71,8 +71,8 @@ def test_what_a_run_keeps_is_what_is_recorded(tmp_path: Path, rewriter: Any) -> 
     looks: list[str] = []
     rules = Rules(seeds="raced")
     if rewriter == "model":
-        settings = nursery.settings(12, rules=rules)
-        worker: Any = nursery.InstantImprover
+        settings = forked_runs.settings(12, rules=rules)
+        worker: Any = forked_runs.InstantImprover
     else:
         settings = Settings(seed=5, proposals=8, workers=3, benchmarks=BENCHMARKS)
         worker = functools.partial(InstantWorker, before=lambda _: 0.001)
@@ -84,7 +84,9 @@ def test_what_a_run_keeps_is_what_is_recorded(tmp_path: Path, rewriter: Any) -> 
             if not archive.database.connection.in_transaction:  # which nobody else sees into
                 looks.append("\n".join(wrong(archive)))
 
-        loop = Loop(archive, run, settings, look, tmp_path / "logs", worker, nursery.InstantModel())
+        loop = Loop(
+            archive, run, settings, look, tmp_path / "logs", worker, forked_runs.InstantModel()
+        )
         anyio.run(loop.run)
         assert all(len(memory.items()) > 0 for memory, _ in pairs(archive, archive)[:5])
         assert wrong(archive) == []

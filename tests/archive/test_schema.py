@@ -10,9 +10,9 @@ import pytest
 
 from cambrian.archive import Archive, Database
 from cambrian.archive.schema import schema
-from cambrian.archive.sqlite.database import connect
+from cambrian.archive.sqlite.connection import connect
 from cambrian.archive.store import CONTROL
-from cambrian.archive.tables.agents import _CHAMPION, _MEMBERS
+from cambrian.archive.tables.agent_queries import CHAMPION, MEMBERS
 from cambrian.archive.transfer import whole
 from cambrian.errors import Refused
 
@@ -163,8 +163,8 @@ SAME_JOB = "SELECT * FROM jobs WHERE kind = :k AND ifnull(stage, '') = ifnull(:k
 @pytest.mark.parametrize(
     "sql",
     [
-        _CHAMPION,
-        _MEMBERS,
+        CHAMPION,
+        MEMBERS,
         """SELECT priority, id FROM jobs WHERE state = 'queued' AND kind = :k
            ORDER BY priority, id LIMIT 1""",
         "SELECT * FROM proposals WHERE state IN ('open', 'proposed', 'ready') ORDER BY idx",

@@ -20,20 +20,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.evolution import nursery
-
 from cambrian.archive import Archive
+from cambrian.archive.sqlite import connection as opening
 from cambrian.archive.sqlite import database
 from cambrian.daemon import killswitch, supervisor
 from cambrian.daemon.notify import Notifier
 from cambrian.daemon.service import Options
 from cambrian.evolution.models.broker import MAX_ANSWER_TOKENS, Answer
 from cambrian.evolution.settings import Settings
+from cambrian.testing import forked_runs
 
 PAGES = 150
 
 
-class Thinking(nursery.InstantModel):
+class Thinking(forked_runs.InstantModel):
     """Answers when the file is there."""
 
     def __init__(self, idea: Path | None) -> None:
@@ -48,7 +48,7 @@ class Thinking(nursery.InstantModel):
 
 
 def main(home: Path, given: dict[str, str]) -> None:
-    settings = nursery.settings(
+    settings = forked_runs.settings(
         200, approve=given.get("approve", "none"), workers=int(given.get("workers", "2"))
     )
     speed = float(given.get("speed", "0.02"))
@@ -72,7 +72,7 @@ def main(home: Path, given: dict[str, str]) -> None:
         metrics_port=int(given["metrics"]) if "metrics" in given else None,
         reload=reload,
         notifier=Notifier.of(os.environ),
-        make_worker=functools.partial(nursery.InstantImprover, before=before),
+        make_worker=functools.partial(forked_runs.InstantImprover, before=before),
         model=Thinking(home / "idea" if "think" in given else None),
     )
     supervisor.run(home, settings, lambda _: None, options=options)
@@ -81,7 +81,7 @@ def main(home: Path, given: dict[str, str]) -> None:
 def limit(home: Path, full: bool) -> None:
     """Every connection may fill so many pages, until a file `room` appears, and write nothing as
     long as there is a file `readonly`."""
-    plain = database.connect
+    plain = opening.connect
 
     def connect(path: Path, *arguments: Any, **keywords: Any) -> Any:
         found = plain(path, *arguments, **keywords)

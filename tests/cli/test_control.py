@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evolution import nursery
 
 from cambrian.archive import Archive, Proposal
 from cambrian.daemon import health, killswitch, socket
@@ -24,6 +23,7 @@ from cambrian.daemon.status import Status
 from cambrian.errors import CambrianError, Refused, StorageTrouble, Unreachable
 from cambrian.evolution.budget import Budget
 from cambrian.evolution.settings import Settings
+from cambrian.testing import forked_runs
 
 from .conftest import SOURCE, Cli, Command, EvolvedArchive
 
@@ -139,7 +139,7 @@ def test_a_variant_that_is_being_made_is_given_up_and_its_answer_counted(
         assert archive.database.value("SELECT count(*) FROM reservations") == 0
         cancelled = "kind = 'proposal.invalid' AND json_extract(data, '$.idx') = 0"
         assert archive.database.value(f"SELECT count(*) FROM events WHERE {cancelled}") == 1
-    assert nursery.sound(home) == []
+    assert forked_runs.sound(home) == []
 
 
 def _proposals(home: Path) -> list[Proposal]:
@@ -260,7 +260,7 @@ def test_the_kill_switch_stops_a_process_that_does_not_answer(
         (home / killswitch.NAME).touch()
         assert running.process.wait(20) == -signal.SIGKILL
     with pytest.raises(Refused, match="kill switch"):
-        nursery.run(home, nursery.settings(4))
+        forked_runs.run(home, forked_runs.settings(4))
     assert command("run", env={"CAMBRIAN_ARCHIVE": str(home)}).returncode == 5
     (home / killswitch.NAME).unlink()
     with Archive.open(home, read_only=True) as archive:
@@ -280,7 +280,7 @@ def test_a_second_sigterm_stops_at_once_and_loses_nothing(tmp_path: Path) -> Non
         running.until(lambda s: s["state"] == "draining")
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(10) == 0
-    assert nursery.sound(home) == []
+    assert forked_runs.sound(home) == []
 
 
 def test_a_drain_takes_no_longer_than_stated(tmp_path: Path) -> None:
@@ -424,7 +424,7 @@ def test_a_full_disk_pauses_the_run_which_goes_on_when_there_is_room(tmp_path: P
         assert status["state"].startswith("paused: the archive cannot be written")
         (home / "room").touch()
         running.until(lambda s: not s["paused"] and s["counts"]["judged"] >= 2)
-    assert nursery.sound(home) == []
+    assert forked_runs.sound(home) == []
 
 
 def test_detaching_says_what_went_wrong_at_once(command: Command, tmp_path: Path) -> None:

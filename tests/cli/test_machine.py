@@ -13,8 +13,8 @@ import pytest
 from cambrian.archive import Archive
 from cambrian.cli.ops import environment
 from cambrian.cli.ops.doctor import judge
-from cambrian.cli.render.picture import champions, judged_of
 from cambrian.evaluators.benchmarks import benchmark, names
+from cambrian.reports.progress import champions, judged_of
 
 from .conftest import Cli, Command, EvolvedArchive
 

@@ -21,11 +21,12 @@ from cambrian.agents.seeds import seed_names
 from cambrian.archive import Archive
 from cambrian.cli.run.execute import report
 from cambrian.cli.run.options import settings_of
-from cambrian.cli.run.plan import estimate_s, plan
+from cambrian.cli.run.plan import plan
 from cambrian.cli.run.progress import ProgressReporter, remaining, share_done, standing
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import search_names
 from cambrian.evolution.settings import PROPOSALS, Settings
+from cambrian.reports.plan import estimate_s
 
 from .conftest import HOSTILE, SEARCH, SOURCE, Cli, Command, EvolvedArchive
 

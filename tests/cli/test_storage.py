@@ -12,12 +12,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.evolution import nursery
 
 from cambrian.archive import Archive
 from cambrian.archive.lineage.lineage import Lineage
 from cambrian.archive.sqlite import database as database_module
 from cambrian.daemon import socket
+from cambrian.testing import forked_runs
 
 from .conftest import Cli, EvolvedArchive
 from .test_control import ROOT, daemon
@@ -102,7 +102,7 @@ def test_a_read_only_archive_pauses_the_run_which_goes_on_when_it_may_write(
         before = judged(home)
         (home / "readonly").unlink()
         running.until(lambda s: not s["paused"] and s["counts"]["judged"] > before)
-    assert nursery.sound(home) == []
+    assert forked_runs.sound(home) == []
 
 
 def test_a_lock_pauses_the_run_which_goes_on_when_it_is_given_back(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_lock_pauses_the_run_which_goes_on_when_it_is_given_back(tmp_path: Pat
             assert "another process" in status["paused"]["storage"]
         before = judged(home)
         running.until(lambda s: not s["paused"] and s["counts"]["judged"] > before)
-    assert nursery.sound(home) == []
+    assert forked_runs.sound(home) == []
 
 
 def test_a_damaged_page_pauses_the_run_which_goes_on_when_it_is_whole(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_damaged_page_pauses_the_run_which_goes_on_when_it_is_whole(tmp_path: 
         before = judged(home)
         write(home, offset, page)
         running.until(lambda s: not s["paused"] and s["counts"]["judged"] > before)
-    assert nursery.sound(home) == []
+    assert forked_runs.sound(home) == []
 
 
 def judged(home: Path) -> int:

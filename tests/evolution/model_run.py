@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from tests.evolution.fakes import InstantWorker, noted
-from tests.evolution.instant_run import BENCHMARKS
 
 from cambrian.archive import Archive
 from cambrian.daemon import supervisor
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.runtime.workers import Ask
 from cambrian.evolution.settings import Settings
+from cambrian.testing.instant_run import BENCHMARKS
+from cambrian.testing.workers import InstantWorker, noted
 
 
 class Asking(InstantWorker):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.evolution.instant_run import grow
-
 from cambrian.agents.catalogue import catalogue
 from cambrian.agents.improvers.default import Improver
 from cambrian.agents.improvers.probe import probe_evidence
 from cambrian.archive import Archive
 from cambrian.evolution.rewriting.evidence import CARDS_SHOWN, cards, evidence
 from cambrian.evolution.settings import Settings
+from cambrian.testing.instant_run import grow
 
 ONE = ("split-mnist",)
 

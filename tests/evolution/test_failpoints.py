@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def through(folder: Path, *names: str) -> dict[str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.evolution.nursery", str(folder), *names],
+        [sys.executable, "-m", "cambrian.testing.forked_runs", str(folder), *names],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         capture_output=True,

@@ -9,9 +9,6 @@ from typing import Any
 
 import anyio
 import pytest
-from tests.evolution.fakes import InstantWorker
-from tests.evolution.instant_run import BENCHMARKS, picture
-from tests.evolution.nursery import InstantModel, sound
 
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive
@@ -25,6 +22,9 @@ from cambrian.evolution.loop import Loop
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.workers import Ask
 from cambrian.evolution.settings import Settings
+from cambrian.testing.forked_runs import InstantModel, sound
+from cambrian.testing.instant_run import BENCHMARKS, picture
+from cambrian.testing.workers import InstantWorker
 
 Edits = Callable[[Mapping[str, str]], Mapping[str, str | None]]
 

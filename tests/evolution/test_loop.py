@@ -17,8 +17,6 @@ from typing import Any, Literal
 
 import anyio
 import pytest
-from tests.evolution.fakes import InstantWorker
-from tests.evolution.instant_run import BENCHMARKS, grow, picture
 
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.agents.tree import SourceTree
@@ -35,8 +33,9 @@ from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.workers import Ask, ImproverFailed
 from cambrian.evolution.settings import LAG, Settings
 from cambrian.measurement import Measurement, Unit
+from cambrian.testing.instant_run import BENCHMARKS, grow, picture
+from cambrian.testing.workers import InstantWorker
 
-ROOT = Path(__file__).parents[2]
 PROPOSALS = 14
 SEEDS = {load_seed(name).identity for name in seed_names()}
 
@@ -191,12 +190,11 @@ def test_a_proposal_sees_nothing_that_was_decided_within_the_lag(undisturbed: Pa
 
 def test_kill_9_at_random_moments_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
     home, chance = tmp_path / "archive", random.Random(5)
-    command = [sys.executable, str(ROOT / "tests/evolution/instant_run.py"), str(home)]
+    command = [sys.executable, "-m", "cambrian.testing.instant_run", str(home)]
     command += ["3", str(PROPOSALS), "2", "20"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     kills, ended = 0, False
     while kills < 10 and not ended:
-        process = subprocess.Popen(command, env=environment, start_new_session=True)
+        process = subprocess.Popen(command, start_new_session=True)
         time.sleep(chance.uniform(0.6, 2.0))
         ended = process.poll() is not None
         if not ended:
@@ -205,7 +203,7 @@ def test_kill_9_at_random_moments_changes_nothing(undisturbed: Path, tmp_path: P
             kills += 1
     assert kills >= 3, "the run was over before it could be disturbed"
     if not ended:  # else the command would begin another run
-        subprocess.run(command, env=environment, check=True, timeout=120)
+        subprocess.run(command, check=True, timeout=120)
     assert picture(home) == picture(undisturbed)
     with Archive.open(home) as archive:
         assert check(archive, identity=lambda files: SourceTree(files).identity) == []
@@ -645,11 +643,10 @@ def test_a_kill_between_ready_and_decided_does_not_stop_the_run_for_ever(
 
 def test_free_order_goes_on_after_kills(tmp_path: Path) -> None:
     home, chance = tmp_path / "archive", random.Random(9)
-    command = [sys.executable, str(ROOT / "tests/evolution/instant_run.py"), str(home)]
+    command = [sys.executable, "-m", "cambrian.testing.instant_run", str(home)]
     command += ["3", "10", "3", "30", "free"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     for _ in range(4):
-        process = subprocess.Popen(command, env=environment, start_new_session=True)
+        process = subprocess.Popen(command, start_new_session=True)
         time.sleep(chance.uniform(1.0, 2.5))
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -657,7 +654,7 @@ def test_free_order_goes_on_after_kills(tmp_path: Path) -> None:
         if process.returncode == 0:
             break
     else:
-        subprocess.run(command, env=environment, check=True, timeout=120)
+        subprocess.run(command, check=True, timeout=120)
     found = picture(home)
     assert len(found["proposals"]) == 10
     assert all(p["state"] in ("admitted", "rejected", "duplicate") for p in found["proposals"])

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evolution.endpoint import Reply, endpoint
 from tests.evolution.model_run import Asking, run_model
 
 from cambrian.agents.seeds import load_seed
@@ -20,6 +19,7 @@ from cambrian.evolution.models.broker import OpenAIModel
 from cambrian.evolution.models.prices import Price
 from cambrian.evolution.runtime.workers import Ask, AskRefused
 from cambrian.evolution.settings import Settings
+from cambrian.testing.endpoint import Reply, endpoint
 
 QUESTION = [{"role": "user", "content": "hello"}]
 

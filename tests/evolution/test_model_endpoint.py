@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.evolution.endpoint import Reply, endpoint
 
 from cambrian.errors import UsageError
 from cambrian.evolution.models import endpoint as module
@@ -24,6 +23,7 @@ from cambrian.evolution.models.refusals import (
     Used,
 )
 from cambrian.evolution.runtime.process_worker import worker_environment
+from cambrian.testing.endpoint import Reply, endpoint
 
 QUESTION = [{"role": "system", "content": "rules"}, {"role": "user", "content": "hello"}]
 KEY = "not-a-real-key-123"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evolution.endpoint import Reply, endpoint
 from tests.evolution.model_run import Asking, run_model
 
 from cambrian.archive import Archive
@@ -16,6 +15,7 @@ from cambrian.errors import Unreachable
 from cambrian.evolution.models import endpoint as module
 from cambrian.evolution.models.prices import Price
 from cambrian.evolution.runtime.workers import Ask
+from cambrian.testing.endpoint import Reply, endpoint
 
 KEY = "not-a-real-key-123"
 Script = Callable[[dict[str, Any]], Reply]

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.evolution.instant_run import BENCHMARKS, grow
 
 from cambrian.archive import Archive
 from cambrian.evolution.admission import neighbours as module
@@ -18,6 +17,7 @@ from cambrian.evolution.admission.neighbours import Neighbours
 from cambrian.evolution.admission.records import results_of
 from cambrian.evolution.admission.results import SEARCH_SEEDS
 from cambrian.evolution.settings import Settings
+from cambrian.testing.instant_run import BENCHMARKS, grow
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

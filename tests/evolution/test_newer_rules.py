@@ -7,9 +7,6 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.evolution.fakes import InstantWorker
-from tests.evolution.instant_run import BENCHMARKS
-from tests.evolution.nursery import sound
 
 from cambrian.agents.improvers.probe import VERSION
 from cambrian.agents.seeds import load_seed, seed_names
@@ -19,6 +16,9 @@ from cambrian.daemon.supervisor import prepare
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import Settings
 from cambrian.measurement import Measurement, Unit
+from cambrian.testing.forked_runs import sound
+from cambrian.testing.instant_run import BENCHMARKS
+from cambrian.testing.workers import InstantWorker
 
 SEEDS = {load_seed(name).identity for name in seed_names()}
 SETTINGS = Settings(seed=5, proposals=4, workers=1, benchmarks=BENCHMARKS, sandbox="none")

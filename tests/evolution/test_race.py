@@ -10,8 +10,6 @@ from pathlib import Path
 import anyio
 import numpy as np
 import pytest
-from tests.evolution.fakes import InstantWorker
-from tests.evolution.instant_run import BENCHMARKS, picture
 
 from cambrian.archive import Archive, Gate
 from cambrian.archive.transfer.check import check
@@ -25,6 +23,8 @@ from cambrian.evolution.loop import Loop
 from cambrian.evolution.selection.selection import Selection
 from cambrian.evolution.settings import Settings, differences
 from cambrian.measurement import Measurement, Unit
+from cambrian.testing.instant_run import BENCHMARKS, picture
+from cambrian.testing.workers import InstantWorker
 
 RULES = Rules(seeds="raced")
 ONE = ("split-mnist",)

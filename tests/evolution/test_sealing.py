@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from tests.evolution.fakes import InstantWorker, judged
-from tests.evolution.instant_run import BENCHMARKS, grow
 
 from cambrian.archive import Archive
 from cambrian.archive.store import CONTROL
@@ -19,6 +17,8 @@ from cambrian.evolution import sealing
 from cambrian.evolution.runtime.workers import WorkerFactory
 from cambrian.evolution.settings import Settings
 from cambrian.measurement import Measurement, Unit
+from cambrian.testing.instant_run import BENCHMARKS, grow
+from cambrian.testing.workers import InstantWorker, judged
 
 STREAMS = len(BENCHMARKS) + 1
 PER_AGENT = 5 * STREAMS

@@ -7,9 +7,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from tests.evolution.fakes import InstantWorker
-from tests.evolution.instant_run import BENCHMARKS
-from tests.evolution.nursery import sound
 
 from cambrian.agents.seeds import load_seed
 from cambrian.archive import Archive
@@ -22,6 +19,9 @@ from cambrian.evolution import sealing
 from cambrian.evolution.runtime import seeding
 from cambrian.evolution.settings import Settings
 from cambrian.measurement import Measurement, Unit
+from cambrian.testing.forked_runs import sound
+from cambrian.testing.instant_run import BENCHMARKS
+from cambrian.testing.workers import InstantWorker
 
 SETTINGS = Settings(seed=3, proposals=4, benchmarks=BENCHMARKS, sandbox="none")
 

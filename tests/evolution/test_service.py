@@ -11,8 +11,6 @@ from typing import Any
 
 import anyio
 import pytest
-from tests.evolution.fakes import InstantWorker
-from tests.evolution.instant_run import BENCHMARKS
 
 from cambrian.archive import Archive
 from cambrian.daemon import killswitch, service, supervisor
@@ -20,6 +18,8 @@ from cambrian.daemon.logs import EventLog
 from cambrian.daemon.service import Options, Service
 from cambrian.errors import CambrianError, StorageTrouble
 from cambrian.evolution.settings import Settings
+from cambrian.testing.instant_run import BENCHMARKS
+from cambrian.testing.workers import InstantWorker
 
 SETTINGS = Settings(seed=3, proposals=3, workers=2, benchmarks=BENCHMARKS, sandbox="none")
 

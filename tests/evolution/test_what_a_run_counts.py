@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.evolution.fakes import InstantWorker
-from tests.evolution.instant_run import BENCHMARKS, grow
 
 from cambrian.archive import Archive, Proposal
 from cambrian.archive.tables.proposals import Proposals
@@ -19,6 +17,8 @@ from cambrian.errors import NotFound
 from cambrian.evolution import sealing
 from cambrian.evolution.budget import Budget
 from cambrian.evolution.settings import Settings
+from cambrian.testing.instant_run import BENCHMARKS, grow
+from cambrian.testing.workers import InstantWorker
 
 FIRST = Settings(seed=3, proposals=5, benchmarks=BENCHMARKS, sandbox="none")
 

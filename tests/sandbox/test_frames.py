@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from cambrian.sandbox.runner.descriptions import MAX_DEPTH
 from cambrian.sandbox.runner.frames import (
     DTYPES,
     HEADER,
     MAGIC,
-    MAX_DEPTH,
     ChannelClosed,
     DeadlinePassed,
     Expect,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from .hostile_peer import VERBS, Trial, attempt, descriptions, report_of, trials
+from cambrian.testing.hostile_peer import VERBS, Trial, attempt, descriptions, report_of, trials
 
 FIXED = settings(
     deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)

@@ -19,7 +19,8 @@ from cambrian.sandbox.backends import spawn
 from cambrian.sandbox.backends.plain import PlainProcess
 from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.limits import Limits
-from cambrian.sandbox.session.session import Session, SessionPool
+from cambrian.sandbox.session.pool import SessionPool
+from cambrian.sandbox.session.session import Session
 
 SMALL = TaskSpec("classification", (2,), 2)
 

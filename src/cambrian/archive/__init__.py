@@ -33,7 +33,8 @@ from cambrian.archive.records import (
     Spend,
     Status,
 )
-from cambrian.archive.sqlite.database import Clock, Database, Durability
+from cambrian.archive.sqlite.connection import Durability
+from cambrian.archive.sqlite.database import Clock, Database
 from cambrian.archive.store import Archive
 from cambrian.measurement import Measurement, Verdict
 

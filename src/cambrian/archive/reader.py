@@ -115,7 +115,7 @@ class Reader:
         return self.sql(f"{_EVALUATIONS} {where} ORDER BY e.id", given)
 
     def series(self, evaluation: int) -> dict[str, np.ndarray]:
-        """The curves and matrices of an evaluation, by name."""
+        """The curves (n,) and matrices (n, m) of an evaluation, by name."""
         return self._archive.evaluations.series(evaluation)
 
     def sql(

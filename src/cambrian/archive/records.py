@@ -54,6 +54,7 @@ class Run:
 
     @classmethod
     def of(cls, row: Row) -> Run:
+        """From a row of `runs`."""
         return cls(**{**row, "settings": decode(row["settings"])})
 
 
@@ -80,6 +81,7 @@ class Agent:
 
     @classmethod
     def of(cls, row: Row) -> Agent:
+        """From a row of `agents` with its parents as a JSON list (see `tables.agents.COLUMNS`)."""
         return cls(**{**row, "parents": tuple(decode(row["parents"]))})
 
 
@@ -121,11 +123,13 @@ class Proposal:
 
     @classmethod
     def of(cls, row: Row) -> Proposal:
+        """From a row of `proposals`; edit, operation and outcome are decoded JSON."""
         plain = {name: decode(row[name]) for name in ("edit", "operation", "outcome")}
         return cls(**{**row, **plain, "parents": tuple(decode(row["parents"]))})
 
     @property
     def terminal(self) -> bool:
+        """Whether it was decided or closed, so that nothing of it changes any more."""
         return self.state not in UNDECIDED
 
 
@@ -154,6 +158,8 @@ class Evaluation(Measurement):
 
     @classmethod
     def of(cls, row: Row) -> Evaluation:
+        """From a row of `evaluations` or `sealed_evaluations`; metrics and provenance are
+        decoded JSON."""
         plain = {name: decode(row[name]) for name in ("metrics", "provenance")}
         return cls(**{**row, **plain})
 
@@ -182,6 +188,7 @@ class Job:
 
     @classmethod
     def of(cls, row: Row) -> Job:
+        """From a row of `jobs`; the payload is decoded JSON."""
         return cls(**{**row, "payload": decode(row["payload"])})
 
 
@@ -200,6 +207,7 @@ class Event:
 
     @classmethod
     def of(cls, row: Row) -> Event:
+        """From a row of `event_log`; the data is decoded JSON."""
         return cls(**{**row, "data": decode(row["data"])})
 
 

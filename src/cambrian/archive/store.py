@@ -15,13 +15,8 @@ from cambrian.archive.records import Agent, Event, Gate, Member
 from cambrian.archive.schema import schema
 from cambrian.archive.sqlite import lock
 from cambrian.archive.sqlite.cache import RowCache
-from cambrian.archive.sqlite.database import (
-    Clock,
-    Database,
-    Durability,
-    connect,
-    copy_database,
-)
+from cambrian.archive.sqlite.connection import Durability, connect, copy_database
+from cambrian.archive.sqlite.database import Clock, Database
 from cambrian.archive.sqlite.storage_errors import storage
 from cambrian.archive.tables.agents import Agents
 from cambrian.archive.tables.clades import Nodes

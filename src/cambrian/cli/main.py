@@ -30,6 +30,7 @@ from cambrian.cli.ops.archive import archive as archive_group
 from cambrian.cli.ops.cost import cost
 from cambrian.cli.ops.db import db
 from cambrian.cli.ops.doctor import doctor
+from cambrian.cli.ops.events import events
 from cambrian.cli.ops.image import image
 from cambrian.cli.ops.sql import sql
 from cambrian.cli.plot import plot
@@ -49,9 +50,12 @@ class Root(click.Group):
     """The commands in the order of a first visit; errors as one line and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are declared, not by alphabet: as a newcomer needs them."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, and turn what it raises into a line on stderr and an exit code
+        (errors.py)."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -158,7 +162,7 @@ def cli(ctx: click.Context, archive: Path, config: Path | None, verbose: int) ->
 
 
 for command in (
-    *(init, doctor, run, daemon, status, *control.COMMANDS, cost, configuration.config),
+    *(init, doctor, run, daemon, status, events, *control.COMMANDS, cost, configuration.config),
     *(tree, agent, plot, bench, sql, db, archive_group, image),
 ):
     cli.add_command(command)

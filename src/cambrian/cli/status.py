@@ -9,14 +9,14 @@ import click
 from cambrian.cli.context import Shared, common, examples, json_option, reading_control
 from cambrian.cli.render.output import heading, say, show_fields, show_json, show_table
 from cambrian.cli.render.text import difference, duration, interval, line, number, quantity, short
+from cambrian.reports import status as reports
+from cambrian.reports.status import STATES
 
 if TYPE_CHECKING:
-    from cambrian.archive import Agent, Archive
+    from cambrian.archive import Archive
 
 LIVE_S = 2.0
 """How long a running process may take to say how it is."""
-
-_STATES = ("judged", "admitted", "rejected", "duplicate", "invalid", "failed_smoke", "parked")
 
 
 @click.command(epilog=examples("cambrian status", "cambrian status --json"))
@@ -29,90 +29,14 @@ def status(shared: Shared, as_json: bool) -> None:
     Scores are normalised: 0 is a benchmark's floor, 1 its ceiling; intervals are 95 %.
     """
     with shared.reading() as archive, reading_control(shared.archive) as control:
-        found = summarise(archive, control)
+        found = reports.status(archive, control, ask_live(archive))
     if as_json:
         show_json(found)
     else:
         show_status(found)
 
 
-def summarise(archive: Archive, control: Archive | None) -> dict[str, Any]:
-    """Everything `status` shows, as JSON."""
-    counts = archive.counts()
-    sealed, beside = _sealed(archive, control)
-    return {
-        "archive": str(archive.path),
-        **{state: counts[state] for state in _STATES},
-        "proposals": counts["proposals"],
-        "agents": counts["agents"],
-        "members": counts["members"],
-        "failed_seeds": _failed_seeds(archive),
-        "evaluations": counts["evaluations_scored"] + counts["evaluations_failed"],
-        "evaluations_broken": counts["evaluations_broken"],
-        "sealed_evaluations": counts["sealed_evaluations_scored"],
-        "wall_s": _wall_s(archive),
-        **_run(archive),
-        "running": archive.lock_holder(),
-        **_steered(archive),
-        "champion": _champion(archive.champion()),
-        "sealed": sealed,
-        "control": beside,
-        "spend": vars(archive.ledger.total()),
-    }
-
-
-def _failed_seeds(archive: Archive) -> list[dict[str, Any]]:
-    """Seed agents that failed, and so are no parents: whom nothing descends from."""
-    return [
-        {
-            "id": row.agent_id,
-            "title": archive.agents.get(row.agent_id).title,
-            "benchmark": row.benchmark,
-            "reason": row.reason,
-        }
-        for row in archive.evaluations.failures_of_seeds()
-    ]
-
-
-def _run(archive: Archive) -> dict[str, Any]:
-    """The last run: one that nobody carries on although it never ended was killed."""
-    run = archive.runs.last()
-    if run is None:
-        return {"state": None, "run": None}
-    killed = run.state == "running" and archive.lock_holder() is None
-    settings = dict(run.settings)
-    return {
-        "state": "interrupted" if killed else run.state,
-        "run": {
-            "id": run.id,
-            "seed": run.seed,
-            "first_proposal": run.first_proposal,
-            "version": run.version,
-            "settings": settings,
-        },
-    }
-
-
-def _steered(archive: Archive) -> dict[str, Any]:
-    """How the last run is steered: its limits, pauses and what waits for a person."""
-    run = archive.runs.last()
-    if run is None:
-        return {"budget": [], "paused": {}, "approvals": 0, "daemon": None}
-    from cambrian.evolution.budget import Budget
-
-    live = _live(archive)
-    orders = archive.steering.orders(run.id)
-    asked = {"asked": "by request"} if orders.get("paused") else {}
-    standings = Budget(archive, run, run.settings).standings(run.wall_s)
-    return {
-        "budget": [one.to_json() for one in standings],
-        "paused": asked if live is None else live["paused"],
-        "approvals": len(archive.steering.waiting()),
-        "daemon": live,
-    }
-
-
-def _live(archive: Archive) -> dict[str, Any] | None:
+def ask_live(archive: Archive) -> dict[str, Any] | None:
     """What the process that carries the run on says of itself; None without an answer."""
     if archive.lock_holder() is None:
         return None
@@ -126,46 +50,6 @@ def _live(archive: Archive) -> dict[str, Any] | None:
     return found
 
 
-def _wall_s(archive: Archive) -> float:
-    """Seconds of all runs together."""
-    return float(archive.database.value("SELECT ifnull(sum(wall_s), 0.0) FROM runs"))
-
-
-def _champion(agent: Agent | None) -> dict[str, Any] | None:
-    if agent is None:
-        return None
-    names = ("id", "title", "number", "kind", "depth", "score", "lower", "upper")
-    return {name: getattr(agent, name) for name in names}
-
-
-def _sealed(
-    archive: Archive, control: Archive | None
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The sealed table, and the control beside it."""
-    beside = None if control is None else _control_counts(control)
-    if not archive.evaluations.sealed_agents():
-        return {"streams": None, "agents": [], "champion": None, "looks": None}, beside
-    # Imported late: the intervals need SciPy, which takes more than a second to import.
-    from cambrian.reports.run import control_report, sealed_report
-
-    report = sealed_report(archive)
-    if control is not None and beside is not None:
-        beside |= {"sealed": control_report(report, control).to_json()}
-    looks = archive.sealings.looks()
-    return {**report.to_json(), "looks": {**vars(looks), "text": str(looks)}}, beside
-
-
-def _control_counts(control: Archive) -> dict[str, Any]:
-    counts = control.counts()
-    return {
-        **{state: counts[state] for state in _STATES},
-        "wall_s": _wall_s(control),
-        "state": _run(control)["state"],
-        "champion": _champion(control.champion()),
-        "sealed": {},
-    }
-
-
 def show_status(found: dict[str, Any]) -> None:
     """The same for people."""
     _show_counts(found)
@@ -175,7 +59,7 @@ def show_status(found: dict[str, Any]) -> None:
 
 
 def _show_counts(found: dict[str, Any]) -> None:
-    parts = [f"{found[state]} {state.replace('_', ' ')}" for state in _STATES if found[state]]
+    parts = [f"{found[state]} {state.replace('_', ' ')}" for state in STATES if found[state]]
     spend = found["spend"]
     tokens = spend["prompt_tokens"] + spend["completion_tokens"]
     broken = found["evaluations_broken"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,11 +11,10 @@ from cambrian.cli.context import Shared, common, examples, json_option
 from cambrian.cli.render.drawing import draw
 from cambrian.cli.render.output import note, say, show_list
 from cambrian.cli.render.text import interval, line, short
+from cambrian.reports.tree import Below, forest, placed
 
 if TYPE_CHECKING:
     from cambrian.archive import Agent, Archive
-
-Below = Callable[["Agent"], Sequence["Agent"]]
 
 
 @click.command(
@@ -38,38 +37,15 @@ def tree(
     parent.
     """
     with shared.reading() as archive:
-        roots, below = _forest(archive, root, everyone)
+        roots, below = forest(archive, root, everyone=everyone)
         if as_json:
-            _as_json(roots, below, depth)
+            rows = list(placed(roots, below, depth))
+            show_list([row.to_json() for row in rows], truncated=any(row.hidden for row in rows))
         else:
             for row in lines(archive, roots, below, depth):
                 say(row)
         if not roots:
             note("the archive is empty: `cambrian run` adds the seed agents")
-
-
-def _forest(archive: Archive, root: str | None, everyone: bool) -> tuple[list[Agent], Below]:
-    """Where to start, and how to go on: one query for the whole tree, one per agent for a clade."""
-    if root is None:
-        return whole(archive, everyone=everyone)
-    start = archive.agents.get(archive.resolve(root))
-
-    def below(agent: Agent) -> list[Agent]:
-        children = archive.agents.children(agent.id, members_only=not everyone)
-        return [child for child in children if child.parents[0] == agent.id]
-
-    return [start], below
-
-
-def whole(archive: Archive, *, everyone: bool = False) -> tuple[list[Agent], Below]:
-    """The seeds, and the children of each agent by its primary parent."""
-    agents = archive.agents.select(everyone=everyone)
-    children: dict[str, list[Agent]] = {}
-    for agent in agents:
-        if agent.parents:
-            children.setdefault(agent.parents[0], []).append(agent)
-    roots = [agent for agent in agents if not agent.parents]
-    return roots, lambda agent: children.get(agent.id, [])
 
 
 def lines(
@@ -107,24 +83,3 @@ def _score(archive: Archive, agent: Agent) -> str:
             if row.agent_id == agent.id:
                 return f"failed on {line(row.benchmark)}"
     return interval(agent.score, agent.lower, agent.upper)
-
-
-def _as_json(roots: Sequence[Agent], below: Below, depth: int | None) -> None:
-    drawn = list(draw(roots, below, depth))
-    items: list[dict[str, Any]] = [
-        {
-            "id": row.node.id,
-            "number": row.node.number,
-            "status": row.node.status,
-            "kind": row.node.kind,
-            "level": row.level,
-            "depth": row.node.depth,
-            "parents": list(row.node.parents),
-            "score": row.node.score,
-            "lower": row.node.lower,
-            "upper": row.node.upper,
-            "title": row.node.title,
-        }
-        for row in drawn
-    ]
-    show_list(items, truncated=any(row.hidden for row in drawn))

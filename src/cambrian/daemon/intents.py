@@ -97,6 +97,7 @@ class Intents:
     # -- the verbs ---------------------------------------------------------------------
 
     def pause(self, arguments: Arguments, by: str, dry: bool) -> str:
+        """Start nothing new (`now`: and drop what is being evaluated), until `resume`."""
         now = bool(_only(arguments, "now").get("now", False))
         paused = bool(self.archive.steering.orders(self.run.id).get("paused"))
         if not dry:
@@ -108,6 +109,7 @@ class Intents:
         return f"run {self.run.id} is paused{' already' if paused else ''}{dropped}"
 
     def resume(self, arguments: Arguments, by: str, dry: bool) -> str:
+        """End a pause that was asked for; one for an outage ends by itself."""
         _only(arguments)
         paused = bool(self.archive.steering.orders(self.run.id).get("paused"))
         if not dry:
@@ -118,6 +120,12 @@ class Intents:
         return f"run {self.run.id} {'goes on' if paused else 'was not paused'}"
 
     def stop(self, arguments: Arguments, by: str, dry: bool) -> str:
+        """End the process: `how` "drain" (the default) finishes what is being evaluated, "now"
+        drops it.
+
+        Raises:
+            UsageError: another `how`.
+        """
         how = _only(arguments, "how").get("how", "drain")
         if how not in ("drain", "now"):
             raise UsageError(f"expected how to be drain or now, came {how!r}")
@@ -132,9 +140,11 @@ class Intents:
         )
 
     def approve(self, arguments: Arguments, by: str, dry: bool) -> str:
+        """Let a decision that waits for a person take effect, with a `note` if there is one."""
         return self._answer("approved", arguments, by, dry)
 
     def reject(self, arguments: Arguments, by: str, dry: bool) -> str:
+        """Refuse a decision that waits for a person, with a `note` if there is one."""
         return self._answer("rejected", arguments, by, dry)
 
     def _answer(self, state: Any, arguments: Arguments, by: str, dry: bool) -> str:
@@ -153,6 +163,11 @@ class Intents:
         return f"{name} is {state}{' already' if known.state == state else ''}"
 
     def set_budget(self, arguments: Arguments, by: str, dry: bool) -> str:
+        """Set a limit of the run (`name`), or lift it (`limit` null).
+
+        Raises:
+            UsageError: no such limit, no number, or the run would be left without any limit.
+        """
         given = _only(arguments, "name", "limit")
         name, limit = str(given.get("name")), given.get("limit")
         if limit is not None and type(limit) not in (int, float):
@@ -169,6 +184,12 @@ class Intents:
         return f"{name}: {_number(before)} before, {_number(limit)} now"
 
     def set_workers(self, arguments: Arguments, by: str, dry: bool) -> str:
+        """Evaluate with so many processes from now on, and after a restart.
+
+        Raises:
+            UsageError: `count` is no whole number from 1 to `MOST_WORKERS`.
+            Refused: fewer GPUs than that.
+        """
         count = _only(arguments, "count").get("count")
         if type(count) is not int or not 1 <= count <= MOST_WORKERS:
             raise UsageError(f"expected 1 to {MOST_WORKERS} workers, came {count!r}")

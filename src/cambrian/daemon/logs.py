@@ -76,4 +76,5 @@ class EventLog:
         return count
 
     def close(self) -> None:
+        """Close the file; nothing can be logged any more."""
         self._handler.close()

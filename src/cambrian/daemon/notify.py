@@ -38,6 +38,7 @@ class Notifier:
         return cls(environment.get("NOTIFY_SOCKET", ""), watchdog_s)
 
     def ready(self, status: str) -> None:
+        """READY=1: the service manager may start what waits for this one (also after a reload)."""
         self._send("READY=1", f"STATUS={status}", f"MAINPID={os.getpid()}")
 
     def starting(self, text: str) -> None:
@@ -45,16 +46,20 @@ class Notifier:
         self._send(f"EXTEND_TIMEOUT_USEC={int(60 * MICRO)}", f"STATUS={text}")
 
     def status(self, text: str) -> None:
+        """STATUS=: a line for `systemctl status`."""
         self._send(f"STATUS={text}")
 
     def reloading(self) -> None:
+        """RELOADING=1, with the monotonic clock in microseconds; `ready` ends it."""
         usec = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send("RELOADING=1", f"MONOTONIC_USEC={usec}")
 
     def stopping(self) -> None:
+        """STOPPING=1: no restart is needed for what follows."""
         self._send("STOPPING=1")
 
     def alive(self) -> None:
+        """WATCHDOG=1: the event loop turns; without it, the service manager restarts us."""
         self._send("WATCHDOG=1")
 
     async def watchdog(self) -> None:

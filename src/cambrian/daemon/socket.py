@@ -37,6 +37,7 @@ Answerer = Callable[[str, Mapping[str, Any], bool, str], Awaitable[Answer]]
 
 
 def folder(archive: Path) -> Path:
+    """The folder in an archive that holds the socket, for its owner alone."""
     return archive / FOLDER
 
 
@@ -112,6 +113,7 @@ def _peer(stream: anyio.abc.SocketStream) -> str:
 
 
 def allowed(uid: int) -> bool:
+    """Whether a user may ask: the one that runs this process, and root."""
     return uid in (os.geteuid(), ROOT)
 
 

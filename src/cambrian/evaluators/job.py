@@ -29,7 +29,8 @@ from cambrian.measurement import Measurement, Unit
 from cambrian.sandbox.session.channel import Channel, ChannelClosed, Cost
 from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.learner_channel import LearnerChannel
-from cambrian.sandbox.session.session import Report, Session
+from cambrian.sandbox.session.report import Report
+from cambrian.sandbox.session.session import Session
 
 FREE_CPU_S = 10.0
 TIMES_REPLAY_CPU = 5.0

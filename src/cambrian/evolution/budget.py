@@ -39,6 +39,7 @@ class LimitStatus:
     left_s: float | None
 
     def to_json(self) -> dict[str, Any]:
+        """Name, what was spent, limit and unit, as `cambrian status --json` shows them."""
         return vars(self)
 
 

@@ -89,6 +89,7 @@ class Loop:
 
     @stop.setter
     def stop(self, stop: Stop) -> None:
+        """Ask the run to end: "drain" finishes what is being evaluated, "now" drops it."""
         self._context.stop = stop
 
     @property

@@ -40,6 +40,7 @@ class Streams:
 
     @property
     def every(self) -> tuple[str, ...]:
+        """Those of the search, then those that no search saw."""
         return (*self.search, *self.unseen)
 
 
@@ -72,6 +73,8 @@ class Sealed:
         return self.overall is not None and set(self.seeds) >= set(STAGES["sealed"])
 
     def to_json(self) -> dict[str, Any]:
+        """The agent, its seeds and its sealed scores with intervals; null where none are
+        complete."""
         whole, search, unseen = map(estimate_json, (self.overall, self.search, self.unseen))
         return {
             "id": self.agent.id,
@@ -109,6 +112,8 @@ class Comparison:
     improvement: float
 
     def to_json(self) -> dict[str, Any]:
+        """The differences with intervals and, for each benchmark, p before and after Holm's
+        correction."""
         return {
             "paired_against": self.against.agent.id,
             "difference": comparison_json(self.overall),
@@ -138,6 +143,7 @@ class SealedReport:
     comparison: Comparison | None
 
     def to_json(self) -> dict[str, Any]:
+        """The streams, a row for each agent, and the champion against the best seed agent."""
         return {
             "streams": {"search": list(self.streams.search), "unseen": list(self.streams.unseen)},
             "agents": [row.to_json() for row in self.agents],
@@ -153,6 +159,7 @@ class ControlReport:
     comparison: Comparison | None
 
     def to_json(self) -> dict[str, Any]:
+        """The champion against the control's; empty where either has no complete scores."""
         return _compared(self.champion, self.comparison) or {}
 
 
@@ -168,6 +175,16 @@ class Step:
     agent: Agent
     gain: Gate | None
     other: Agent | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The agent, what it gained, and what it was crossed with."""
+        gain = self.gain
+        names = ("id", "number", "kind", "title", "hypothesis", "score", "lower", "upper")
+        return {
+            **{name: getattr(self.agent, name) for name in names},
+            "gain": gain and {"mean": gain.value, "lower": gain.lower, "upper": gain.upper},
+            "crossed_with": self.other and self.other.id,
+        }
 
 
 def streams_of(archive: Archive) -> Streams:
@@ -269,6 +286,12 @@ def path_from_seed(archive: Archive, agent_id: str) -> list[Step]:
     while parents := steps[-1].agent.parents:
         steps.append(_step(archive, archive.agents.get(parents[0])))
     return steps[::-1]
+
+
+def champions_path(archive: Archive) -> list[Step]:
+    """The champion's path, the seed first; empty without a champion."""
+    champion = archive.champion()
+    return [] if champion is None else path_from_seed(archive, champion.id)
 
 
 def _step(archive: Archive, agent: Agent) -> Step:

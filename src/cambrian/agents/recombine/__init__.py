@@ -35,6 +35,7 @@ class Proposal:
     operation: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
+        """The edit (`Edit.to_json`) and the operation, as the subprocess prints them."""
         return {"edit": self.edit.to_json(), "operation": self.operation}
 
 

@@ -41,6 +41,7 @@ class Agent:
 
     @property
     def parts(self) -> tuple[Part, ...]:
+        """The parts of its learner, in the order in which hooks call them."""
         return self.code.parts
 
     def source(self, module: str) -> str | None:
@@ -71,6 +72,7 @@ class Agent:
         return False
 
     def with_knobs(self, values: Mapping[str, Value]) -> Agent:
+        """The same agent with other values of the named knobs; its files are those of before."""
         return Agent(self.files, self.code.with_knobs(values))
 
     def with_parts(self, parts: Sequence[Part], sources: Mapping[str, str] | None = None) -> Agent:

@@ -12,10 +12,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import cambrian
+from cambrian import places
 from cambrian.agents.edits import Edit, EditError
 from cambrian.agents.recombine import Proposal
 from cambrian.agents.tree import SourceTree
@@ -57,7 +56,7 @@ def recombine_in_subprocess(
 
 def _import_root() -> str:
     """The folder that holds this very copy of the package."""
-    return str(Path(cambrian.__file__).resolve().parent.parent)
+    return str(places.PACKAGE.resolve().parent)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -50,6 +50,7 @@ class LearnerCode:
 
     @cached_property
     def source(self) -> str:
+        """The text of `learner.py`, comments and layout as they were where nothing was changed."""
         return self.module.code
 
     # the knobs

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
-from cambrian.archive.schema import events, tables, views
-from cambrian.archive.sqlite.database import APPLICATION_ID, Database
+from cambrian.archive.schema import agents, events, tables, views
+from cambrian.archive.sqlite.connection import APPLICATION_ID
+from cambrian.archive.sqlite.database import Database
 from cambrian.archive.tables import (
-    agents,
     clades,
     evaluations,
     gates,

@@ -13,56 +13,10 @@ from typing import Any, Literal, cast
 from cambrian.archive.records import Agent, Member
 from cambrian.archive.sqlite.cache import RowCache
 from cambrian.archive.sqlite.database import Database, Row
+from cambrian.archive.tables import agent_queries as queries
 from cambrian.archive.tables.clades import Nodes
 from cambrian.archive.tables.sources import Sources
 from cambrian.errors import NotFound, Refused, UsageError
-
-# The parents come with the row, so that a list of agents is one query.
-COLUMNS = """
-a.id, a.number, a.status, a.kind, a.title, a.hypothesis, a.depth,
-(SELECT json_group_array(parent_id) FROM
-    (SELECT parent_id FROM parents WHERE child_id = a.id ORDER BY position)) AS parents,
-a.run_id, a.proposal_id, a.proposal_index, a.score, a.lower, a.upper, a.created_at, a.decided_at
-"""
-
-PARENTS = """
-CREATE TABLE parents_before AS SELECT child_id, position, parent_id FROM parents;
-DROP TABLE parents;
-CREATE TABLE parents (
-    child_id TEXT NOT NULL REFERENCES agents (id),
-    position INTEGER NOT NULL,
-    parent_id TEXT NOT NULL REFERENCES agents (id),
-    PRIMARY KEY (child_id, position)
-) STRICT, WITHOUT ROWID;
-INSERT INTO parents SELECT child_id, position, parent_id FROM parents_before;
-DROP TABLE parents_before;
--- Children of a parent; and nobody has the same parent twice.
-CREATE UNIQUE INDEX parents_children ON parents (parent_id, child_id);
-"""
-
-FINGERPRINTS = """
--- What an agent does, and what its learner does, as their syntax says it (16 bytes each; see
--- `agents.tree.SourceTree`). NULL: not looked at yet, or, for the learner, not to be told.
-ALTER TABLE agents ADD COLUMN fingerprint BLOB;
-ALTER TABLE agents ADD COLUMN learner BLOB;
-CREATE INDEX agents_fingerprint ON agents (fingerprint) WHERE fingerprint IS NOT NULL;
-CREATE INDEX agents_learner ON agents (learner, number)
-    WHERE learner IS NOT NULL AND status IN ('seed', 'admitted');
-CREATE INDEX agents_without_fingerprint ON agents (status) WHERE fingerprint IS NULL;
-"""
-
-# The code of one that was parked is not judged; a variant that equals it has to be.
-_TWIN = f"""
-SELECT {COLUMNS} FROM agents a LEFT JOIN proposals p ON p.id = a.proposal_id
-WHERE a.fingerprint = ? AND (a.status <> 'candidate' OR p.state NOT IN ('parked', 'invalid'))
-ORDER BY a.number IS NULL, a.number, a.proposal_index LIMIT 1
-"""
-
-_SAME_LEARNER = """
-SELECT id FROM agents WHERE learner = ? AND status IN ('seed', 'admitted') AND score IS NOT NULL
-  AND (proposal_index IS NULL OR proposal_index <= ?)
-ORDER BY number LIMIT 1
-"""
 
 Order = Literal["number", "score", "lower", "recent"]
 _ORDERS: dict[str, str] = {
@@ -71,62 +25,6 @@ _ORDERS: dict[str, str] = {
     "lower": "a.lower DESC, a.number",
     "recent": "a.created_at DESC, a.id",
 }
-
-# One row per member through a proposal; parents(parent_id) and agents(id) answer the count.
-_MEMBERS = """
-SELECT m.id AS agent_id, m.number, m.score, m.lower, m.depth,
-    (SELECT count(*) FROM parents p JOIN agents c ON c.id = p.child_id
-     WHERE p.parent_id = m.id AND c.status = 'admitted' AND c.proposal_index <= :through)
-        AS children
-FROM (
-    SELECT id, number, score, lower, depth FROM agents
-    WHERE status = 'seed' AND score IS NOT NULL
-    UNION ALL
-    SELECT id, number, score, lower, depth FROM agents
-    WHERE status = 'admitted' AND proposal_index <= :through
-) m
-ORDER BY m.number
-"""
-
-_CHAMPION = f"""
-SELECT {COLUMNS} FROM agents a
-WHERE a.status IN ('seed', 'admitted') AND a.lower IS NOT NULL
-  AND (a.proposal_index IS NULL OR a.proposal_index <= :through)
-ORDER BY a.lower DESC, a.number LIMIT 1
-"""
-
-_ANCESTORS = """
-WITH RECURSIVE up (id, distance) AS (
-    SELECT parent_id, 1 FROM parents WHERE child_id = :agent
-    UNION
-    SELECT p.parent_id, up.distance + 1 FROM up JOIN parents p ON p.child_id = up.id
-)
-SELECT id, min(distance) AS distance FROM up GROUP BY id ORDER BY distance, id
-"""
-
-# The queue of a recursive query that is ordered by level descending is a stack: depth first.
-_SUBTREE = """
-WITH RECURSIVE down (number, level) AS (
-    VALUES (:number, 0)
-    UNION ALL
-    SELECT n.number, down.level + 1 FROM down
-    JOIN nodes n ON n.parent = down.number AND n.member
-    WHERE down.level < :depth
-    ORDER BY 2 DESC, 1
-    LIMIT :limit
-)
-SELECT number, level FROM down
-"""
-
-_LINE = f"""
-WITH RECURSIVE up (id, distance) AS (
-    VALUES (:agent, 0)
-    UNION ALL
-    SELECT p.parent_id, up.distance + 1
-    FROM up JOIN parents p ON p.child_id = up.id AND p.position = 0
-)
-SELECT {COLUMNS} FROM up JOIN agents a ON a.id = up.id ORDER BY up.distance
-"""
 
 _EVERYTHING = 2**62
 KEPT = 512
@@ -233,7 +131,9 @@ class Agents:
         known = self._known.known(agent_id)
         if known is not None:
             return known
-        row = self._database.row(f"SELECT {COLUMNS} FROM agents a WHERE a.id = ?", (agent_id,))
+        row = self._database.row(
+            f"SELECT {queries.COLUMNS} FROM agents a WHERE a.id = ?", (agent_id,)
+        )
         if row is None:
             return None
         agent = Agent.of(row)
@@ -271,7 +171,7 @@ class Agents:
 
     def twin(self, fingerprint: bytes) -> Agent | None:
         """The first agent whose code does the same; None if there is none."""
-        row: Row | None = self._database.row(_TWIN, (fingerprint,))
+        row: Row | None = self._database.row(queries.TWIN, (fingerprint,))
         return None if row is None else Agent.of(row)
 
     def twin_of(self, agent_id: str) -> Agent | None:
@@ -287,7 +187,7 @@ class Agents:
 
     def with_learner(self, learner: bytes, through: int) -> str | None:
         """The first scored member, as decided through a proposal, whose learner is the same."""
-        found = self._database.value(_SAME_LEARNER, (learner, through))
+        found = self._database.value(queries.SAME_LEARNER, (learner, through))
         return None if found is None else str(found)
 
     def without_fingerprint(self, limit: int) -> list[str]:
@@ -305,7 +205,7 @@ class Agents:
         """Agents with this parent, by number, undecided ones last."""
         only = "AND a.status = 'admitted'" if members_only else ""
         rows = self._database.rows(
-            f"SELECT {COLUMNS} FROM parents p JOIN agents a ON a.id = p.child_id "
+            f"SELECT {queries.COLUMNS} FROM parents p JOIN agents a ON a.id = p.child_id "
             f"WHERE p.parent_id = ? {only} ORDER BY {_ORDERS['number']}",
             (agent_id,),
         )
@@ -324,12 +224,14 @@ class Agents:
         return [self.get(row["id"]) for row in reversed(rows)]
 
     def subtree(
-        self, agent_id: str, *, limit: int = 200, depth: int | None = None
+        self, agent_id: str, *, limit: int = 200, depth: int | None = None, offset: int = 0
     ) -> list[tuple[Agent, int]]:
         """A member and its descendants by primary parent, depth first, each with its level.
 
         Args:
-            limit: so many at most: a page of a big clade. depth: levels below the agent.
+            limit: so many at most: a page of a big clade.
+            depth: levels below the agent.
+            offset: so many are left out, for the pages before.
 
         Raises:
             NotFound: no such agent, or it is undecided and has no place in the tree yet.
@@ -338,24 +240,35 @@ class Agents:
         if number is None:
             raise NotFound(f"expected an agent that was decided, but {agent_id} is a candidate")
         deepest = _EVERYTHING if depth is None else depth
-        keys = {"number": number, "limit": limit, "depth": deepest}
-        walk = [(row["number"], row["level"]) for row in self._database.rows(_SUBTREE, keys)]
+        keys = {"number": number, "limit": limit, "depth": deepest, "offset": offset}
+        walk = [(row["number"], row["level"]) for row in self._database.rows(queries.SUBTREE, keys)]
         marks = ", ".join("?" * len(walk))
         rows = self._database.rows(
-            f"SELECT {COLUMNS} FROM agents a WHERE a.number IN ({marks})",
+            f"SELECT {queries.COLUMNS} FROM agents a WHERE a.number IN ({marks})",
             tuple(number for number, _ in walk),
         )
         agents = {row["number"]: Agent.of(row) for row in rows}
         return [(agents[number], level) for number, level in walk]
 
+    def count_below(self, agent_ids: Sequence[str]) -> dict[str, int]:
+        """How many admitted children have each of these as their primary parent; none: left out."""
+        marks = ", ".join("?" * len(agent_ids))
+        rows = self._database.rows(
+            "SELECT p.parent_id AS id, count(*) AS n FROM parents p "
+            "JOIN agents a ON a.id = p.child_id AND a.status = 'admitted' "
+            f"WHERE p.parent_id IN ({marks}) AND p.position = 0 GROUP BY p.parent_id",
+            tuple(agent_ids),
+        )
+        return {row["id"]: row["n"] for row in rows}
+
     def line(self, agent_id: str) -> list[Agent]:
         """An agent and its primary ancestors, from itself to its seed, in one query."""
-        rows = self._database.rows(_LINE, {"agent": agent_id})
+        rows = self._database.rows(queries.LINE, {"agent": agent_id})
         return [Agent.of(row) for row in rows]
 
     def ancestors(self, agent_id: str) -> dict[str, int]:
         """Every ancestor over both parents and its distance (1 for a parent), nearest first."""
-        rows = self._database.rows(_ANCESTORS, {"agent": agent_id})
+        rows = self._database.rows(queries.ANCESTORS, {"agent": agent_id})
         return {row["id"]: row["distance"] for row in rows}
 
     def select(
@@ -370,7 +283,7 @@ class Agents:
             raise UsageError(f"expected an order out of {sorted(_ORDERS)}, came {order!r}")
         where = "" if everyone else "WHERE a.status IN ('seed', 'admitted')"
         rows = self._database.rows(
-            f"SELECT {COLUMNS} FROM agents a {where} ORDER BY {_ORDERS[order]} LIMIT ?",
+            f"SELECT {queries.COLUMNS} FROM agents a {where} ORDER BY {_ORDERS[order]} LIMIT ?",
             (limit or -1,),
         )
         return [Agent.of(row) for row in rows]
@@ -378,7 +291,7 @@ class Agents:
     def after(self, number: int, limit: int) -> list[Agent]:
         """The next `limit` members with a number above this one: to walk all of them in pages."""
         rows = self._database.rows(
-            f"SELECT {COLUMNS} FROM agents a WHERE a.number > ? "
+            f"SELECT {queries.COLUMNS} FROM agents a WHERE a.number > ? "
             "AND a.status IN ('seed', 'admitted') ORDER BY a.number LIMIT ?",
             (number, limit),
         )
@@ -387,7 +300,7 @@ class Agents:
     def seeds(self) -> list[Agent]:
         """The seed agents, by number."""
         rows = self._database.rows(
-            f"SELECT {COLUMNS} FROM agents a WHERE a.status = 'seed' ORDER BY a.number"
+            f"SELECT {queries.COLUMNS} FROM agents a WHERE a.status = 'seed' ORDER BY a.number"
         )
         return [Agent.of(row) for row in rows]
 
@@ -408,7 +321,7 @@ class Agents:
         was decided later, so a proposal sees the same whatever the number of workers.
         """
         limit = _EVERYTHING if through is None else through
-        return [Member(**row) for row in self._database.rows(_MEMBERS, {"through": limit})]
+        return [Member(**row) for row in self._database.rows(queries.MEMBERS, {"through": limit})]
 
     def champion(self, through: int | None = None) -> Agent | None:
         """The member with the best lower bound (the lowest number of equals); None before any.
@@ -417,5 +330,5 @@ class Agents:
             through: of those decided through this proposal only.
         """
         limit = _EVERYTHING if through is None else through
-        row: Row | None = self._database.row(_CHAMPION, {"through": limit})
+        row: Row | None = self._database.row(queries.CHAMPION, {"through": limit})
         return None if row is None else Agent.of(row)

@@ -209,7 +209,8 @@ class Evaluations:
         return {row["name"]: unpack(row) for row in rows}
 
     def predictions(self, evaluation_id: int, *, sealed: bool = False) -> dict[str, np.ndarray]:
-        """The answers that were kept of it, by name; empty where none were.
+        """The arrays that were kept of its answers, by name and of the shapes in which they were
+        stored (`evaluators.transcript.Transcript.packed`); empty where none were.
 
         Raises:
             CambrianError: a blob is damaged.

@@ -10,38 +10,26 @@ at the same code before either is decided, the code belongs to the smaller one, 
 was faster. Otherwise the tree would depend on the number of workers.
 """
 
-# ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from cambrian.archive.records import UNJUDGED, Agent, Gate, Proposal, ProposalState, Rewriter
-from cambrian.archive.sqlite.cache import RowCache
-from cambrian.archive.sqlite.database import Database, decode, encode, storable
+from cambrian.archive.sqlite.database import Database, encode
 from cambrian.archive.tables.agents import Agents
 from cambrian.archive.tables.clades import Nodes
 from cambrian.archive.tables.gates import Gates
 from cambrian.archive.tables.jobs import Jobs
+from cambrian.archive.tables.proposal_rows import ProposalRows
 from cambrian.archive.tables.steering import Steering
-from cambrian.errors import NotFound, Refused, UsageError
+from cambrian.errors import Refused, UsageError
 from cambrian.failpoints import reach
 
-_JSON = frozenset({"edit", "operation", "outcome"})
 
-
-@dataclass
-class UnderWay:
-    """What is asked for on every step: the undecided proposals by index, and the next index."""
-
-    undecided: dict[int, Proposal]
-    following: int
-
-
-class Proposals:
-    """The verbs on proposals."""
+class Proposals(ProposalRows):
+    """The verbs on proposals: opened, recorded, made ready, decided or closed."""
 
     def __init__(
         self,
@@ -52,25 +40,12 @@ class Proposals:
         gates: Gates,
         steering: Steering,
     ) -> None:
-        self._database = database
+        super().__init__(database)
         self._agents = agents
         self._jobs = jobs
         self._gates = gates
         self._nodes = nodes
         self._steering = steering
-        self._known: RowCache[str, UnderWay] = RowCache(database, 1)
-
-    def under_way(self) -> UnderWay:
-        """The undecided proposals and the next index; kept while nobody else writes."""
-        return self._known.get("", self._look)
-
-    def _look(self) -> UnderWay:
-        rows = self._database.rows(
-            "SELECT * FROM proposals WHERE state IN ('open', 'proposed', 'ready') ORDER BY idx"
-        )
-        # Indices have no gaps (`open` sees to that), so the last one tells.
-        following = self._database.value("SELECT ifnull(max(idx), -1) + 1 FROM proposals")
-        return UnderWay({row["idx"]: Proposal.of(row) for row in rows}, int(following))
 
     def open(
         self,
@@ -155,37 +130,17 @@ class Proposals:
         Raises:
             Refused: the proposal is terminal, or holds another variant.
         """
-        database = self._database
-        with database.transaction():
-            proposal = self.get(proposal_id)
-            if proposal.agent_id == agent_id:
+        texts = {"title": title, "hypothesis": hypothesis, "predicted_gain": predicted_gain}
+        texts |= {"confidence": confidence, "edit": edit, "operation": operation}
+        with self._database.transaction():
+            if (proposal := self.get(proposal_id)).agent_id == agent_id:
                 return "duplicate" if _is_duplicate(proposal) else "proposed"
             self._require(proposal, "open")
-            texts = {
-                "title": title,
-                "hypothesis": hypothesis,
-                "predicted_gain": predicted_gain,
-                "confidence": confidence,
-                "edit": edit,
-                "operation": operation,
-            }
             line = proposal.parents if parents is None else tuple(parents)
-            prints = {"fingerprint": fingerprint, "learner": learner}
-            twin = self._twin(agent_id, fingerprint)
-            if not self._claim(proposal, agent_id, files, title, hypothesis, line, prints):
-                self._set(proposal, agent_id=agent_id, **texts)
-                first = self._agents.twin(fingerprint) if fingerprint else None
-                same = agent_id if first is None else first.id  # which may be a duplicate itself
-                self.close(proposal_id, "duplicate", f"the same code as {same}")
-                return "duplicate"
-            reach("variant.inside")
-            if twin is not None:
-                self._set(proposal, agent_id=agent_id, **texts)
-                reason = f"the same code as {twin.id} but for comments, layout or notes"
-                self.make_ready(proposal_id, {"end": "duplicate", "reason": reason})
+            if self._is_known(proposal, agent_id, files, texts, line, fingerprint, learner):
                 return "duplicate"
             self._set(proposal, agent_id=agent_id, state="proposed", **texts)
-            database.event("proposal.proposed", proposal_id=proposal_id)
+            self._database.event("proposal.proposed", proposal_id=proposal_id)
             self._jobs.queue(
                 "evaluate",
                 run_id=proposal.run_id,
@@ -196,6 +151,35 @@ class Proposals:
                 priority=priority,
             )
         return "proposed"
+
+    def _is_known(
+        self,
+        proposal: Proposal,
+        agent_id: str,
+        files: Mapping[str, str],
+        texts: Mapping[str, Any],
+        parents: Sequence[str],
+        fingerprint: bytes | None,
+        learner: bytes | None,
+    ) -> bool:
+        """Make the code this proposal's candidate, unless it, or code that does the same, is known
+        already: then the proposal ends, or will end, as a duplicate."""
+        prints = {"fingerprint": fingerprint, "learner": learner}
+        twin = self._twin(agent_id, fingerprint)
+        title, why = str(texts["title"]), str(texts["hypothesis"])
+        if not self._claim(proposal, agent_id, files, title, why, parents, prints):
+            self._set(proposal, agent_id=agent_id, **texts)
+            first = self._agents.twin(fingerprint) if fingerprint else None
+            same = agent_id if first is None else first.id  # which may be a duplicate itself
+            self.close(proposal.id, "duplicate", f"the same code as {same}")
+            return True
+        reach("variant.inside")
+        if twin is None:
+            return False
+        self._set(proposal, agent_id=agent_id, **texts)
+        reason = f"the same code as {twin.id} but for comments, layout or notes"
+        self.make_ready(proposal.id, {"end": "duplicate", "reason": reason})
+        return True
 
     def _twin(self, agent_id: str, fingerprint: bytes | None) -> Agent | None:
         """Of new text, the agent that does the same."""
@@ -398,101 +382,6 @@ class Proposals:
             reason=reason,
             **data,
         )
-
-    def get(self, proposal_id: int) -> Proposal:
-        """A proposal by its row id.
-
-        Raises:
-            NotFound: no such proposal.
-        """
-        found = None
-        if self._database.sole_writer:
-            undecided = self.under_way().undecided.values()
-            found = next((one for one in undecided if one.id == proposal_id), None)
-        found = found or self._find("id", proposal_id)
-        if found is None:
-            raise NotFound(f"expected the id of a proposal in this archive, came {proposal_id}")
-        return found
-
-    def at(self, idx: int) -> Proposal | None:
-        """Proposal number `idx`, or None if it has not been opened."""
-        if self._database.sole_writer:
-            known = self.under_way()
-            if idx in known.undecided or idx >= known.following:
-                return known.undecided.get(idx)
-        return self._find("idx", idx)
-
-    def undecided(self) -> list[Proposal]:
-        """Proposals that are not terminal, by index."""
-        return [one for _, one in sorted(self.under_way().undecided.items())]
-
-    def count_undecided(self) -> int:
-        """How many are not terminal."""
-        return len(self.under_way().undecided)
-
-    def count_admitted(self, reason: str) -> int:
-        """How many were admitted for exactly this reason."""
-        found = self._database.value(
-            "SELECT n FROM tallies WHERE name = ?", (f"admitted.{reason}",)
-        )
-        return int(found or 0)
-
-    def judged_before(self, idx: int) -> tuple[int, int]:
-        """How many proposals with a smaller index were judged, and admitted; reads all of them."""
-        row = self._database.row(
-            "SELECT count(*) AS judged, ifnull(sum(state = 'admitted'), 0) AS admitted "
-            "FROM proposals WHERE idx < ? AND state IN ('admitted', 'rejected')",
-            (idx,),
-        )
-        assert row is not None
-        return row["judged"], row["admitted"]
-
-    def decided_through(self) -> int:
-        """The largest k such that proposals 0..k are all terminal; -1 if there is none."""
-        known = self.under_way()
-        return min(known.undecided, default=known.following) - 1
-
-    def select(self, *, run_id: int | None = None, limit: int | None = None) -> list[Proposal]:
-        """Proposals by index, of one run or of all; `limit` None or 0: no limit."""
-        where = "" if run_id is None else "WHERE run_id = :run"
-        rows = self._database.rows(
-            f"SELECT * FROM proposals {where} ORDER BY idx LIMIT :limit",
-            {"run": run_id, "limit": limit or -1},
-        )
-        return [Proposal.of(row) for row in rows]
-
-    def _find(self, column: str, value: int) -> Proposal | None:
-        row = self._database.row(f"SELECT * FROM proposals WHERE {column} = ?", (value,))
-        return None if row is None else Proposal.of(row)
-
-    def _set(self, proposal: Proposal, **columns: Any) -> None:
-        stored = {
-            name: encode(value) if name in _JSON and value is not None else storable(value)
-            for name, value in columns.items()
-        }
-        assignments = ", ".join(f"{name} = ?" for name in stored)
-        self._database.execute(
-            f"UPDATE proposals SET {assignments} WHERE id = ?", (*stored.values(), proposal.id)
-        )
-        if (kept := self._known.known("")) is None:
-            return
-        changes: dict[str, Any] = {**stored, **_decoded(stored)}
-        now = replace(self.get(proposal.id), **changes)
-        if not now.terminal:
-            kept.undecided[now.idx] = now
-        else:
-            kept.undecided.pop(now.idx, None)
-
-    def _require(self, proposal: Proposal, *states: str) -> None:
-        if proposal.state not in states:
-            raise Refused(
-                f"proposal {proposal.idx} is {proposal.state}: expected {' or '.join(states)}"
-            )
-
-
-def _decoded(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """What is read back of JSON columns."""
-    return {name: decode(stored[name]) for name in _JSON & stored.keys()}
 
 
 def _is_duplicate(proposal: Proposal) -> bool:

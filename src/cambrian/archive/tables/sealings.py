@@ -40,6 +40,7 @@ class Sealing:
 
     @classmethod
     def of(cls, row: Row) -> Sealing:
+        """From a row of `sealings`."""
         return cls(**row)
 
 

@@ -80,6 +80,7 @@ class Intent:
 
     @classmethod
     def of(cls, row: Row) -> Intent:
+        """From a row of `intents`; the arguments are decoded JSON."""
         return cls(**{**row, "arguments": decode(row["arguments"])})
 
 
@@ -104,6 +105,7 @@ class Approval:
 
     @classmethod
     def of(cls, row: Row) -> Approval:
+        """From a row of `approvals`; the gates are decoded JSON."""
         return cls(**{**row, "gates": tuple(decode(row["gates"]))})
 
 

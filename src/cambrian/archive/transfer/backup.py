@@ -24,7 +24,7 @@ from cambrian._version import __version__
 from cambrian.archive.lineage.lineage import Lineage
 from cambrian.archive.schema import schema
 from cambrian.archive.sqlite import lock, storage_errors
-from cambrian.archive.sqlite.database import connect, copy_database
+from cambrian.archive.sqlite.connection import connect, copy_database
 from cambrian.archive.store import CONTROL, DATABASE, LINEAGE, LOCK, Archive
 from cambrian.errors import CambrianError, NotFound, Refused, UsageError
 

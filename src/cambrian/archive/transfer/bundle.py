@@ -222,35 +222,47 @@ class Line:
         self.parts = parts
 
     def wrong(self, expected: str, came: object) -> NoReturn:
+        """Refuse the line, with its number and what it holds (at most 80 characters of it).
+
+        Raises:
+            UsageError: always.
+        """
         raise UsageError(
             f"line {self.number} of the bundle: expected {expected}, came {str(came)[:80]!r}"
         )
 
     def text(self, name: str, *, most: int = 1 << 20) -> str:
+        """A text of at most `most` characters. Raises UsageError, as all of these do, for
+        anything else."""
         value = self.parts.get(name)
         if not isinstance(value, str) or len(value) > most:
             self.wrong(f"{name} as text of at most {most} characters", value)
         return value
 
     def maybe_text(self, name: str) -> str | None:
+        """A text, or None where it is null or missing."""
         return None if self.parts.get(name) is None else self.text(name)
 
     def choice(self, name: str, choices: frozenset[str] | set[str]) -> Any:
+        """One of `choices`."""
         value = self.parts.get(name)
         if value not in choices:
             self.wrong(f"{name} out of {sorted(choices)}", value)
         return value
 
     def integer(self, name: str) -> int:
+        """A whole number below 2^62 in size, which SQLite holds (true and false are none)."""
         value = self.parts.get(name)
         if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 62:
             self.wrong(f"{name} as an integer", value)
         return value
 
     def maybe_integer(self, name: str) -> int | None:
+        """A whole number, or None where it is null or missing."""
         return None if self.parts.get(name) is None else self.integer(name)
 
     def real(self, name: str) -> float:
+        """A finite number."""
         value = self.parts.get(name)
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             self.wrong(f"{name} as a number", value)
@@ -263,15 +275,18 @@ class Line:
         return number
 
     def maybe_real(self, name: str) -> float | None:
+        """A finite number, or None where it is null or missing."""
         return None if self.parts.get(name) is None else self.real(name)
 
     def mapping(self, name: str) -> dict[str, Any]:
+        """An object; what it holds is not checked."""
         value = self.parts.get(name)
         if not isinstance(value, dict):
             self.wrong(f"{name} as an object", value)
         return cast("dict[str, Any]", value)
 
     def texts(self, name: str, *, most: int) -> list[str]:
+        """A list of at most `most` texts."""
         value = self.parts.get(name)
         short = isinstance(value, list) and len(value) <= most
         if not short or not all(isinstance(each, str) for each in cast("list[Any]", value)):
@@ -292,6 +307,7 @@ class Line:
         return [Line(self.number, each) for each in value]
 
     def data(self, name: str) -> bytes:
+        """Bytes from base64, whose text is at most `LONGEST_LINE` characters long."""
         try:
             return base64.b64decode(self.text(name, most=LONGEST_LINE), validate=True)
         except ValueError:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import click
 
 from cambrian.cli.context import Shared, common, examples, json_option
 from cambrian.cli.render.output import note, say, show_json
 from cambrian.cli.render.text import block, line, short
-from cambrian.errors import NotFound, UsageError
-
-if TYPE_CHECKING:
-    from cambrian.archive import Archive
+from cambrian.errors import UsageError
+from cambrian.reports.code import files_of, rewrite
 
 _COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -30,31 +27,16 @@ def diff(shared: Shared, agent_id: str, other: str | None, as_json: bool) -> Non
 
     With OTHER, from ID to OTHER.
     """
-    from cambrian.archive import unified_diff
-
     with shared.reading() as archive:
-        before, after = _sides(archive, agent_id, other)
-        text = unified_diff(archive.agents.files(before), archive.agents.files(after))
+        found = rewrite(archive, agent_id, other)
     if as_json:
-        show_json({"from": before, "to": after, "diff": text})
+        show_json({"from": found.before, "to": found.after, "diff": found.text})
         return
-    note(f"from {short(before)} to {short(after)}{'' if text else ': the same code'}")
-    for row in block(text).splitlines():
+    same = "" if found.text else ": the same code"
+    note(f"from {short(found.before)} to {short(found.after)}{same}")
+    for row in block(found.text).splitlines():
         header = row.startswith(("+++ ", "--- "))
         say(click.style(row, bold=True) if header else click.style(row, fg=_COLORS.get(row[:1])))
-
-
-def _sides(archive: Archive, agent_id: str, other: str | None) -> tuple[str, str]:
-    chosen = archive.resolve(agent_id)
-    if other is not None:
-        return chosen, archive.resolve(other)
-    parents = archive.agents.get(chosen).parents
-    if not parents:
-        raise NotFound(
-            f"{short(chosen)} is a seed agent and has no parent; name the other agent: "
-            f"cambrian agent diff {short(chosen)} OTHER"
-        )
-    return parents[0], chosen
 
 
 @click.command(
@@ -83,7 +65,7 @@ def code(
     """
     with shared.reading() as archive:
         agent = archive.resolve(agent_id)
-        files = _chosen(archive.agents.files(agent), path)
+        files = files_of(archive, agent, path)
     if output is not None:
         write_tree(files, output)
         say(str(output))
@@ -94,14 +76,6 @@ def code(
             if path is None:
                 say(f"==> {line(name)} <==")
             say(block(text).removesuffix("\n"))
-
-
-def _chosen(files: Mapping[str, str], path: str | None) -> dict[str, str]:
-    if path is None:
-        return dict(files)
-    if path not in files:
-        raise NotFound(f"expected one of {', '.join(map(line, files))}; came {path!r}")
-    return {path: files[path]}
 
 
 def write_tree(files: Mapping[str, str], folder: Path) -> None:

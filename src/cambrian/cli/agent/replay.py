@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cambrian.cli.agent.recorded import Picked, named, picking
+from cambrian.cli.agent.recorded import named, picking
 from cambrian.cli.context import Shared, common, examples, json_option, sandbox_option
 from cambrian.cli.render.output import note, say, show_json
 from cambrian.cli.render.text import indented, line
 from cambrian.errors import SandboxBroken
+from cambrian.reports.recorded import Picked
 
 if TYPE_CHECKING:
     from cambrian.archive import Evaluation as Recorded

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from cambrian.cli.agent.listing import item
 from cambrian.cli.context import Shared, common, examples, json_option
 from cambrian.cli.render.drawing import draw
 from cambrian.cli.render.output import heading, say, show_fields, show_json, show_list, show_table
 from cambrian.cli.render.text import indented, interval, line, number, short
 from cambrian.cli.tree import label
-from cambrian.errors import NotFound, UsageError
+from cambrian.reports.decisions import Decision, ancestry, decision_on
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cambrian.archive import Agent, Archive, Gate, Proposal
+    from cambrian.archive import Agent, Archive, Gate
 
 
 @click.command(
@@ -41,72 +37,15 @@ def why(shared: Shared, agent_id: str | None, index: int | None, as_json: bool) 
     Name an agent by ID, admitted or rejected, or a proposal by its number.
     """
     with shared.reading() as archive:
-        agent, proposal = _subject(archive, agent_id, index)
-        gates = [] if proposal is None else archive.gates(proposal_id=proposal.id)
-        said = decision(agent, proposal) + _failed(archive, agent)
+        found = decision_on(archive, agent_id, proposal=index)
     if as_json:
-        show_json(
-            {
-                "agent": agent and item(agent, proposal.reason if proposal else None),
-                "proposal": proposal and _as_json(proposal),
-                "decision": said,
-                "gates": [asdict(gate) for gate in gates],
-            }
-        )
+        show_json(found.to_json())
     else:
-        _show(agent, proposal, gates, said)
+        _show(found)
 
 
-def _subject(
-    archive: Archive, agent_id: str | None, index: int | None
-) -> tuple[Agent | None, Proposal | None]:
-    """The agent and the proposal that are asked for; a seed agent has no proposal."""
-    if (agent_id is None) == (index is None):
-        raise UsageError("expected either an agent's ID or --proposal K")
-    if index is not None:
-        proposal = archive.proposals.at(index)
-        if proposal is None:
-            last = archive.counts()["proposals"] - 1
-            raise NotFound(f"expected a proposal from 0 to {last}, came {index}")
-        return (archive.agents.find(proposal.agent_id) if proposal.agent_id else None), proposal
-    agent = archive.agents.get(archive.resolve(agent_id or ""))
-    made_by = None if agent.proposal_id is None else archive.proposals.get(agent.proposal_id)
-    return agent, made_by
-
-
-def decision(agent: Agent | None, proposal: Proposal | None) -> str:
-    """What was decided and why, in one sentence of untrusted text."""
-    if proposal is None:
-        return "a seed agent: it was put in when the archive was made"
-    if not proposal.terminal:
-        return f"not decided yet: the proposal is {proposal.state}"
-    state = proposal.state.replace("_", " ")
-    if proposal.state == "admitted" and agent is not None:
-        state += f" as {(agent.kind or '').replace('_', ' ')}"
-    return f"{state}: {proposal.reason or 'no reason given'}"
-
-
-def _as_json(proposal: Proposal) -> dict[str, object]:
-    names = (
-        *("idx", "run_id", "seen_through", "rewriter", "state", "parents", "agent_id", "title"),
-        *("hypothesis", "predicted_gain", "confidence", "operation", "reason"),
-    )
-    return {name: getattr(proposal, name) for name in names}
-
-
-def _failed(archive: Archive, agent: Agent | None) -> str:
-    """Of a seed agent that failed: on what, and how."""
-    if agent is None or agent.status != "seed" or agent.score is not None:
-        return ""
-    rows = [row for row in archive.evaluations.failures_of_seeds() if row.agent_id == agent.id]
-    first = [(row.reason.splitlines() or ["no reason given"])[0] for row in rows]
-    return "".join(
-        f"; it failed on {row.benchmark} ({reason}), and is no parent"
-        for row, reason in zip(rows, first, strict=True)
-    )
-
-
-def _show(agent: Agent | None, proposal: Proposal | None, gates: Sequence[Gate], said: str) -> None:
+def _show(found: Decision) -> None:
+    agent, proposal, gates = found.agent, found.proposal, found.gates
     title = proposal.title if proposal and proposal.title else agent.title if agent else ""
     hypothesis = proposal.hypothesis if proposal else None
     show_fields(
@@ -116,7 +55,7 @@ def _show(agent: Agent | None, proposal: Proposal | None, gates: Sequence[Gate],
             "hypothesis": hypothesis,
             "proposal": proposal and f"{proposal.idx}, by {proposal.rewriter}",
             "parents": proposal and ", ".join(map(short, proposal.parents)),
-            "decision": said,
+            "decision": found.text,
         }
     )
     if not gates:
@@ -147,18 +86,10 @@ def lineage(shared: Shared, agent_id: str, as_json: bool) -> None:
     with shared.reading() as archive:
         agent = archive.agents.get(archive.resolve(agent_id))
         if as_json:
-            distances = {agent.id: 0, **archive.agents.ancestors(agent.id)}
-            show_list([_ancestor(archive, one, far) for one, far in distances.items()])
+            show_list(ancestry(archive, agent.id))
             return
         for row in _drawn(archive, agent):
             say(row)
-
-
-def _ancestor(archive: Archive, agent_id: str, distance: int) -> dict[str, object]:
-    agent = archive.agents.get(agent_id)
-    names = ("id", "number", "status", "kind", "title", "score", "lower", "upper")
-    plain = {name: getattr(agent, name) for name in names}
-    return {**plain, "distance": distance, "parents": list(agent.parents)}
 
 
 def _drawn(archive: Archive, agent: Agent) -> list[str]:

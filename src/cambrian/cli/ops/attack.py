@@ -42,6 +42,7 @@ class Attempt:
 
     @property
     def held(self) -> bool:
+        """Whether the sandbox did all that was expected of it."""
         return not self.faults
 
 

@@ -67,6 +67,7 @@ class Remembering(click.Command):
     """A command that keeps its arguments, so that its settings can be read again."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the arguments as they were given, for `--detach` and SIGHUP, then parse them."""
         ctx.meta[ARGUMENTS] = list(args)
         return super().parse_args(ctx, args)
 

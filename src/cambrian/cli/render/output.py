@@ -31,11 +31,18 @@ def note(text: str) -> None:
 
 def show_json(data: Mapping[str, Any]) -> None:
     """One JSON object, with `schema` and `as_of` in front; what is not finite becomes null."""
-    whole = {"schema": SCHEMA, "as_of": now(), **data}
+    click.echo(_json({"schema": SCHEMA, "as_of": now(), **data}, indent=2))
+
+
+def show_json_line(data: Mapping[str, Any]) -> None:
+    """One JSON object on a line of its own, for what goes on and on."""
+    click.echo(_json(data))
+
+
+def _json(data: Mapping[str, Any], indent: int | None = None) -> str:
     # ASCII only, so that untrusted text cannot steer a terminal; no markup, for JSON is put into
-    # pages. Both are the same JSON to who reads it.
-    text = json.dumps(finite(whole), indent=2, allow_nan=False)
-    click.echo(text.translate(_MARKUP))
+    # pages. Both are the same JSON to a reader.
+    return json.dumps(finite(data), indent=indent, allow_nan=False).translate(_MARKUP)
 
 
 def show_list(items: Sequence[Mapping[str, Any]], *, truncated: bool = False) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from cambrian.archive import Agent, Archive
+from cambrian.reports.progress import SEEDS_AT, Champions, at, champions, judged_of
 
 # Told apart without colour, too: by their markers.
 KINDS = {
@@ -19,17 +19,6 @@ KINDS = {
     "stepping_stone": ("#2166ac", "s", "stepping stone"),
     None: ("#b0b0b0", "o", "rejected"),
 }
-SEEDS_AT = -1
-"""Where the seed agents are drawn: before proposal 0."""
-
-
-@dataclass(frozen=True)
-class Champions:
-    """The champion as it was after each proposal that changed it: x, its mean, lower bound."""
-
-    x: list[int]
-    mean: list[float]
-    lower: list[float]
 
 
 def draw_progress(target: Path, archive: Archive, control: Archive | None) -> None:
@@ -56,38 +45,14 @@ def draw_progress(target: Path, archive: Archive, control: Archive | None) -> No
     figure.savefig(target, format=suffix.removeprefix("."), metadata=_undated(suffix))
 
 
-def judged_of(archive: Archive, agents: Sequence[Agent]) -> list[Agent]:
-    """Those whose proposal was judged: a failed smoke stage rejects an agent, and judges none."""
-    states = {p.id: p.state for p in archive.proposals.select()}
-    return [a for a in agents if states.get(a.proposal_id or 0) in ("admitted", "rejected")]
-
-
-def champions(agents: Sequence[Agent]) -> Champions:
-    """The best lower bound so far among members, in proposal order; the first of equals stays."""
-    members = [a for a in agents if a.kind is not None and a.lower is not None]
-    found = Champions([], [], [])
-    for agent in sorted(members, key=_at):
-        score, lower = agent.score, agent.lower
-        if score is None or lower is None or (found.lower and lower <= found.lower[-1]):
-            continue
-        found.x.append(_at(agent))
-        found.mean.append(score)
-        found.lower.append(lower)
-    return found
-
-
-def _at(agent: Agent) -> int:
-    return SEEDS_AT if agent.proposal_index is None else agent.proposal_index
-
-
 def _variants(axes: Any, judged: Sequence[Agent]) -> None:
     """Every judged variant with a full score; those rejected before that, as ticks at the foot."""
     for kind, (color, marker, name) in KINDS.items():
         some = [a for a in judged if a.kind == kind and a.score is not None]
         if some:
-            x, y = [_at(a) for a in some], [a.score for a in some]
+            x, y = [at(a) for a in some], [a.score for a in some]
             axes.scatter(x, y, c=color, marker=marker, s=26, label=name, zorder=3)
-    early = [_at(a) for a in judged if a.score is None]
+    early = [at(a) for a in judged if a.score is None]
     if early:
         axes.plot(
             early,

@@ -5,15 +5,9 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
+from cambrian.text import line as line
 from cambrian.text import neutralise
-
-SHORT = 10
-"""Digits of an id that are shown; any unique prefix of at least four is understood."""
-
-
-def line(text: object) -> str:
-    """Untrusted text as one line that is safe on a terminal."""
-    return " ".join(neutralise(str(text)).split())
+from cambrian.text import short as short
 
 
 def block(text: str) -> str:
@@ -24,11 +18,6 @@ def block(text: str) -> str:
 def indented(text: str, by: str = "    ") -> str:
     """Untrusted text of several lines, safe and indented."""
     return "\n".join(by + row for row in block(text).rstrip("\n").split("\n"))
-
-
-def short(agent_id: str) -> str:
-    """The part of an id that is shown."""
-    return agent_id[:SHORT]
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -77,13 +66,6 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def when(seconds: float | None) -> str | None:
-    """Seconds since the epoch as ISO 8601 in UTC."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def now() -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,12 +19,12 @@ from cambrian.cli.render.output import (
     show_list,
     show_table,
 )
-from cambrian.cli.render.text import block, line, number, short, when
+from cambrian.cli.render.text import block, line, number, short
 from cambrian.errors import NotFound, Unreachable
+from cambrian.reports.approvals import waiting
 
 if TYPE_CHECKING:
-    from cambrian.archive import Archive
-    from cambrian.archive.tables.steering import Approval
+    pass
 
 DROP_S = 45.0
 """How long a stop at once may take before the kill switch is set, and again after that."""
@@ -293,7 +292,7 @@ def cancel(shared: Shared, agent: str, dry_run: bool, as_json: bool) -> None:
 def approvals(shared: Shared, diff: bool, as_json: bool) -> None:
     """Show the admissions that wait for a person: why, the hypothesis, every gate."""
     with shared.reading() as archive:
-        found = [_approval(archive, asked) for asked in archive.steering.waiting()]
+        found = waiting(archive)
     if as_json:
         show_list(found)
         return
@@ -315,28 +314,6 @@ def approvals(shared: Shared, diff: bool, as_json: bool) -> None:
         if diff:
             say(block(one["diff"]))
     note(f"{len(found)} wait; `cambrian approve` or `cambrian reject`" if found else "none waits")
-
-
-def _approval(archive: Archive, asked: Approval) -> dict[str, Any]:
-    from cambrian.archive import unified_diff
-
-    proposal = archive.proposals.get(asked.proposal_id)
-    agent_id = str(proposal.agent_id)
-    parents = archive.agents.get(agent_id).parents
-    before = archive.agents.files(parents[0]) if parents else {}
-    return {
-        "proposal": proposal.idx,
-        "agent": agent_id,
-        "title": proposal.title or "",
-        "hypothesis": proposal.hypothesis or "",
-        "parents": list(parents),
-        "kind": asked.kind,
-        "why": asked.why,
-        "asked_at": when(asked.asked_at),
-        "gates": [dict(gate) for gate in asked.gates]
-        or [asdict(gate) for gate in archive.gates(proposal_id=proposal.id)],
-        "diff": unified_diff(before, archive.agents.files(agent_id)),
-    }
 
 
 COMMANDS = (

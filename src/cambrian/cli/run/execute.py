@@ -49,12 +49,14 @@ def report(path: Path, *, as_json: bool) -> None:
     """What came of it, on standard output."""
     from cambrian.archive import Archive
     from cambrian.cli.context import reading_control
-    from cambrian.cli.run.summary import path_json, show_summary
-    from cambrian.cli.status import summarise
+    from cambrian.cli.run.summary import show_summary
+    from cambrian.cli.status import ask_live
+    from cambrian.reports.run import champions_path
+    from cambrian.reports.status import status
 
     with Archive.open(path, read_only=True) as archive, reading_control(path) as control:
-        found = summarise(archive, control)
+        found = status(archive, control, ask_live(archive))
         if as_json:
-            show_json({**found, "path": path_json(archive)})
+            show_json({**found, "path": [step.to_json() for step in champions_path(archive)]})
         else:
             show_summary(archive, found)

@@ -54,6 +54,8 @@ class SettingOption(click.Option):
     """An option whose errors say where its value comes from, if that is not the command line."""
 
     def get_error_hint(self, ctx: click.Context | None) -> str:
+        """The option's name and, where the wrong value has another source, which variable it is
+        from."""
         hint = super().get_error_hint(ctx)
         source = ctx.get_parameter_source(str(self.name)) if ctx is not None else None
         if source is click.core.ParameterSource.ENVIRONMENT:

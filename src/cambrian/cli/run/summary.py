@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from cambrian.cli.render.output import heading, say
 from cambrian.cli.render.text import difference, interval, line, short
 from cambrian.cli.status import show_status
-from cambrian.cli.tree import lines, whole
+from cambrian.cli.tree import lines
+from cambrian.reports.tree import whole
 
 if TYPE_CHECKING:
     from cambrian.archive import Archive
@@ -37,13 +38,12 @@ def _show_tree(archive: Archive) -> None:
 
 def _show_path(archive: Archive) -> None:
     heading("What made the champion better: its path from its seed")
-    champion = archive.champion()
-    if champion is None:
-        say("no agent has been scored yet")
-        return
-    from cambrian.reports.run import path_from_seed
+    from cambrian.reports.run import champions_path
 
-    for step in path_from_seed(archive, champion.id):
+    path = champions_path(archive)
+    if not path:
+        say("no agent has been scored yet")
+    for step in path:
         for row in _step_lines(step):
             say(row)
 
@@ -59,29 +59,3 @@ def _step_lines(step: Step) -> list[str]:
         gained = difference(step.gain.value, step.gain.lower, step.gain.upper)
         rows.append(f"    against its parent, paired: {gained}")
     return rows
-
-
-def path_json(archive: Archive) -> list[dict[str, Any]]:
-    """The same path as JSON, the seed first; empty without a champion."""
-    from cambrian.reports.run import path_from_seed
-
-    champion = archive.champion()
-    if champion is None:
-        return []
-    return [_step_json(step) for step in path_from_seed(archive, champion.id)]
-
-
-def _step_json(step: Step) -> dict[str, Any]:
-    gain = step.gain
-    return {
-        "id": step.agent.id,
-        "number": step.agent.number,
-        "kind": step.agent.kind,
-        "title": step.agent.title,
-        "hypothesis": step.agent.hypothesis,
-        "score": step.agent.score,
-        "lower": step.agent.lower,
-        "upper": step.agent.upper,
-        "gain": gain and {"mean": gain.value, "lower": gain.lower, "upper": gain.upper},
-        "crossed_with": step.other and step.other.id,
-    }

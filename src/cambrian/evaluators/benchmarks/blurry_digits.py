@@ -21,6 +21,9 @@ PROTOCOL = EvaluationProtocol(batch=32, probe_every=20, boundaries=False, reveal
 
 
 class BlurryDigits(TaskStream):
+    """Digits whose classes come and go gradually, without boundaries; sealed, so no search sees
+    it."""
+
     name = "blurry-digits"
     version: ClassVar[str] = "1"
     protocol = PROTOCOL
@@ -41,6 +44,7 @@ class BlurryDigits(TaskStream):
     )
 
     def stream(self, stage: str) -> TaskSpec:
+        """Images (28, 28), ten classes, no boundaries revealed; `smoke` is shorter."""
         return TaskSpec(
             "classification",
             (SIDE, SIDE),

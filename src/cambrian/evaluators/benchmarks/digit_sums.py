@@ -23,6 +23,8 @@ PROTOCOL = EvaluationProtocol(batch=32, probe_every=40, boundaries=True)
 
 
 class DigitSums(TaskStream):
+    """Domain-incremental: (d1 + d2) mod 5 of two digits, in four domains of permuted pixels."""
+
     name = "digit-sums"
     version: ClassVar[str] = "1"
     protocol = PROTOCOL
@@ -44,6 +46,7 @@ class DigitSums(TaskStream):
     )
 
     def stream(self, stage: str) -> TaskSpec:
+        """Two images of 14 by 14 side by side, (14, 28), five classes, boundaries revealed."""
         pairs = SMOKE_PAIRS if stage == "smoke" else PAIRS
         return TaskSpec(
             "classification",

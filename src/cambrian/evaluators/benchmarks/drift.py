@@ -61,6 +61,8 @@ class DriftStream(Benchmark):
     sealed_only: bool = False
 
     def stream(self, stage: str) -> TaskSpec:
+        """Vectors (inputs,), predicted before their labels are revealed; boundaries are not
+        revealed."""
         return TaskSpec(
             "classification",
             (self.inputs,),
@@ -70,6 +72,7 @@ class DriftStream(Benchmark):
         )
 
     def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
+        """Predict and learn the whole series, `BATCH` rows at a time (`run_series`)."""
         return run_series(channel, self.series(stage, seed), BATCH)
 
     def series(self, stage: str, seed: int) -> Series:

@@ -62,6 +62,7 @@ class FewShot(Benchmark):
 
     @property
     def bounds(self) -> Bounds:
+        """The ceiling is the prototype network that learned from the classes judged by."""
         return Bounds(ceiling="protonet", oracle=type(self)(seen_classes=True))
 
     def classes(self, stage: str, rng: np.random.Generator) -> Classes:
@@ -69,6 +70,7 @@ class FewShot(Benchmark):
         raise NotImplementedError
 
     def stream(self, stage: str) -> TaskSpec:
+        """Five-way tasks of the benchmark's shape; episodic, with the support's size announced."""
         tasks = SMOKE_TASKS if stage == "smoke" else self.count
         return TaskSpec(
             "classification",
@@ -81,6 +83,7 @@ class FewShot(Benchmark):
         )
 
     def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
+        """Learn from whole tasks, then adapt a copy to each new episode and predict its queries."""
         rng = generator(self.name, stage, seed)
         classes = self.classes(stage, rng)
         tasks = SMOKE_TASKS if stage == "smoke" else self.count
@@ -150,6 +153,8 @@ def turned(x: Floats, quarter: int) -> Floats:
 
 
 class FewShotDigits(FewShot):
+    """Digits in four rotations, of classes that were not learned from."""
+
     name: ClassVar[str] = "few-shot-digits"
     version: ClassVar[str] = "1"
     sealed_only: ClassVar[bool] = False
@@ -189,6 +194,8 @@ def by_class(part: data.Part, digits: data.Labels) -> list[Floats]:
 
 
 class FewShotSeries(FewShot):
+    """Short one-dimensional signals (MNIST-1D), of classes that were not learned from."""
+
     name: ClassVar[str] = "few-shot-series"
     version: ClassVar[str] = "1"
     sealed_only: ClassVar[bool] = False
@@ -215,6 +222,7 @@ class FewShotSeries(FewShot):
 
     @property
     def bounds(self) -> Bounds:
+        """As for the others, where the ceiling learns from four times as many tasks."""
         oracle = FewShotSeries(seen_classes=True, count=4 * TASKS)
         return Bounds(ceiling="protonet", oracle=oracle)
 
@@ -239,6 +247,8 @@ def _series(part: data.Part, templates: data.Labels) -> list[Floats]:
 
 
 class FewShotGlyphs(FewShot):
+    """Characters of three scripts in sixteen faces, of classes that were not learned from."""
+
     name: ClassVar[str] = "few-shot-glyphs"
     version: ClassVar[str] = "1"
     sealed_only: ClassVar[bool] = False

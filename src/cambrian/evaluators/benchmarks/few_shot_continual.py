@@ -67,9 +67,11 @@ class FewShotContinual(Benchmark):
 
     @property
     def bounds(self) -> Bounds:
+        """The ceiling is the prototype network trained on all classes jointly."""
         return Bounds(ceiling="protonet", oracle=FewShotContinual(joint=True))
 
     def stream(self, stage: str) -> TaskSpec:
+        """Images (14, 14): a base session with many images, then sessions of a few shots."""
         images = SMOKE_IMAGES if stage == "smoke" else BASE_IMAGES
         base = CLASSES if self.joint else BASE
         return TaskSpec(
@@ -83,6 +85,8 @@ class FewShotContinual(Benchmark):
         )
 
     def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
+        """Learn the base classes, then session by session; all classes so far are tested after
+        each."""
         rng = generator(self.name, stage, seed)
         images = data.mnist_5k()
         digits, turns = rng.permutation(10), rng.permutation(CLASSES)

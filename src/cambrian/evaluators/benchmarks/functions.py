@@ -51,6 +51,7 @@ class Family(Benchmark):
         self.shots = shots
 
     def stream(self, stage: str) -> TaskSpec:
+        """Regression of one number on vectors (inputs,); episodic, `shots` points of support."""
         rows, tasks = 2 * self.shots, SMOKE_TASKS if stage == "smoke" else self.tasks
         return TaskSpec(
             "regression",
@@ -63,6 +64,7 @@ class Family(Benchmark):
         )
 
     def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
+        """Learn from many functions, then fit a copy to each new one and predict its queries."""
         rng = generator(self.name, stage, seed)
         draw = self.family(rng)
         tasks = SMOKE_TASKS if stage == "smoke" else self.tasks
@@ -89,6 +91,8 @@ class Family(Benchmark):
 
 
 class Sinusoids(Family):
+    """Sine curves of one input with random amplitude and phase (Finn et al. 2017, section 5.1)."""
+
     name: ClassVar[str] = "sinusoids"
     version: ClassVar[str] = "1"
     sealed_only: ClassVar[bool] = False
@@ -119,6 +123,7 @@ class Sinusoids(Family):
 
     @property
     def bounds(self) -> Bounds:
+        """From fine-tuning to the prototype network with 64 shots."""
         return Bounds(floor="finetune", ceiling="protonet", oracle=Sinusoids(shots=64))
 
     def family(self, rng: np.random.Generator) -> Draw:
@@ -135,6 +140,8 @@ class Sinusoids(Family):
 
 
 class LinearFunctions(Family):
+    """Linear functions of 16 inputs whose weights share a hidden subspace of rank 3."""
+
     name: ClassVar[str] = "linear-functions"
     version: ClassVar[str] = "1"
     sealed_only: ClassVar[bool] = False
@@ -165,6 +172,7 @@ class LinearFunctions(Family):
 
     @property
     def bounds(self) -> Bounds:
+        """From fine-tuning to MAML with 64 shots."""
         return Bounds(floor="finetune", ceiling="maml", oracle=LinearFunctions(shots=64))
 
     def family(self, rng: np.random.Generator) -> Draw:

@@ -52,9 +52,11 @@ class InContext(Benchmark):
 
     @property
     def bounds(self) -> Bounds:
+        """The ceiling is the prototype network on images that were not projected at random."""
         return Bounds(ceiling="protonet", oracle=InContext(projected=False))
 
     def stream(self, stage: str) -> TaskSpec:
+        """Vectors (PIXELS,), `WAYS` classes; each task has a projection and a naming of its own."""
         tasks, count = _sizes(stage)
         return TaskSpec(
             "classification",
@@ -67,6 +69,7 @@ class InContext(Benchmark):
         )
 
     def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
+        """Learn from whole tasks, then predict each example of new ones after those before it."""
         rng = generator(self.name, stage, seed)
         tasks, count = _sizes(stage)
         digits, mnist = data.digits(), data.mnist_5k().held_out(stage)

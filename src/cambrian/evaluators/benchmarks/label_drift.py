@@ -30,6 +30,8 @@ SWAP_EVERY = 100
 
 
 class LabelDrift(Benchmark):
+    """A stream whose labels' meaning is swapped now and then: predict, then learn."""
+
     name: ClassVar[str] = "label-drift"
     version: ClassVar[str] = "1"
     needs = ("mnist-5k",)
@@ -57,9 +59,11 @@ class LabelDrift(Benchmark):
 
     @property
     def bounds(self) -> Bounds:
+        """The ceiling is random features on a stream that never drifts."""
         return Bounds(ceiling="random_features", oracle=LabelDrift(swap_every=10**9))
 
     def stream(self, stage: str) -> TaskSpec:
+        """Images (28, 28), ten classes; when the labels drift is not revealed."""
         return TaskSpec(
             "classification",
             (28, 28),
@@ -69,6 +73,7 @@ class LabelDrift(Benchmark):
         )
 
     def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
+        """Predict and learn the whole stream, `BATCH` images at a time (`run_series`)."""
         rng = generator(self.name, stage, seed)
         images = data.mnist_5k()
         x, digit = _pool(images, stage)

@@ -67,6 +67,9 @@ STATIONS: tuple[SubTask, ...] = (
 
 
 class MixedTasks(Benchmark):
+    """Unlike tasks one after the other, some of which come back: transfer and memory between
+    them."""
+
     name: ClassVar[str] = "mixed-tasks"
     version: ClassVar[str] = "1"
     sealed_only: ClassVar[bool] = False
@@ -96,6 +99,8 @@ class MixedTasks(Benchmark):
     )
 
     def stream(self, stage: str) -> TaskSpec:
+        """Inputs of one shape (SIDE, SIDE) and number of outputs for all tasks; task identity is
+        given."""
         return TaskSpec(
             "classification",
             (SIDE, SIDE),

@@ -51,6 +51,7 @@ class Plasticity(Benchmark):
     sealed_only: bool = False
 
     def stream(self, stage: str) -> TaskSpec:
+        """Images (SIDE, SIDE); every task is new, with its boundary revealed."""
         sizes = [self._size(number, stage) for number in range(self._tasks(stage))]
         return TaskSpec(
             "classification",
@@ -86,6 +87,8 @@ class Plasticity(Benchmark):
         return tasks
 
     def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
+        """Learn task after task; each is tested at its end, and the activations of its layers
+        are read (`diagnose`)."""
         right, inside = [], []
         for task in self.tasks(stage, generator(self.name, stage, seed)):
             channel.publish("task", {"x": task.train_x, "y": task.train_y, "order": task.order})

@@ -91,10 +91,12 @@ class Split(Protocol):
     """How a source becomes tasks."""
 
     @property
-    def tasks(self) -> int: ...
+    def tasks(self) -> int:
+        """How many tasks the stream is cut into."""
 
     @property
-    def outputs(self) -> int: ...
+    def outputs(self) -> int:
+        """How many outputs the learner has."""
 
     def pieces(
         self, train: Part, test: Part, samples: int, rng: np.random.Generator
@@ -116,15 +118,18 @@ class Groups:
 
     @property
     def tasks(self) -> int:
+        """Its classes, `per_task` at a time."""
         return self.classes // self.per_task
 
     @property
     def outputs(self) -> int:
+        """One for each class, or `per_task` where labels are counted within a task."""
         return self.per_task if self.within else self.classes
 
     def pieces(
         self, train: Part, test: Part, samples: int, rng: np.random.Generator
     ) -> list[Piece]:
+        """A random group of classes for each task, with random names."""
         order = rng.permutation(self.classes)[: self.tasks * self.per_task]
         naming = rng.permutation(self.classes)
         found = []
@@ -152,11 +157,14 @@ class Views:
 
     @property
     def outputs(self) -> int:
+        """One for each class, in whatever view."""
         return self.classes
 
     def pieces(
         self, train: Part, test: Part, samples: int, rng: np.random.Generator
     ) -> list[Piece]:
+        """All classes in each task, in a view that `draw` makes for it; images are not reused
+        before all were shown."""
         naming = rng.permutation(self.classes)
         views = self.draw(self.tasks, rng)
         passes = -(-samples * self.tasks // len(train.y))
@@ -182,11 +190,13 @@ class Blurred:
 
     @property
     def outputs(self) -> int:
+        """One for each class."""
         return self.classes
 
     def pieces(
         self, train: Part, test: Part, samples: int, rng: np.random.Generator
     ) -> list[Piece]:
+        """One piece, whose rows go gradually from class to class (`blurred`)."""
         naming = rng.permutation(self.classes)
         rows = blurred(train.y, samples, rng, self.classes, self.width)
         return [Piece(rows, np.arange(len(test.y)), naming, ordered=True)]
@@ -238,9 +248,12 @@ class Scenario(TaskStream):
 
     @property
     def needs(self) -> tuple[str, ...]:
+        """The one data set that it is made of."""
         return (self.source,)
 
     def stream(self, stage: str) -> TaskSpec:
+        """What its mode reveals: task identity, boundaries, and how many observations are to
+        come."""
         total = self._samples(stage) * self.split.tasks * self.epochs
         return TaskSpec(
             "classification",

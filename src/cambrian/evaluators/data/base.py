@@ -70,7 +70,8 @@ class Source:
 
 
 def split(x: NDArray[Any], y: Labels, test: float, sealed: float) -> Images:
-    """Split every class in the same proportions, by a fixed permutation."""
+    """Split x (n, *shape) and y (n,) in the same proportions for every class, by a fixed
+    permutation. `test`, `sealed`: shares of each class; the rest is to be learned from."""
     rng = np.random.default_rng(SPLIT_SEED)
     parts: tuple[list[NDArray[np.intp]], ...] = ([], [], [])
     for label in np.unique(y):

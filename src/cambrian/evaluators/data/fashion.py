@@ -28,7 +28,7 @@ def present(folder: Path = FOLDER) -> bool:
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """The array of bytes in a gzipped IDX file.
+    """The array of bytes in a gzipped IDX file, of the shape that its header says.
 
     Raises:
         NotFound: there is no such file, or it holds something else.

@@ -63,7 +63,8 @@ class Transfer:
 def normalised(
     log: Sequence[Block], experts: Experts | None = None
 ) -> tuple[list[Block], dict[str, list[Floats]]]:
-    """Log and experts with performances scaled per task to [1, 101], training blocks smoothed.
+    """Log and experts with performances scaled per task to [1, 101], training blocks smoothed;
+    every curve keeps its shape (n,).
 
     A task whose performance never varies becomes 1 throughout.
 

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 def average_accuracy(matrix: ArrayLike) -> float:
-    """ACC = 1/T Σ_j R[T, j] (Lopez-Paz & Ranzato 2017, arXiv 1706.08840, eq. 2)."""
+    """ACC = 1/T Σ_j R[T, j], R being (T, T) (Lopez-Paz & Ranzato 2017, arXiv 1706.08840, eq. 2)."""
     return float(np.mean(_measured(_square(matrix)[-1], "last row")))
 
 
@@ -108,7 +108,7 @@ def intransigence(matrix: ArrayLike, joint: ArrayLike, task: int = -1) -> float:
 
 
 def mean_intransigence(matrix: ArrayLike, joint: ArrayLike) -> float:
-    """1/T Σ_k I_k, with I_k as in `intransigence` (Wang 2024, arXiv 2302.00487)."""
+    """1/T Σ_k I_k, with I_k, and shapes, as in `intransigence` (Wang 2024, arXiv 2302.00487)."""
     return float(np.mean(_intransigence(matrix, joint)))
 
 
@@ -120,14 +120,15 @@ def _intransigence(matrix: ArrayLike, joint: ArrayLike) -> Floats:
 
 
 def diaz_rodriguez_accuracy(matrix: ArrayLike) -> float:
-    """A = Σ_{i≥j} R[i, j] / (T(T+1)/2): the lower triangle's mean (Díaz-Rodríguez 2018, arXiv
-    1810.13166)."""
+    """A = Σ_{i≥j} R[i, j] / (T(T+1)/2): the mean of the lower triangle of R, (T, T)
+    (Díaz-Rodríguez 2018, arXiv 1810.13166)."""
     square = _square(matrix)
     return float(np.mean(_measured(square[np.tril_indices(len(square))], "lower triangle")))
 
 
 def diaz_rodriguez_backward_transfer(matrix: ArrayLike) -> float:
-    """Mean over all i > j of R[i, j] − R[j, j] (Díaz-Rodríguez 2018); 0 if T = 1.
+    """Mean over all i > j of R[i, j] − R[j, j] (Díaz-Rodríguez 2018), R being (T, T);
+    0 if T = 1.
 
     Not the BWT of Lopez-Paz & Ranzato, which looks at the last row only.
     """
@@ -140,8 +141,8 @@ def diaz_rodriguez_backward_transfer(matrix: ArrayLike) -> float:
 
 
 def diaz_rodriguez_forward_transfer(matrix: ArrayLike) -> float:
-    """Mean of R[i, j] over i < j: accuracy on tasks not yet seen (Díaz-Rodríguez 2018);
-    0 if T = 1."""
+    """Mean of R[i, j] over i < j: accuracy on tasks not yet seen (Díaz-Rodríguez 2018),
+    R being (T, T); 0 if T = 1."""
     square = _square(matrix)
     ahead = square[np.triu_indices(len(square), k=1)]
     return float(np.mean(_measured(ahead, "upper triangle"))) if len(ahead) else 0.0

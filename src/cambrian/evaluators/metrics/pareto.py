@@ -20,7 +20,8 @@ def dominates(one: ArrayLike, other: ArrayLike) -> bool:
 
 
 def pareto_front(costs: ArrayLike, errors: ArrayLike) -> NDArray[np.intp]:
-    """Indices of the points that none dominates, cheapest first; of equal points the first.
+    """Indices (m,) of the points that none dominates, of costs (n,) and errors (n,), cheapest
+    first; of equal points the first.
 
     Raises:
         ValueError: not one finite error per cost.
@@ -51,8 +52,8 @@ def hypervolume(costs: ArrayLike, errors: ArrayLike, reference: tuple[float, flo
 
 
 def front_hypervolume(flops: ArrayLike, errors: ArrayLike, reference: tuple[float, float]) -> float:
-    """`hypervolume` with FLOPs on a log10 scale, the reference's too; divided by nothing, so its
-    unit is error times decades.
+    """`hypervolume` of flops (n,) and errors (n,) with FLOPs on a log10 scale, the reference's too;
+    divided by nothing, so its unit is error times decades.
 
     Raises:
         ValueError: FLOPs that are not positive.

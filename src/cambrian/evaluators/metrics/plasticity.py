@@ -38,7 +38,8 @@ def dormant_share(layers: Sequence[ArrayLike], tau: float = 0.025) -> float:
 
 
 def effective_rank(features: ArrayLike) -> float:
-    """exp(−Σ p log p), p = σ/‖σ‖₁ (Roy & Vetterli 2007): between 1 and the rank; 0 for zeros."""
+    """exp(−Σ p log p), p = σ/‖σ‖₁ (Roy & Vetterli 2007), of features (samples,
+    units): between 1 and the rank; 0 for zeros."""
     values = _singular(features)
     if values[0] == 0:
         return 0.0
@@ -48,7 +49,8 @@ def effective_rank(features: ArrayLike) -> float:
 
 
 def srank(features: ArrayLike, delta: float = 0.01) -> int:
-    """min{k : Σ_{i≤k} σ_i / Σ_i σ_i ≥ 1−δ} (Kumar 2021, arXiv 2010.14498).
+    """min{k : Σ_{i≤k} σ_i / Σ_i σ_i ≥ 1−δ} of features (samples, units) (Kumar 2021, arXiv
+    2010.14498).
 
     Some code calls this the stable rank, which is another figure: see `stable_rank`.
     """
@@ -56,24 +58,26 @@ def srank(features: ArrayLike, delta: float = 0.01) -> int:
 
 
 def approximate_rank(features: ArrayLike, share: float = 0.99) -> int:
-    """min{k : Σ_{i≤k} σ_i² / Σ_i σ_i² ≥ share} (Yang 2020, arXiv 1909.12255)."""
+    """min{k : Σ_{i≤k} σ_i² / Σ_i σ_i² ≥ share} of features (samples, units) (Yang 2020, arXiv
+    1909.12255)."""
     return _smallest_share(_singular(features) ** 2, share)
 
 
 def stable_rank(features: ArrayLike) -> float:
-    """‖A‖²_F / σ₁² (Rudelson & Vershynin 2007): between 1 and the rank; 0 for zeros."""
+    """‖A‖²_F / σ₁² (Rudelson & Vershynin 2007), of features (samples, units): between 1 and the
+    rank; 0 for zeros."""
     values = _singular(features)
     return float((values**2).sum() / values[0] ** 2) if values[0] > 0 else 0.0
 
 
 def weight_magnitude(weights: Sequence[ArrayLike]) -> float:
-    """Σ|w| / #w over all parameters (Dohare 2024, Nature 632, methods)."""
+    """Σ|w| / #w over all parameters, of whatever shapes (Dohare 2024, Nature 632, methods)."""
     flat = _flat(weights)
     return float(np.abs(flat).mean())
 
 
 def weight_norm(weights: Sequence[ArrayLike]) -> float:
-    """‖w‖₂ over all parameters (Lyle 2023, arXiv 2303.01486)."""
+    """‖w‖₂ over all parameters, of whatever shapes (Lyle 2023, arXiv 2303.01486)."""
     return float(np.linalg.norm(_flat(weights)))
 
 

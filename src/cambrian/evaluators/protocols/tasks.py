@@ -44,10 +44,12 @@ class Task:
 
     @property
     def probe_x(self) -> Floats:
+        """The test inputs that probes during the stream use, (probe, *shape)."""
         return self.test_x[: self.probe]
 
     @property
     def probe_y(self) -> Labels:
+        """Their labels, (probe,)."""
         return self.test_y[: self.probe]
 
 
@@ -88,6 +90,7 @@ class TaskStream(Benchmark):
         raise NotImplementedError
 
     def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
+        """Make the tasks of this seed and run them by the protocol (`run_tasks`)."""
         tasks = self.tasks(stage, generator(self.name, stage, seed))
         rows = generator(f"{self.name}/rows", stage, seed)
         return run_tasks(channel, tasks, self.protocol, rows, _joint(self.name, stage))

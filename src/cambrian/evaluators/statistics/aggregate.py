@@ -20,19 +20,20 @@ RESAMPLES = 10_000
 
 
 def interquartile_mean(scores: ArrayLike) -> float:
-    """IQM: the mean of all scores, runs and benchmarks together, without the lowest and highest
-    quarter (rounded down) of them."""
+    """IQM of scores (runs, benchmarks): the mean of all of them together, without the lowest and
+    highest quarter (rounded down)."""
     return float(stats.trim_mean(_table(scores), proportiontocut=0.25, axis=None))
 
 
 def optimality_gap(scores: ArrayLike, gamma: float = 1.0) -> float:
-    """γ minus the mean of the scores, each counted up to γ: how far from the ceiling."""
+    """γ minus the mean of scores (runs, benchmarks), each counted up to γ: how far from the
+    ceiling."""
     return float(gamma - np.mean(np.minimum(_table(scores), gamma)))
 
 
 def probability_of_improvement(one: ArrayLike, other: ArrayLike) -> float:
     """Mean over benchmarks of P(X > Y) + P(X = Y)/2 for a run X of `one` and Y of `other`,
-    drawn independently (Mann & Whitney 1947).
+    drawn independently (Mann & Whitney 1947). Both are (runs, benchmarks).
 
     Raises:
         ValueError: different numbers of benchmarks.
@@ -52,8 +53,8 @@ def stratified_interval(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Estimate:
-    """The statistic with a percentile interval of the stratified bootstrap: runs are drawn with
-    replacement within each benchmark, benchmarks are kept.
+    """The statistic of scores (runs, benchmarks) with a percentile interval of the stratified
+    bootstrap: runs are drawn with replacement within each benchmark, benchmarks are kept.
 
     Raises:
         ValueError: fewer than two runs: their spread is not known.
@@ -74,7 +75,8 @@ def probability_of_improvement_interval(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Estimate:
-    """`probability_of_improvement` with a percentile interval; the two are drawn independently.
+    """`probability_of_improvement` with a percentile interval; the two, (runs, benchmarks) each,
+    are drawn independently.
 
     Raises:
         ValueError: different numbers of benchmarks, or fewer than two runs.

@@ -48,7 +48,8 @@ def bootstrap_interval(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Estimate:
-    """Mean of child − parent over the same seeds with a BCa bootstrap interval (Efron 1987).
+    """Mean of child − parent, (seeds,) each, over the same seeds with a BCa bootstrap interval
+    (Efron 1987).
 
     Raises:
         ValueError: the two do not have one finite value per seed each, or fewer than two seeds.
@@ -77,8 +78,8 @@ def permutation_p(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> float:
-    """p of the paired permutation test on the mean of child − parent (Fisher 1935): the share of
-    ways to flip the differences' signs that are at least as extreme.
+    """p of the paired permutation test on the mean of child − parent, (seeds,) each (Fisher
+    1935): the share of ways to flip the differences' signs that are at least as extreme.
 
     Every way is looked at where there are at most `resamples` of them (13 seeds), else as many
     random ones.

@@ -94,7 +94,8 @@ def race_rates(differences: Floats, race: Race, margin: float = np.inf) -> Rates
 
 
 def fixed_rates(differences: Floats, confidence: float, margin: float = np.inf) -> Rates:
-    """The rule of a fixed number of seeds: the lower bound of a two-sided t interval."""
+    """The rule of a fixed number of seeds: the lower bound of a two-sided t interval. The
+    differences are (trials, seeds)."""
     count = differences.shape[1]
     mean, error = differences.mean(1), differences.std(1, ddof=1) / np.sqrt(count)
     lower = mean - stats.t.ppf((1 + confidence) / 2, count - 1) * error
@@ -102,8 +103,8 @@ def fixed_rates(differences: Floats, confidence: float, margin: float = np.inf) 
 
 
 def coverage(differences: Floats, confidence: float, *, resamples: int = 999) -> dict[str, float]:
-    """How often each interval holds the true mean, 0, and how often the two-sided permutation
-    test wrongly says otherwise at 1 − confidence."""
+    """How often each interval of differences (trials, seeds) holds the true mean, 0, and how often
+    the two-sided permutation test wrongly says otherwise at 1 − confidence."""
     trials = len(differences)
     zeros = np.zeros(differences.shape[1])
     inside = {"t": 0, "bootstrap": 0, "permutation": 0}

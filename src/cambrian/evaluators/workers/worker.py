@@ -35,7 +35,8 @@ from cambrian.sandbox.backends.gpu import Lease, lease
 from cambrian.sandbox.backends.process import Backend
 from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.limits import Limits
-from cambrian.sandbox.session.session import Session, SessionPool
+from cambrian.sandbox.session.pool import SessionPool
+from cambrian.sandbox.session.session import Session
 
 FULL = Limits(request_s=40.0, job_s=240.0)
 """Of a session as it is made; each job has its benchmark's times."""
@@ -82,6 +83,7 @@ class WorkerServer:
             self.close()
 
     def close(self) -> None:
+        """End the sessions and give the GPU back."""
         self._drop()
         self.pool.close()
         if self._lease is not None:

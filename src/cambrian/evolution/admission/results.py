@@ -53,6 +53,7 @@ class Results:
         return [mine - its for mine, its in pairs]
 
     def score(self, benchmark: str, seed: int) -> float:
+        """The normalised score on one seed. Raises KeyError where it was not evaluated."""
         return self._table[benchmark, seed].score
 
     def per_seed(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> list[float]:

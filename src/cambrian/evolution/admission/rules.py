@@ -52,6 +52,7 @@ class ArchiveState:
 
 
 def verdict(passed: bool) -> Literal["pass", "fail"]:
+    """A gate's verdict: "pass" or "fail"."""
     return "pass" if passed else "fail"
 
 
@@ -170,6 +171,8 @@ def _paired(
 
 
 def above_floor(child: Results, benchmarks: Sequence[str]) -> Gate:
+    """The gate `floor`: the mean normalised score over the search's seeds is above 0, fine-
+    tuning's."""
     estimate = child.estimate(benchmarks, SEARCH_SEEDS)
     return Gate(
         gate="floor",

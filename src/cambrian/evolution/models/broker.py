@@ -43,7 +43,14 @@ class Model(Protocol):
 
     def answer(
         self, messages: Sequence[dict[str, str]], max_tokens: int = MAX_ANSWER_TOKENS
-    ) -> Answer: ...
+    ) -> Answer:
+        """The model's answer to a conversation (role and content each), in at most `max_tokens`
+        tokens.
+
+        Raises:
+            AskRefused: with a reason that a person can act on, and what was used all the same.
+            EndpointDown: it is worth asking again later.
+        """
 
 
 class Broker:

@@ -73,6 +73,7 @@ class Manner:
     cap: int = 1 << 40
 
     def request(self, messages: Sequence[dict[str, str]], most: int) -> dict[str, Any]:
+        """The parameters of a request in this manner, for at most `most` tokens of answer."""
         shown = list(messages) if self.system else _merged(messages)
         body: dict[str, Any] = {name: min(most, self.cap) for name in self.limits}
         if self.stream:

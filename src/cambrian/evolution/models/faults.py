@@ -76,6 +76,7 @@ class Place:
 
     @property
     def endpoint(self) -> str:
+        """The address that is asked, without its credentials."""
         return self.credentials.endpoint
 
     @property

@@ -44,4 +44,5 @@ class Price:
         return cls(prompt, completion)
 
     def dollars(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """What so many tokens cost."""
         return (self.prompt * prompt_tokens + self.completion * completion_tokens) / MILLION

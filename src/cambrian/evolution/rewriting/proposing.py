@@ -82,6 +82,7 @@ class Proposer:
 
     @at_a_time.setter
     def at_a_time(self, count: int) -> None:
+        """Let so many improvers run side by side from now on."""
         self._slots.total_tokens = count
 
     # -- parents -----------------------------------------------------------------------

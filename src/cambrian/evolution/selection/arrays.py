@@ -39,9 +39,11 @@ class Column:
 
     @property
     def values(self) -> np.ndarray:
+        """The values so far, (n,): a view, true until the next `append`."""
         return self._held[: self._count]
 
     def append(self, value: float) -> None:
+        """Add a value at the end; memory doubles when it is full, so that a value costs O(1)."""
         if self._count == len(self._held):
             room = np.zeros(max(self._count, SMALLEST), dtype=self._held.dtype)
             self._held = np.concatenate([self._held, room])
@@ -77,6 +79,7 @@ class SumTree:
 
     @property
     def total(self) -> float:
+        """The sum of all weights."""
         return float(self._sums[1])
 
     def __getitem__(self, position: int) -> float:

@@ -86,7 +86,7 @@ class Strategy(MemberListener, ABC):
 
 
 def dgm_weights(score: Floats, children: np.ndarray) -> Floats:
-    """σ(λ(score − α₀)) · 1/(1 + children), λ = 10, α₀ = 0.5, elementwise.
+    """σ(λ(score − α₀)) · 1/(1 + children), λ = 10, α₀ = 0.5, of scores (n,) and children (n,).
 
     Darwin Gödel Machine (Zhang et al. 2025, arXiv 2505.22954, appendix C.2). `children` counts
     admitted ones. (The paper leaves agents with a perfect score out; a normalised score has no

@@ -36,6 +36,7 @@ class Program:
 
     @classmethod
     def read(cls, path: Path) -> Program:
+        """From its file, whose name is its number and what it does."""
         number, _, name = path.stem.partition("_")
         return cls(int(number), name, path.read_text("utf-8"))
 
@@ -52,14 +53,17 @@ class Program:
 
     @property
     def layer(self) -> str:
+        """The wall that it tries, as its LAYER line says."""
         return self._line("LAYER")
 
     @property
     def times(self) -> int:
+        """How often it runs in one session (its TIMES line; 1 without)."""
         return int(self._line("TIMES") or 1)
 
     @property
     def pair(self) -> bool:
+        """Whether two run at once, in sessions that must not notice each other."""
         return self._line("PAIR") == "yes"
 
     @property
@@ -69,9 +73,11 @@ class Program:
 
     @property
     def unit(self) -> str:
+        """The benchmark and stage that it runs in (its UNIT line); empty for a made-up stream."""
         return self._line("UNIT")
 
     def filled(self, canary: Path, abstract: str) -> str:
+        """Its source, told where the canary file and the host's abstract socket are."""
         return self.source.replace("@CANARY@", str(canary)).replace("@ABSTRACT@", abstract)
 
     def _line(self, key: str) -> str:

@@ -21,7 +21,9 @@ from cambrian.sandbox.runner.frames import Array
 from cambrian.sandbox.session.channel import Channel
 from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.limits import Limits
-from cambrian.sandbox.session.session import Report, Session, SessionPool
+from cambrian.sandbox.session.pool import SessionPool
+from cambrian.sandbox.session.report import Report
+from cambrian.sandbox.session.session import Session
 
 LIMITS = Limits(memory_bytes=640 << 20, request_s=3.0, job_s=25.0, unbounded_memory=True)
 PAIRED = Limits(memory_bytes=640 << 20, request_s=10.0, job_s=60.0, unbounded_memory=True)
@@ -75,6 +77,7 @@ class Canaries:
     abstract: str
 
     def untouched(self) -> bool:
+        """Whether the host's file still says what it said, and nothing lies beside it."""
         alone = [entry.name for entry in self.file.parent.iterdir()] == [self.file.name]
         return alone and self.file.read_text("ascii") == CANARY
 
@@ -154,6 +157,7 @@ class Lender:
         self._session: Session | None = None
 
     def session(self) -> Session:
+        """A session that is not spent: the last one, or a fresh one."""
         if self._session is None or self._session.spent:
             if self._session is not None:
                 self._session.close()
@@ -180,6 +184,7 @@ class Lender:
                 return runs[0].result(), runs[1].result()
 
     def close(self) -> None:
+        """End the session and the spare one."""
         self.pool.close()
         if self._session is not None:
             self._session.close()

@@ -78,6 +78,7 @@ class BubblewrapProcess:
             raise
 
     def kill(self) -> None:
+        """Kill process 1, on which the kernel kills all others, and remove the control group."""
         if self._said.closed:
             return
         self._last, self._kills, self._cpu_s = self.log(), self.oom_kills(), self.cpu_s()
@@ -90,22 +91,27 @@ class BubblewrapProcess:
         self._said.close()
 
     def alive(self) -> bool:
+        """Whether bubblewrap itself has not ended."""
         return self._process.poll() is None
 
     def ended_from_inside(self) -> bool:
+        """Never: the kernel protects process 1 of a namespace."""
         return False  # the kernel protects process 1 of a namespace
 
     def oom_kills(self) -> OomKills | None:
+        """As the control group counts them; None without one."""
         if self._said.closed:
             return self._kills
         return self._group.usage.oom_kills() if self._group else None
 
     def cpu_s(self) -> float | None:
+        """Processor seconds by the control group; None without one."""
         if self._said.closed:
             return self._cpu_s
         return self._group.usage.cpu_s() if self._group else None
 
     def log(self) -> str:
+        """The last that it wrote to its output; kept after `kill`."""
         return self._last if self._said.closed else spawn.tail(self._said)
 
 
@@ -134,6 +140,7 @@ class BubblewrapBackend:
 
     @property
     def reduced(self) -> Mapping[str, str]:
+        """What it cannot enforce: without control groups, no bounds over all processes together."""
         if self.grouped:
             return kernel_lacks()
         roots = ROOTS if os.geteuid() == 0 and not self.as_root else {}
@@ -141,9 +148,17 @@ class BubblewrapBackend:
 
     @property
     def isolation(self) -> str:
+        """Whether it enforces everything: "full" or "reduced"."""
         return "reduced" if self.reduced else "full"
 
     def launch(self, share: Path, limits: Limits) -> BubblewrapProcess:
+        """Start a sandbox on the folder `share`.
+
+        Raises:
+            Refused: a GPU is wanted, or memory that cannot be bounded and was not allowed to be
+                unbounded.
+            SandboxBroken: bubblewrap cannot be started.
+        """
         if limits.gpu is not None:
             raise Refused("bubblewrap gives no GPU away; use Docker, or `--device cpu`")
         if "memory" in self.reduced:
@@ -239,6 +254,7 @@ class BubblewrapBackend:
             raise SandboxBroken(f"bubblewrap does not work here (status {status}): {said[-1000:]}")
 
     def provenance(self) -> Mapping[str, str]:
+        """Backend, isolation, and the versions of bubblewrap and Python."""
         return {
             "backend": self.name,
             "isolation": self.isolation,
@@ -247,6 +263,7 @@ class BubblewrapBackend:
         }
 
     def reap(self) -> int:
+        """Remove folders and control groups whose owner is gone; how many."""
         return owner.reap_folders() + cgroups.reap()
 
 

@@ -110,6 +110,7 @@ class Group:
 
     @property
     def usage(self) -> Usage:
+        """Where to read what the group used: one folder (version 2) or one for each controller."""
         if "" in self.folders:
             return Usage(self.folders[""], self.folders[""])
         return Usage(self.folders["memory"], self.folders["cpuacct"])

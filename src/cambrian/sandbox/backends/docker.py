@@ -88,6 +88,8 @@ class DockerProcess:
             self._usage = Usage.of(pid)
 
     def kill(self) -> None:
+        """Kill and remove the container, whatever state it is in; an engine that is gone is no
+        error."""
         if self._closed:
             return
         with _quiet():
@@ -109,12 +111,15 @@ class DockerProcess:
             time.sleep(0.02)
 
     def alive(self) -> bool:
+        """Whether the engine says that the container runs; not while it does not answer."""
         try:
             return bool(self._client.inspect_container(self._container)["State"]["Running"])
         except _broken():
             return False
 
     def oom_kills(self) -> OomKills | None:
+        """As the control group counts them or, where its files are not ours to read, the
+        engine's events."""
         counted = self._usage.oom_kills()
         if counted is None and not self._closed:
             counted = self._logged_kills()
@@ -161,6 +166,7 @@ class DockerProcess:
             return [str(event.get("Action", event.get("status"))) for event in stream]
 
     def cpu_s(self) -> float | None:
+        """Processor seconds by the control group or the engine; None if neither says."""
         counted = self._usage.cpu_s()
         if counted is not None or self._closed:
             return counted
@@ -172,6 +178,7 @@ class DockerProcess:
         return None if used is None else int(used) / 1e9
 
     def log(self) -> str:
+        """The last 8,000 bytes that the container wrote; kept after `kill`."""
         if self._closed:
             return self._last
         try:
@@ -204,6 +211,7 @@ class DockerBackend:
 
     @property
     def name(self) -> str:
+        """One of "docker" and "gvisor", by its runtime."""
         return "gvisor" if self.gvisor else "docker"
 
     @cached_property
@@ -214,6 +222,7 @@ class DockerBackend:
 
     @cached_property
     def reduced(self) -> Mapping[str, str]:
+        """What this engine, kernel or runtime cannot enforce, and why."""
         cannot = {
             what: "this engine cannot bound it"
             for key, what in FOLLOWS.items()
@@ -223,6 +232,7 @@ class DockerBackend:
 
     @property
     def isolation(self) -> str:
+        """Whether it enforces everything: "full" or "reduced"."""
         return "reduced" if self.reduced else "full"
 
     @property
@@ -241,6 +251,13 @@ class DockerBackend:
         return self.runtime or str(self._info.get("DefaultRuntime", ""))
 
     def launch(self, share: Path, limits: Limits) -> DockerProcess:
+        """Start a container on the folder `share`.
+
+        Raises:
+            Refused: a GPU is wanted and the image's torch has none, or memory that cannot be
+                bounded.
+            SandboxBroken: the engine does not start it.
+        """
         if "memory" in self.reduced:
             require_bound_memory(limits)
         if limits.gpu is not None and self._labels.get(TORCH_LABEL, "").endswith("+cpu"):
@@ -321,6 +338,7 @@ class DockerBackend:
         return settings
 
     def provenance(self) -> Mapping[str, str]:
+        """Backend, isolation, image digest, engine version and runtime."""
         return {
             "backend": self.name,
             "isolation": self.isolation,

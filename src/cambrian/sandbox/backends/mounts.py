@@ -15,7 +15,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-import cambrian
+from cambrian import places
 from cambrian.errors import SandboxBroken
 
 NEEDED = ("torch", "numpy")
@@ -156,7 +156,7 @@ def _requirements(of: Requirement) -> list[Requirement]:
 
 
 def _ours() -> Iterator[str]:
-    root = Path(cambrian.__file__).parent
+    root = places.PACKAGE
     for name in OURS:
         yield from _shown(root / name, SOURCE / "cambrian" / name)
 

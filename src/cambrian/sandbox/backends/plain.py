@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO
 
-import cambrian
+from cambrian import places
 from cambrian.errors import SandboxBroken
 from cambrian.sandbox.backends import owner, spawn
 from cambrian.sandbox.backends.cgroups import OomKills
@@ -40,11 +40,14 @@ MISSING = (
 
 
 class PlainProcess:
+    """An ordinary process of this user, in a folder of its own: nothing holds it but good
+    manners."""
+
     def __init__(self, share: Path, gpu: str | None = None) -> None:
         self._scratch = owner.folder()
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill()
         self._last = ""
-        source = str(Path(cambrian.__file__).parent.parent)
+        source = str(places.PACKAGE.parent)
         path = os.pathsep.join([source, *(p for p in sys.path if p.endswith("site-packages"))])
         try:
             self._process = spawn.start(
@@ -59,6 +62,7 @@ class PlainProcess:
             raise SandboxBroken(f"expected to start {sys.executable}; got: {error}") from None
 
     def kill(self) -> None:
+        """Kill its process group and remove its folder."""
         if self._said.closed:
             return
         self._last = self.log()
@@ -72,18 +76,23 @@ class PlainProcess:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def alive(self) -> bool:
+        """Whether it has not ended."""
         return self._process.poll() is None
 
     def ended_from_inside(self) -> bool:
+        """Never said: it could be, but so could anything else of this user."""
         return False  # it could, but so could anything else of this user
 
     def oom_kills(self) -> OomKills | None:
+        """None: without a control group nobody counts."""
         return None
 
     def cpu_s(self) -> float | None:
+        """None: without a control group nobody counts all processes."""
         return None
 
     def log(self) -> str:
+        """The last that it wrote to its output; kept after `kill`."""
         return self._last if self._said.closed else spawn.tail(self._said)
 
 
@@ -97,10 +106,13 @@ class PlainBackend:
     reduced: Mapping[str, str] = MappingProxyType(dict.fromkeys(MISSING, "there is no sandbox"))
 
     def launch(self, share: Path, limits: Limits) -> PlainProcess:
+        """Start a process on the folder `share`; of the limits only the GPU's id is heeded."""
         return PlainProcess(share, limits.gpu)
 
     def provenance(self) -> Mapping[str, str]:
+        """Backend, isolation (none) and the version of Python."""
         return {"backend": self.name, "isolation": self.isolation, "python": sys.version.split()[0]}
 
     def reap(self) -> int:
+        """Remove folders whose owner is gone; how many."""
         return owner.reap_folders()

@@ -115,7 +115,8 @@ class SandboxProcess(Protocol):
     def kill(self) -> None:
         """End it and all that it started, and free what it held. Idempotent; never raises."""
 
-    def alive(self) -> bool: ...
+    def alive(self) -> bool:
+        """Whether it runs, as far as can be seen from outside."""
 
     def ended_from_inside(self) -> bool:
         """Whether a job ended the zygote, where a backend cannot keep it from doing so. False where
@@ -143,16 +144,21 @@ class Backend(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What `--sandbox` calls it."""
 
     @property
-    def isolation(self) -> str: ...
+    def isolation(self) -> str:
+        """One of "full", "reduced" (`reduced` says in what) and "none" (no sandbox at all)."""
 
     @property
-    def shares_memory(self) -> bool: ...
+    def shares_memory(self) -> bool:
+        """Whether a file that is written here is at once seen in there, so that it can be
+        mapped."""
 
     @property
-    def reduced(self) -> Mapping[str, str]: ...
+    def reduced(self) -> Mapping[str, str]:
+        """What it cannot enforce, by the conformance suite's names, and why."""
 
     def launch(self, share: Path, limits: Limits) -> SandboxProcess:
         """Start a zygote that sees `share` (read-only) as its session folder.

@@ -32,7 +32,10 @@ from cambrian.sandbox.session.limits import Limits
 from cambrian.sandbox.session.session import Session
 from cambrian.text import neutralise
 
-PROBE = Path(__file__).with_name("probe.py")
+PROBE = {
+    "improver.py": Path(__file__).with_name("probe.py"),
+    "parts/amounts.py": Path(__file__).with_name("amounts.py"),
+}
 LIMITS = Limits(memory_bytes=512 << 20, request_s=20.0, job_s=30.0, unbounded_memory=True)
 PATIENCE_S = 0.5
 
@@ -238,7 +241,7 @@ def _probe(
 
     evidence = {"probe": name, "scratch": "/tmp", **(given or {})}  # noqa: S108 - inside
     evidence |= {field: getattr(LIMITS, field) for field in LIMITS.__dataclass_fields__}
-    session.install({"improver.py": PROBE.read_text("utf-8")})
+    session.install({path: file.read_text("utf-8") for path, file in PROBE.items()})
     with session.job("improver") as channel:
         channel.improve(evidence, ask)
 

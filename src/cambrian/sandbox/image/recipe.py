@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import cambrian
+from cambrian import places
 from cambrian.errors import SandboxBroken
 from cambrian.sandbox.image.wheelhouse import Wheelhouse
 
@@ -21,7 +21,7 @@ REPOSITORY = "cambrian-sandbox"
 SITE_REPOSITORY = "cambrian-site"
 LABEL = "io.cambrian"
 
-_PACKAGE = Path(cambrian.__file__).parent
+_PACKAGE = places.PACKAGE
 _DOCKERFILE = Path("sandbox/image/Dockerfile")
 _SINGLE_SOURCES = (
     "__init__.py",

@@ -49,7 +49,8 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def diagnose(learner: Any, x: Tensor, task: int | None = None) -> tuple[dict[str, Any], Array]:
-    """Description and activations of the layers, one after the other, as one flat float32 array."""
+    """Description and activations of the layers for x (B, *input_shape), one layer after the other,
+    as one float32 array (numbers,); `layers` of the description says their shapes."""
     with Watch(len(x)) as watch:
         learner.predict(x, task)
     weights = [w.detach().double() for w in trained(learner)]
@@ -67,7 +68,8 @@ def diagnose(learner: Any, x: Tensor, task: int | None = None) -> tuple[dict[str
 
 
 def trained(root: object, limit: int = 100_000) -> list[Tensor]:
-    """The leaf tensors with a gradient that can be reached from `root`."""
+    """The leaf tensors, of whatever shapes, with a gradient that can be reached from `root`;
+    `limit` objects are looked at."""
     seen: set[int] = set()
     found: list[Tensor] = []
     queue: list[object] = [root]

@@ -1,15 +1,12 @@
 """The frames that cross the sandbox's only door, in both directions.
 
-A frame is a fixed header, a small JSON object, and at most one raw tensor::
+A frame is a fixed header, a small JSON object (see `descriptions`), and at
+most one raw tensor::
 
     magic "CBR1" | type u8 | dtype u8 | ndim u8 | 0 | sequence u32 | meta u32 | payload u64 | dims
 
 The set of types and dtypes is closed, every size is bounded and checked before anything is
 allocated, and nothing is ever unpickled. An answer carries its request's sequence number.
-
-A description holds what JSON holds and the host can go on with: whole numbers of 64 bits, finite
-ones, each key once, text that is UTF-8. A number of four hundred digits or an infinity is no frame,
-so nobody who reads a description later has to ask whether one may be converted.
 
 Used on both sides, so: standard library and numpy only.
 """
@@ -31,6 +28,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cambrian.sandbox.runner.descriptions import parse
+
 Array = NDArray[Any]
 
 MAGIC = b"CBR1"
@@ -38,10 +37,6 @@ HEADER = struct.Struct("<4sBBBBIIQ4I")
 MAX_META = 1 << 20
 MAX_PAYLOAD = 1 << 28
 MAX_DIMS = 4
-MAX_DEPTH = 64
-"""Objects and lists in one another: who shows or stores a description may recurse over it."""
-MOST, LEAST = (1 << 63) - 1, -(1 << 63)
-"""Whole numbers in a description: what SQLite, numpy and a float can take without an error."""
 BUFFER = 1 << 16
 """Bytes that are read at once: most frames, header and tensor together, in one system call."""
 TICK_S = 1.0
@@ -133,6 +128,13 @@ class Expect:
 
 @dataclass(slots=True)
 class Frame:
+    """A frame that was received and checked.
+
+    Attributes:
+        sequence: of the request that it is, or answers.
+        array: its tensor, of a type out of `DTYPES` and 1 to 4 dimensions; None without one.
+    """
+
     kind: Kind
     sequence: int
     meta: dict[str, Any] = field(default_factory=dict)
@@ -168,9 +170,11 @@ class FrameSocket:
         self._writable.register(sock, select.POLLOUT)
 
     def fileno(self) -> int:
+        """The socket's descriptor, for `select`."""
         return self.socket.fileno()
 
     def close(self) -> None:
+        """Hang up; the other side gets `ChannelClosed`."""
         self.socket.close()
 
     def buffered(self) -> bool:
@@ -265,7 +269,10 @@ class FrameSocket:
     def _meta(self, size: int) -> dict[str, Any]:
         raw = bytearray(size)
         self._fill(memoryview(raw))
-        return described(bytes(raw))
+        try:
+            return parse(bytes(raw))
+        except ValueError as error:
+            raise FrameError(str(error)) from None
 
     def _read(self, spin_until: float) -> None:
         """Read what there is into the buffer, at least one byte."""
@@ -319,63 +326,6 @@ class FrameSocket:
                 self.watch()
 
 
-def described(raw: bytes) -> dict[str, Any]:
-    """The description of a frame from its bytes.
-
-    Raises:
-        FrameError: it is no plain JSON object: see the module's text.
-    """
-    try:
-        meta = _DECODER.decode(raw.decode("utf-8"))
-        if b"\\u" in raw:  # a lone surrogate passes JSON, and then breaks who stores the text
-            json.dumps(meta, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise FrameError(f"the frame's description is not JSON: {_why(error)}") from None
-    if not isinstance(meta, dict):
-        raise FrameError("the frame's description is not a JSON object")
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _deeper(meta, MAX_DEPTH):
-        raise FrameError(f"the frame's description is more than {MAX_DEPTH} levels deep")
-    return meta
-
-
-def _why(error: Exception) -> str:
-    """The first words, and nothing of what was sent: that may be a megabyte."""
-    return str(error.args[0] if error.args and not isinstance(error, UnicodeError) else error)[:100]
-
-
-def _whole(digits: str) -> int:
-    value = int(digits) if len(digits) <= 20 else MOST + 1
-    if not LEAST <= value <= MOST:
-        raise ValueError("a whole number of more than 64 bits")
-    return value
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError("a number without end")
-    return value
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number")
-
-
-def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key comes twice")
-    return found
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_keys_once,
-    parse_float=_finite,
-    parse_int=_whole,
-    parse_constant=_no_number,
-)
-
-
 def _end_of(deadline: float | None) -> float:
     return math.inf if deadline is None else deadline
 
@@ -383,7 +333,11 @@ def _end_of(deadline: float | None) -> float:
 def encode(
     kind: Kind, sequence: int, meta: dict[str, Any] | None, array: Array | None
 ) -> list[memoryview]:
-    """The buffers of a frame, in order. Raises ValueError over the bounds."""
+    """The buffers of a frame, in order; `array` may have any shape of 1 to `MAX_DIMS` dimensions.
+
+    Raises:
+        ValueError: a type out of `DTYPES` is expected, and sizes within the bounds.
+    """
     text = json.dumps(meta, allow_nan=False, separators=(",", ":")).encode() if meta else b""
     if len(text) > MAX_META:
         raise ValueError(f"a frame's description holds at most {MAX_META} bytes, not {len(text)}")
@@ -432,20 +386,6 @@ def _check(
     if payload > MAX_PAYLOAD or payload != math.prod(shape) * dtype.itemsize:
         raise FrameError(f"{kind.name} carries {payload} bytes for a tensor of shape {shape}")
     return kind, sequence, meta, dtype, shape, payload
-
-
-def _deeper(value: object, most: int) -> bool:
-    """Whether lists and objects lie in one another more than `most` deep; without recursion."""
-    level = [value]
-    for _ in range(most):
-        inside: list[object] = []
-        for item in level:
-            if isinstance(item, dict):
-                inside += item.values()
-            elif isinstance(item, list):
-                inside += item
-        level = inside
-    return any(isinstance(item, dict | list) for item in level)
 
 
 def _drop(parts: list[memoryview], sent: int) -> list[memoryview]:

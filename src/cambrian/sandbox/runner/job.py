@@ -130,6 +130,7 @@ class Published:
         return self.arrays["x"]
 
     def close(self) -> None:
+        """Let go of the file; arrays that were mapped from it must not be used after."""
         self._file.close()
 
     def _mapped(self) -> tuple[Array, dict[str, Tensor]]:

@@ -79,6 +79,11 @@ class FlopMeter:
         self.total = 0
 
     def call(self, sort: str, function: Callable[..., T], *args: Any) -> T:
+        """Call the function and add its FLOPs to `total`; what it raises is raised.
+
+        Counting is slow, so of calls of one `sort` the first few are counted, and later ones at
+        random; the others are taken to cost what the last counted one did.
+        """
         number = self._calls.get(sort, 0)
         self._calls[sort] = number + 1
         if number >= SAMPLED_FIRST:

@@ -76,6 +76,8 @@ class Output:
 
 
 class Zygote:
+    """Process 1 of a sandbox: forks a process for each job, and clears up after it."""
+
     def __init__(self, session: Path, scratch: Path) -> None:
         self.session = session
         self.scratch = scratch
@@ -358,6 +360,11 @@ def warm() -> None:
 
 
 def main() -> None:
+    """Be process 1: close what could be used against it, import torch, and serve jobs until hung
+    up.
+
+    Arguments of the process: the session's folder and the scratch folder.
+    """
     session, scratch = Path(sys.argv[1]), Path(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     libc = ctypes.CDLL(None)

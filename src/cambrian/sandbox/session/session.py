@@ -7,21 +7,18 @@ be closed, and the next job gets a fresh one.
 
 from __future__ import annotations
 
-import math
 import secrets
 import shutil
 import socket
 import struct
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from cambrian.errors import CambrianError, SandboxBroken, UsageError
+from cambrian.errors import SandboxBroken, UsageError
 from cambrian.sandbox.backends import owner
 from cambrian.sandbox.backends.cgroups import OomKills
 from cambrian.sandbox.backends.halted import Halts, crowded, idle
@@ -31,14 +28,14 @@ from cambrian.sandbox.runner.frames import (
     ChannelClosed,
     DeadlinePassed,
     Expect,
-    Frame,
     FrameError,
     FrameSocket,
     Kind,
 )
 from cambrian.sandbox.session.channel import Channel
-from cambrian.sandbox.session.failures import CONTENT, LearnerFailed
+from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.limits import Limits
+from cambrian.sandbox.session.report import Report, read_report
 from cambrian.text import neutralise
 
 LAST_WORDS = 8000
@@ -46,31 +43,6 @@ REPORT_S = 15.0
 ENOUGH_S = 5.0
 """Processor seconds in which process 1 would have reported, had it not been stopped."""
 KNOCK_S = 0.25
-MOST = 1 << 62
-"""Bytes in a report: what adds up in 64 bits."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """How a job's process ended, as the zygote saw it from outside of it.
-
-    Attributes:
-        exit: exit status, negative for a signal.
-        cpu_s: of all the sandbox's processes during the job, from its cgroup; where there is
-            none, of the job's own process, from `wait4`.
-        peak_bytes: of the job's process, from `wait4`.
-        output: the last it printed; untrusted text.
-        wall_s: host seconds.
-    """
-
-    exit: int
-    cpu_s: float
-    peak_bytes: int
-    output: str
-    output_bytes: int
-    ended: str
-    clean: bool
-    wall_s: float = 0.0
 
 
 class Session:
@@ -239,7 +211,7 @@ class Session:
                 Expect(frozenset({Kind.REPORT}), max_meta=1 << 18),
                 deadline=time.monotonic() + REPORT_S,
             )
-            report = _report(frame, self._jobs)
+            report = read_report(frame, self._jobs)
         except (ChannelClosed, DeadlinePassed, FrameError) as error:
             self.spent = True
             raise self._gone(error, (self._cpu() or 0.0) - before) from None
@@ -343,53 +315,6 @@ class Session:
         self.close()
 
 
-class SessionPool:
-    """Keeps one session ready ahead of need, so that importing torch costs no latency."""
-
-    def __init__(self, backend: Backend, limits: Limits | None = None) -> None:
-        self.backend = backend
-        self.limits = limits or Limits()
-        self._spare: Session | None = None
-        self._error: CambrianError | None = None
-        self._thread: threading.Thread | None = None
-
-    def prepare(self) -> None:
-        """Start to make the spare session, in the background."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._make, name="session-pool", daemon=True)
-            self._thread.start()
-
-    def _make(self) -> None:
-        try:
-            self._spare = Session(self.backend, self.limits)
-        except CambrianError as error:
-            self._error = error
-
-    def _taken(self) -> tuple[Session | None, CambrianError | None]:
-        if self._thread is not None:
-            self._thread.join()
-        spare, error = self._spare, self._error
-        self._thread, self._spare, self._error = None, None, None
-        return spare, error
-
-    def acquire(self) -> Session:
-        """A fresh session; it belongs to the caller.
-
-        Raises:
-            SandboxBroken: none could be opened.
-        """
-        self.prepare()
-        spare, error = self._taken()
-        if spare is None:
-            raise error or SandboxBroken("no session could be opened")
-        return spare
-
-    def close(self) -> None:
-        spare, _ = self._taken()
-        if spare is not None:
-            spare.close()
-
-
 @contextmanager
 def _listen(path: Path) -> Iterator[socket.socket]:
     """A listening socket that is gone from the file system when the block ends."""
@@ -407,35 +332,3 @@ def _peer(sock: socket.socket) -> int:
     """The process at the other end, by its id on this side of the sandbox's wall."""
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return int(struct.unpack("3i", raw)[0])
-
-
-def _report(frame: Frame, job: int) -> Report:
-    """What the zygote reports; a job has a say in much of it, and may get at who writes it.
-
-    Raises:
-        FrameError: it is no report of this job.
-    """
-    meta: dict[str, Any] = frame.meta
-    try:
-        report = Report(
-            exit=_within(meta["exit"], -255, 255),
-            cpu_s=float(meta["cpu_s"]),
-            peak_bytes=_within(meta["peak_bytes"], 0, MOST),
-            output=neutralise(str(meta["output"])),
-            output_bytes=_within(meta["output_bytes"], 0, MOST),
-            ended=neutralise(str(meta["ended"])),
-            clean=meta["clean"] is True,
-        )
-    except CONTENT as error:
-        raise FrameError(f"no report: {type(error).__name__}: {error}") from None
-    if frame.sequence != job:
-        raise FrameError(f"expected the report of job {job}, got that of job {frame.sequence}")
-    if not 0 <= report.cpu_s < math.inf:
-        raise FrameError(f"no report: {report.cpu_s} processor seconds")
-    return report
-
-
-def _within(value: object, least: int, most: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise ValueError(f"expected a whole number from {least} to {most}")
-    return value

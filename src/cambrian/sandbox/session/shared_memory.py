@@ -28,8 +28,8 @@ class Bulk:
         self._map: mmap.mmap | None = None
 
     def place(self, x: Array) -> tuple[Array, dict[str, Any]]:
-        """Where x, float32, is to be written once it may be seen, and the description of that.
-        Nothing is written yet: what lies there stays as it is.
+        """Where x, float32 of any shape, is to be written once it may be seen, and the description
+        of that. Nothing is written yet: what lies there stays as it is.
 
         Raises:
             OSError: the file cannot be made.

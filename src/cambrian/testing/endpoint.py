@@ -17,7 +17,7 @@ Script = Callable[[dict[str, Any]], "Reply"]
 
 @dataclass
 class Reply:
-    """What the server sends: a status and a body, or nothing at all (`hang up`).
+    """What the server sends: a status and a body, or nothing at all (`hang_up`).
 
     Attributes:
         drip_s: seconds between two bytes of the body.
@@ -31,6 +31,7 @@ class Reply:
 
     @classmethod
     def saying(cls, text: str) -> Reply:
+        """A well-formed answer of 11 tokens of prompt and 7 of completion, with this text."""
         message = {"role": "assistant", "content": text}
         return cls.of(
             {
@@ -45,6 +46,7 @@ class Reply:
 
     @classmethod
     def of(cls, payload: Any, status: int = 200) -> Reply:
+        """Any JSON with any status."""
         return cls(status, json.dumps(payload).encode())
 
 
@@ -59,7 +61,8 @@ class Endpoint:
 
 @contextmanager
 def endpoint(script: Script) -> Iterator[Endpoint]:
-    """Serve `script` on loopback while the block runs."""
+    """Serve `script` (from a request's JSON to the reply) on a free port of loopback, while the
+    block runs."""
     found: Endpoint
 
     class Handler(BaseHTTPRequestHandler):
@@ -89,7 +92,7 @@ def endpoint(script: Script) -> Iterator[Endpoint]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found = Endpoint(f"http://127.0.0.1:{server.server_port}/v1")
-    # SealedUse often whether it is to stop: a test has many servers.
+    # Looks often whether it is to stop: a test has many servers.
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

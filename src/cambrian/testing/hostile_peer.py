@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators.transcript import Transcript
+from cambrian.sandbox.runner.descriptions import parse
 from cambrian.sandbox.runner.frames import (
     DTYPES,
     HEADER,
@@ -32,13 +33,12 @@ from cambrian.sandbox.runner.frames import (
     FrameError,
     FrameSocket,
     Kind,
-    described,
 )
 from cambrian.sandbox.session.channel import Channel, Cost, Diagnosis
 from cambrian.sandbox.session.claims import MAX_COUNT
 from cambrian.sandbox.session.failures import CAUSES, LearnerFailed
 from cambrian.sandbox.session.limits import Limits
-from cambrian.sandbox.session.session import _report
+from cambrian.sandbox.session.report import read_report
 
 OUTPUTS, ROWS, BATCH = 3, 4, 2
 LIMITS = Limits(request_s=0.03, job_s=20.0)
@@ -255,9 +255,11 @@ class Wire:
         return getattr(self._near, name)
 
     def recv_into(self, view: memoryview) -> int:
+        """Bytes read into the view, at most `most`."""
         return self._near.recv_into(view[: self._most])
 
     def sendmsg(self, parts: list[memoryview], _: object = (), flags: int = 0) -> int:
+        """Note the sequence number of what is sent, and take all of it unless deaf."""
         for part in parts:
             if part[:4] == MAGIC:
                 self.last = int(HEADER.unpack(part[: HEADER.size])[5])
@@ -405,8 +407,8 @@ def attempt(trial: Trial, share: Path) -> Found:
 def report_of(meta: bytes) -> str:
     """What is wrong with what is made of such a report of the zygote's."""
     try:
-        report = _report(Frame(Kind.REPORT, 1, described(meta)), 1)
-    except FrameError:
+        report = read_report(Frame(Kind.REPORT, 1, parse(meta)), 1)
+    except (FrameError, ValueError):  # no report, or no description of one
         return ""
     plain = _sound([report.exit, report.cpu_s, report.peak_bytes, report.output_bytes])
     return "" if plain and _showable(report.output + report.ended) else f"{report!r:.300}"

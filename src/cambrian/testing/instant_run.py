@@ -1,6 +1,6 @@
 """A run with instant workers, as a process of its own that can be killed.
 
-python instant_run.py ARCHIVE SEED PROPOSALS WORKERS JITTER_MS
+python -m cambrian.testing.instant_run ARCHIVE SEED PROPOSALS WORKERS JITTER_MS [free]
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from tests.evolution.fakes import InstantWorker
 
 from cambrian.archive import Archive
 from cambrian.daemon.supervisor import prepare
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import Settings
+from cambrian.testing.workers import InstantWorker
 
 BENCHMARKS = ("split-mnist", "digit-sums", "label-drift")
+"""What these runs search on."""
 
 
 def grow(path: Path, settings: Settings, jitter_s: float = 0.0) -> None:

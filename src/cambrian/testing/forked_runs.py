@@ -2,7 +2,9 @@
 
 Everything is imported once, and every run is a fork. As a command it goes through fail points:
 
-python nursery.py FOLDER NAME...   a run per fail point, killed there, started again, compared
+    python -m cambrian.testing.forked_runs FOLDER NAME...
+
+A run for each fail point: killed there, started again, and compared with one that was left alone.
 """
 
 from __future__ import annotations
@@ -19,9 +21,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.evolution.fakes import InstantWorker, noted
-from tests.evolution.instant_run import BENCHMARKS, picture
-
 from cambrian import failpoints
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive
@@ -35,9 +34,11 @@ from cambrian.evolution.runtime import outage
 from cambrian.evolution.runtime.workers import Ask
 from cambrian.evolution.settings import Settings
 from cambrian.measurement import Measurement, Unit
+from cambrian.testing.instant_run import BENCHMARKS, picture
+from cambrian.testing.workers import InstantWorker, noted
 
 KILLED = -signal.SIGKILL
-outage.BACK_OFF_S = 0.02
+outage.BACK_OFF_S = 0.02  # for this process and its forks: a run here is over in seconds
 
 
 class InstantModel:
@@ -48,6 +49,7 @@ class InstantModel:
     def answer(
         self, messages: Sequence[dict[str, str]], max_tokens: int = MAX_ANSWER_TOKENS
     ) -> Answer:
+        """The digest, for 50 tokens of prompt and 20 of completion."""
         text = hashlib.sha256(json.dumps(list(messages)).encode()).hexdigest()
         return Answer(text, prompt_tokens=50, completion_tokens=20)
 
@@ -72,6 +74,7 @@ class InstantImprover(InstantWorker):
     async def improve(
         self, files: Mapping[str, str], evidence: Mapping[str, Any], ask: Ask
     ) -> dict[str, Any]:
+        """An edit whose note is the model's answer to a digest of the evidence."""
         seen = json.dumps([evidence, sorted(files)], sort_keys=True)
         text = await ask([{"role": "user", "content": hashlib.sha256(seen.encode()).hexdigest()}])
         edit = await super().improve(files, evidence, _silent)
@@ -92,6 +95,7 @@ def approve_all(home: Path, over: threading.Event) -> None:
 
 
 def settings(proposals: int | None, **changes: Any) -> Settings:
+    """Settings of a run with the `model` rewriter and two workers, with any of them changed."""
     given: dict[str, Any] = {
         "seed": 3,
         "proposals": proposals,
@@ -150,7 +154,7 @@ def start(work: Callable[[], None], *, fail_point: str = "", seen: Path | None =
         work()
         status = 0
     except BaseException as error:  # noqa: BLE001 - the process boundary
-        print(f"nursery: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"forked_runs: {type(error).__name__}: {error}", file=sys.stderr)
     finally:
         os._exit(status)
 

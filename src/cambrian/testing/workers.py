@@ -1,7 +1,4 @@
-"""A worker without sandbox or torch: scores are a function of the code, so runs take a moment.
-
-Everything else in these tests is real: the archive, the pipeline, recombination, the lineage.
-"""
+"""A worker without sandbox or torch: scores are a function of the code, so runs take a moment."""
 
 from __future__ import annotations
 
@@ -19,14 +16,21 @@ from cambrian.measurement import Measurement, Unit
 
 
 def quality(files: Mapping[str, str]) -> float:
-    """A landscape on which evolution can climb: more parts are better, with a texture of hash."""
+    """A landscape on which evolution can climb, from 0.2 to 0.9: more parts are better, with a
+    texture that comes of a hash of the code."""
     parts = sum(path.startswith("parts/") for path in files)
     digest = hashlib.sha256("".join(sorted(files.values())).encode()).digest()
     return 0.2 + 0.12 * min(parts, 5) + 0.1 * digest[0] / 255
 
 
 class InstantWorker:
-    """Judges at once. `before` may sleep or raise, to shake up the order of things."""
+    """Judges at once.
+
+    Args:
+        log: where a real worker would write what it prints; nothing is written here.
+        before: called with the agent's id before each unit; gives the seconds to wait, and may
+            raise, to shake up the order of things.
+    """
 
     def __init__(self, log: Path, before: Callable[[str], float] | None = None) -> None:
         self.log = log
@@ -43,6 +47,7 @@ class InstantWorker:
     async def improve(
         self, files: Mapping[str, str], evidence: Mapping[str, Any], ask: Ask
     ) -> dict[str, Any]:
+        """Ask once, and give an edit that changes the notes and a line of the code."""
         await ask([{"role": "user", "content": "?"}])
         return {
             "title": "t",
@@ -54,7 +59,7 @@ class InstantWorker:
         }
 
     async def close(self, *, now: bool = False) -> None:
-        return
+        """Nothing is open."""
 
 
 def noted(files: Mapping[str, str], text: str) -> dict[str, str]:
