@@ -12,10 +12,10 @@ import pytest
 from cambrian.agents.seeds import load_seed
 from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators import benchmarks, data
-from cambrian.evaluators.benchmarks import few_shot, functions
 from cambrian.evaluators.benchmarks.base import Array, generator
-from cambrian.evaluators.benchmarks.few_shot import SHOTS, WAYS, FewShotDigits, FewShotGlyphs
-from cambrian.evaluators.benchmarks.functions import LinearFunctions, Sinusoids
+from cambrian.evaluators.benchmarks.meta import few_shot, functions
+from cambrian.evaluators.benchmarks.meta.few_shot import SHOTS, WAYS, FewShotDigits, FewShotGlyphs
+from cambrian.evaluators.benchmarks.meta.functions import LinearFunctions, Sinusoids
 from cambrian.evaluators.conformance import Watching, watch
 from cambrian.evaluators.job import evaluate
 from cambrian.evaluators.protocols.episodes import Episode, ask, by_pairs, untouched

@@ -92,7 +92,7 @@ def _judged(
     lab = SessionLab(session, bench, measure, unit, device)
     lab.checkpoints = checkpoints
     try:
-        outcome = _outcome(lab)
+        outcome = _outcome(bench, lab)
         if JUDGED not in lab.costs:
             raise SandboxBroken(f"{bench.name} ended without a learner to judge")
     except LearnerFailed as failure:
@@ -157,6 +157,7 @@ class SessionLab(Lab):
         self, session: Session, bench: Benchmark, measure: Calibration, unit: Unit, device: str
     ) -> None:
         super().__init__(bench, unit.stage, unit.seed)
+        self._bench = bench
         self.costs: dict[str, Cost] = {}
         self.reports: dict[str, Report] = {}
         self.answers: dict[str, Mapping[str, Array]] = {}
@@ -167,11 +168,11 @@ class SessionLab(Lab):
         self, name: str = JUDGED, *, spec: TaskSpec | None = None
     ) -> Iterator[LearnerChannel]:
         self._expect(name, name in self.costs)
-        stream = allowed(self.bench, self._measure, self.stage, spec)
+        stream = allowed(self._bench, self._measure, self.stage, spec)
         transcript = Transcript(stream)
         with self._session.job() as channel:
             channel.listener = transcript
-            seed = learner_seed(self.bench.name, self.stage, self.seed)
+            seed = learner_seed(self.name, self.stage, self.seed)
             channel.start(told(stream), seed, self._device)
             yield channel
             cost = channel.finish()
@@ -187,7 +188,7 @@ class SessionLab(Lab):
 
     @property
     def predictions(self) -> Mapping[str, Array]:
-        """What is kept of all answers, for `transcript.recompute`."""
+        """What is kept of all answers, for `transcript.recompute`: flat arrays (n,) by name."""
         if self.checkpoints is not None and self.checkpoints.resumed:
             return {}  # the first part's answers are gone
         return together(self.answers)
@@ -204,19 +205,18 @@ def drive(
     did and what it cost."""
     channel.listener = transcript = Transcript(stream)
     channel.start(told(stream), learner_seed(unit.benchmark, unit.stage, unit.seed), device)
-    outcome = _outcome(OneLearner(bench, unit.stage, unit.seed, channel))
+    outcome = _outcome(bench, OneLearner(bench, unit.stage, unit.seed, channel))
     cost = channel.finish()
     return dataclasses.replace(outcome, predictions=together({JUDGED: transcript.packed()})), cost
 
 
-def _outcome(lab: Lab) -> Outcome:
+def _outcome(bench: Benchmark, lab: Lab) -> Outcome:
     """What the benchmark makes of the answers; every figure is a finite number.
 
     Raises:
         LearnerFailed: it makes something else of them, though not of others.
         SandboxBroken: it does so whatever is answered: the benchmark is at fault.
     """
-    bench = lab.bench
     try:
         with np.errstate(all="ignore"):  # what comes of huge answers is looked at in the end
             return finite(bench.conduct(lab))

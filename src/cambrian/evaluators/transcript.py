@@ -56,7 +56,7 @@ class Transcript:
         self._bytes = 0
 
     def answer(self, scores: Array) -> None:
-        """Keep scores (..., outputs)."""
+        """Keep scores, of shape (B, outputs) or (B, T, outputs)."""
         if self._bytes > LIMIT_BYTES:
             return
         scores = scores.reshape(-1, scores.shape[-1])
@@ -66,7 +66,7 @@ class Transcript:
         self._last = scores
 
     def given(self, verb: str, array: Array) -> None:
-        """Keep what a verb gave back: actions, positions, suggestions."""
+        """Keep what a verb gave back: actions (E, ...), positions (n,), points (n, ...)."""
         if self._bytes > LIMIT_BYTES:
             return
         kept = array if array.dtype.kind == "f" else array.astype(np.int32)
@@ -78,7 +78,7 @@ class Transcript:
         self._costs.append((cost.flops, cost.state_bytes))
 
     def packed(self) -> dict[str, Array]:
-        """The arrays that `recompute` needs; none if there was nothing, or too much."""
+        """The arrays (n,) that `recompute` needs; none if there was nothing, or too much."""
         if not (self._answers or self._given) or self._bytes > LIMIT_BYTES:
             return {}
         found: dict[str, Array] = {"costs": np.array(self._costs, dtype=np.int64).reshape(-1, 2)}
@@ -209,7 +209,7 @@ class Playback(Channel):
 
 
 def recompute(bench: Benchmark, stage: str, seed: int, predictions: Mapping[str, Array]) -> Outcome:
-    """The outcome of recorded answers, by the benchmark as it is now.
+    """The outcome of recorded answers, arrays (n,) by name, by the benchmark as it is now.
 
     What is made of the label that an answer names comes out the same; of the last answer also what
     is made of how sure it was. Figures made of other scores (a loss on the way) do not.
@@ -230,9 +230,9 @@ def recompute(bench: Benchmark, stage: str, seed: int, predictions: Mapping[str,
 
 
 def together(answers: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
-    """What several learners answered, in one table: the judged one's under their own names, another
-    one's labels under its name and the rest under NAME.what. Nothing if the judged one's are not
-    kept."""
+    """What several learners answered, flat arrays (n,), in one table: the judged one's under their
+    own names, another one's labels under its name and the rest under NAME.what. Nothing if the
+    judged one's are not kept."""
     found = dict(answers.get(JUDGED, {}))
     if not found:
         return {}
@@ -260,6 +260,7 @@ class PlaybackLab(Lab):
         self, bench: Benchmark, stage: str, seed: int, predictions: Mapping[str, Array] | None
     ) -> None:
         super().__init__(bench, stage, seed)
+        self._spec = bench.stream(stage)
         self._kept: dict[str, dict[str, Array]] | None = None
         if predictions is not None:
             others = {name: _of(name, predictions) for name in bench.learners}
@@ -275,7 +276,7 @@ class PlaybackLab(Lab):
         self._expect(name, name in self._had)
         self._had.add(name)
         channel = Neutral() if self._kept is None else Playback(self._kept.get(name, {}))
-        channel.start(spec or self.bench.stream(self.stage))
+        channel.start(spec or self._spec)
         yield channel
         if not channel.over:
             raise UsageError("the benchmark asks for less than was answered when it was run")
@@ -326,7 +327,7 @@ def _plausible(name: str, given: Array) -> Array:
 
 
 def nothing(row: Verb, spec: TaskSpec, shape: tuple[int, ...]) -> Array:
-    """An answer to a verb that says nothing, and that no check turns down."""
+    """An answer of that `shape` to a verb, which says nothing and which no check turns down."""
     if row.answer is None:
         raise ValueError(f"expected a verb that gives something back; got {row.name}")
     if row.answer.what == "indices":

@@ -25,11 +25,11 @@ from cambrian.evaluators.benchmarks.base import (
 from cambrian.evaluators.benchmarks.blurry_digits import BlurryDigits
 from cambrian.evaluators.benchmarks.digit_sums import DigitSums
 from cambrian.evaluators.benchmarks.drift import DRIFTS
-from cambrian.evaluators.benchmarks.few_shot import FewShotDigits, FewShotGlyphs, FewShotSeries
-from cambrian.evaluators.benchmarks.few_shot_continual import FewShotContinual
-from cambrian.evaluators.benchmarks.functions import LinearFunctions, Sinusoids
-from cambrian.evaluators.benchmarks.in_context import InContext
 from cambrian.evaluators.benchmarks.label_drift import LabelDrift
+from cambrian.evaluators.benchmarks.meta.few_shot import FewShotDigits, FewShotGlyphs, FewShotSeries
+from cambrian.evaluators.benchmarks.meta.few_shot_continual import FewShotContinual
+from cambrian.evaluators.benchmarks.meta.functions import LinearFunctions, Sinusoids
+from cambrian.evaluators.benchmarks.meta.in_context import InContext
 from cambrian.evaluators.benchmarks.mixed_tasks import MixedTasks
 from cambrian.evaluators.benchmarks.plasticity import PLASTICITY
 from cambrian.evaluators.benchmarks.registry import find, known, register

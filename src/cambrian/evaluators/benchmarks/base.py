@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from cambrian.agents.spec import TaskSpec
+from cambrian.evaluators.chance import EACH_BATCH as EACH_BATCH
+from cambrian.evaluators.chance import generator as generator
+from cambrian.evaluators.chance import learner_seed as learner_seed
+from cambrian.evaluators.chance import stem as stem
+from cambrian.evaluators.lab import Lab
 from cambrian.evaluators.stages import STAGES as STAGES
 from cambrian.sandbox.session.learner_channel import LearnerChannel
-
-if TYPE_CHECKING:
-    from cambrian.evaluators.lab import Lab
 
 Array = NDArray[Any]
 
@@ -25,8 +25,6 @@ REPORTED = 100
 looked at when floors and ceilings were measured or a seed agent's knobs were chosen."""
 
 PROBE_IMAGES = 500
-EACH_BATCH = "+each-batch"
-"""Ends the name of a stream of tasks that is probed after every batch."""
 
 LOWEST, HIGHEST = -1.0, 2.0
 
@@ -206,22 +204,3 @@ class Benchmark(ABC):
 
 
 SMOKE, FULL = StageLimits(request_s=15.0, job_s=60.0), StageLimits()
-
-
-def stem(name: str) -> str:
-    """A benchmark's name without the way it is looked at: the stream and its chance are the same
-    however often it is probed."""
-    return name.removesuffix(EACH_BATCH)
-
-
-def generator(name: str, stage: str, seed: int) -> np.random.Generator:
-    """The benchmark's only source of chance; sealed runs draw from salted seeds of their own."""
-    salt = "sealed" if stage == "sealed" else "search"
-    digest = hashlib.sha256(f"{stem(name)}/{salt}/{seed}".encode()).digest()
-    return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
-
-
-def learner_seed(name: str, stage: str, seed: int) -> int:
-    """The seed a learner is given: says nothing about the stream's own."""
-    digest = hashlib.sha256(f"learner/{stem(name)}/{stage}/{seed}".encode()).digest()
-    return int.from_bytes(digest[:4], "little")

@@ -77,8 +77,8 @@ def blurred(
     classes: int = CLASSES,
     width: float = WIDTH,
 ) -> np.ndarray:
-    """`count` row numbers, ordered so that each class is spread around a moment of its own (a
-    Gaussian of this width, the whole stream being 1 long)."""
+    """Row numbers (count,) of `labels` (N,), ordered so that each class is spread around a moment
+    of its own (a Gaussian of this width, the whole stream being 1 long)."""
     rows = rng.integers(0, len(labels), count)
     moments = rng.permutation(classes) / (classes - 1)
     when = moments[labels[rows]] + rng.normal(0, width, count)

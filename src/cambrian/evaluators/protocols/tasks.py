@@ -356,7 +356,8 @@ def _lifelong(
 
 
 def stability(probes: Sequence[tuple[int, metrics.Floats]]) -> dict[str, float]:
-    """The metrics of De Lange 2023; their windows are of batches only where each is probed."""
+    """The metrics of De Lange 2023 of probes (task, accuracies (T,)); their windows are of batches
+    only where each is probed."""
     return {
         "min_accuracy": metrics.min_accuracy(probes),
         "worst_case_accuracy": metrics.worst_case_accuracy(probes),

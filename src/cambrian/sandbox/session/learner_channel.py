@@ -48,7 +48,8 @@ class LearnerChannel(ABC):
 
     @abstractmethod
     def publish(self, name: str, arrays: Mapping[str, Array]) -> None:
-        """Reveal arrays under a name: `x` float32, `y` and `order` int64."""
+        """Reveal arrays under a name: `x` (N, *input_shape) float32, `y` (N,) and `order` (n,)
+        int64."""
 
     @abstractmethod
     def withdraw(self, name: str) -> None:
@@ -88,15 +89,16 @@ class LearnerChannel(ABC):
 
     @abstractmethod
     def predict_file(self, name: str, task: int | None = None) -> Array:
-        """Scores for all inputs of a published file."""
+        """Scores (N, outputs) for all N inputs of a published file."""
 
     @abstractmethod
     def reveal(self, y: Array) -> None:
-        """Labels of the inputs that were asked about last."""
+        """Labels (B,) of the inputs that were asked about last."""
 
     @abstractmethod
     def reveal_and_predict(self, y: Array, x: Array) -> Array:
-        """Labels of the inputs asked about last, then scores for the next ones."""
+        """Labels (B,) of the inputs asked about last, then scores (B, outputs) for the next ones,
+        x (B, *input_shape)."""
 
     @abstractmethod
     def prequential(self, steps: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
@@ -145,7 +147,7 @@ class LearnerChannel(ABC):
 
     @abstractmethod
     def call(self, verb: str, *arrays: Array, **numbers: int | None) -> Array | None:
-        """A verb by its name, with the arrays and numbers of its row.
+        """A verb by its name, with the arrays (of the shapes (B, ...) in its row) and numbers.
 
         Returns:
             what it gives back, checked, or None where it gives nothing back.
@@ -197,7 +199,8 @@ class LearnerChannel(ABC):
         self.call("compress", bytes=bytes)
 
     def observe(self, x: Array, y: Array, task: int | None = None) -> None:
-        """Have one batch observed. A failure shows at the next request."""
+        """Have one batch x (B, *input_shape), y (B,) observed. A failure shows at the next
+        request."""
         self.call("observe", x, y, task=task)
 
     def _asked_for(self, verb: str, *arrays: Array, **numbers: int | None) -> Array:
@@ -210,7 +213,8 @@ class LearnerChannel(ABC):
 def checked_call(
     spec: TaskSpec, name: str, arrays: Sequence[Array], numbers: Mapping[str, Any]
 ) -> Verb:
-    """The row of a verb, if a call is one that it allows: it is our side that is looked at here.
+    """The row of a verb, if a call is one that it allows, its arrays of shape (B, ...) as the spec
+    wants them: it is our side that is looked at here.
 
     Raises:
         ValueError: no such verb, or other arrays or numbers than its row says.

@@ -106,8 +106,8 @@ def drawn_task(classes: list[Floats], rng: np.random.Generator) -> tuple[Floats,
 def episode(
     classes: list[Floats], rng: np.random.Generator, queries: int = QUERIES, *, ways: int = WAYS
 ) -> Episode:
-    """A task to be judged by: the first `ways` rows of the support are one of each class, and so
-    are the next; the queries are mixed."""
+    """A task to be judged by, of classes (N, *input_shape): the first `ways` rows of the support
+    are one of each class, and so are the next; the queries are mixed."""
     x, y = _draw(classes, SHOTS + queries, rng, ways)
     first = ways * SHOTS
     order = first + rng.permutation(ways * queries)

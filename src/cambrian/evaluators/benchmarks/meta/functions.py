@@ -216,8 +216,8 @@ def judge(channel: LearnerChannel, episodes: list[Episode], shots: int) -> Outco
 
 
 def explained_variance(answers: list[Array], targets: list[Array]) -> float:
-    """1 - sum of squared errors / sum of squares around the mean, over all tasks together; at
-    least -1, which stands for anything worse."""
+    """1 - sum of squared errors / sum of squares around the mean, over all tasks (each (B, k))
+    together; at least -1, which stands for anything worse."""
     answered, wanted = np.concatenate(answers), np.concatenate(targets)
     errors = np.square(answered.astype(np.float64) - wanted).sum()
     return max(-1.0, 1.0 - float(errors / np.square(wanted - wanted.mean()).sum()))

@@ -21,7 +21,7 @@ from cambrian.evaluators.benchmarks.base import (
     Outcome,
     generator,
 )
-from cambrian.evaluators.benchmarks.few_shot import SHOTS, WAYS, by_class, episode
+from cambrian.evaluators.benchmarks.meta.few_shot import SHOTS, WAYS, by_class, episode
 from cambrian.evaluators.data import Floats, Labels
 from cambrian.evaluators.protocols.episodes import META_AGENTS, ask, untouched
 from cambrian.evaluators.protocols.tasks import shuffled

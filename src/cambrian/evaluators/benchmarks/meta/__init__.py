@@ -1,0 +1,1 @@
+"""Learning to learn: few-shot tasks, families of functions, learning in context."""
