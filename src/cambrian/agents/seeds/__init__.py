@@ -29,6 +29,14 @@ def all_seed_names() -> tuple[str, ...]:
     )
 
 
+SKELETON = "skeleton"
+
+
+def skeleton() -> str:
+    """The text of `parts/skeleton.py`, which every composed learner has a copy of."""
+    return resources.files(__name__).joinpath(f"{SKELETON}.py").read_text(encoding="utf-8")
+
+
 def load_seed(name: str) -> SourceTree:
     """A seed agent: its learner, the default improver, and copies of the parts it uses.
 
@@ -41,5 +49,5 @@ def load_seed(name: str) -> SourceTree:
     improvers = resources.files("cambrian.agents").joinpath("improvers")
     files = {LEARNER: learner, IMPROVER: improvers.joinpath("default.py").read_text("utf-8")}
     for part in _PART_IMPORT.findall(learner):
-        files[f"parts/{part}.py"] = mechanism(part).source
+        files[f"parts/{part}.py"] = skeleton() if part == SKELETON else mechanism(part).source
     return SourceTree(files)

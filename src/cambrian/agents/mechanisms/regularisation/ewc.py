@@ -6,15 +6,17 @@ Fisher for all that came before, as in Schwarz et al. 2018 ("Progress & Compress
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cambrian.agents.part import Batch, Carry, PartsLearner
+
 CARD = {
     "name": "ewc",
-    "class": "ElasticWeights",
+    "role": "regulariser",
     "title": "elastic weight consolidation",
     "paper": "Kirkpatrick et al. 2017, arXiv:1612.00796; online: Schwarz et al. 2018, "
     "arXiv:1805.06370",
@@ -23,7 +25,6 @@ CARD = {
     "data depends on.",
     "measured": "permuted digits, domain-incremental: 0.833 -> 0.866; nothing in "
     "class-incremental (0.193)",
-    "hooks": ["build", "gradients", "after_batch", "boundary"],
     "knobs": {
         "strength": {"default": 30.0, "range": [1.0, 300.0], "scale": "log", "type": "float"},
         "every": {"default": 2000, "range": [500, 8000], "scale": "log", "type": "int"},
@@ -31,31 +32,34 @@ CARD = {
         "samples": {"default": 64, "range": [16, 128], "scale": "log", "type": "int"},
     },
     "tags": ["consolidation"],
-    "conflicts": [],
+    "kinds": ["classification", "regression", "sequence", "control", "optimisation", "active"],
+    "networks": ["any"],
+    "skeletons": ["stream", "meta", "control"],
 }
 
 
 class ElasticWeights:
     """Consolidates at boundaries, or every `every` observations where none are revealed.
 
-    The Fisher is estimated on the `samples` latest inputs, with labels drawn from the network.
+    The Fisher is estimated on the `samples` latest inputs, with targets drawn from the network:
+    labels by its probabilities, real numbers with noise of variance one.
     """
 
     def __init__(
         self, strength: float = 30.0, every: int = 2000, decay: float = 0.9, samples: int = 64
     ) -> None:
         self.strength, self.every, self.decay, self.samples = strength, every, decay, samples
-        self.since = 0
 
-    def build(self, learner: Any) -> None:
+    def build(self, learner: PartsLearner) -> None:
         # half precision: importances need no more, and memory is scarce
         self.fisher = [torch.zeros_like(w, dtype=torch.bfloat16) for w in learner.weights]
         self.anchor = [weight.detach().clone() for weight in learner.weights]
-        self.recent = torch.zeros(0, learner.spec.inputs, device=learner.device)
+        learner.recent.keep(self.samples)
+        self.since = learner.clock.seen
         self.generator = learner.generator()
         self.ready = False
 
-    def gradients(self, learner: Any, batch: Any, grads: list[Tensor]) -> list[Tensor]:
+    def gradients(self, learner: PartsLearner, batch: Batch, grads: list[Tensor]) -> list[Tensor]:
         if not self.ready:
             return grads
         most = 1.0 / max(learner.lr, 1e-6)  # a stronger pull would overshoot the anchor
@@ -67,23 +71,36 @@ class ElasticWeights:
             )
         ]
 
-    def after_batch(self, learner: Any, batch: Any) -> None:
-        new = batch.x[: batch.new]
-        self.recent = torch.cat((self.recent, new))[-self.samples :]
-        self.since += batch.new
-        if not learner.spec.boundaries and self.since >= self.every:
+    def after_batch(self, learner: PartsLearner, batch: Batch) -> None:
+        if not learner.spec.boundaries and learner.clock.seen - self.since >= self.every:
             self.boundary(learner)
 
-    def boundary(self, learner: Any) -> None:
-        if not len(self.recent):
+    def boundary(self, learner: PartsLearner) -> None:
+        recent = learner.recent.last(self.samples)
+        if not len(recent):
             return
-        self.since, self.ready = 0, True
+        self.since, self.ready = learner.clock.seen, True
         self.anchor = [weight.detach().clone() for weight in learner.weights]
         fishers = [self.decay * fisher.float() for fisher in self.fisher]
-        for x in self.recent[:, None]:
+        for x in recent[:, None]:
             _, logits = learner.forward(x)
-            drawn = torch.multinomial(logits.detach().softmax(1).cpu(), 1, generator=self.generator)
-            loss = F.cross_entropy(logits, drawn[0].to(x.device))
-            grads = torch.autograd.grad(loss, learner.weights)
-            torch._foreach_addcmul_(fishers, grads, grads, 1.0 / len(self.recent))
+            grads = torch.autograd.grad(self._loss(learner, logits), learner.weights)
+            torch._foreach_addcmul_(fishers, grads, grads, 1.0 / len(recent))
         self.fisher = [fisher.to(torch.bfloat16) for fisher in fishers]
+
+    def drift(self, learner: PartsLearner) -> None:
+        self.boundary(learner)
+
+    def resized(self, learner: PartsLearner, carry: Sequence[Carry]) -> None:
+        self.fisher = [change(fisher) for change, fisher in zip(carry, self.fisher, strict=True)]
+        self.anchor = [change(anchor) for change, anchor in zip(carry, self.anchor, strict=True)]
+
+    def _loss(self, learner: PartsLearner, logits: Tensor) -> Tensor:
+        """Minus the log-likelihood of targets drawn for one input, logits (1, width)."""
+        if learner.spec.kind in ("classification", "sequence"):
+            logits = logits.view(-1, learner.spec.outputs)
+            chances = logits.detach().softmax(1).cpu()
+            drawn = torch.multinomial(chances, 1, generator=self.generator)[:, 0]
+            return F.cross_entropy(logits, drawn.to(logits.device), reduction="sum")
+        noise = torch.randn(logits.shape, generator=self.generator).to(logits.device)
+        return 0.5 * (logits - logits.detach() - noise).square().sum()

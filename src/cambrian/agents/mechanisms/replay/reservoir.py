@@ -8,21 +8,21 @@ Change in Online Continual Learning" (ER-ACE): new rows do not push down classes
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from cambrian.agents.part import Batch, PartsLearner
+
 CARD = {
     "name": "reservoir",
-    "class": "Reservoir",
+    "role": "memory",
     "title": "reservoir replay",
     "paper": "Chaudhry et al. 2019, arXiv:1902.10486; ER-ACE: Caccia et al. 2022, arXiv:2104.05025",
     "year": 2019,
     "claim": "Rehearsing a few stored samples beside each new batch prevents most forgetting; "
     "the asymmetric loss closes the stability gap.",
     "measured": "split-mnist 0.194 -> 0.782 (200 samples); asymmetry: min-ACC 0.485 -> 0.702",
-    "hooks": ["build", "mix", "scores", "after_batch"],
     "knobs": {
         "capacity": {"default": 200, "range": [50, 500], "scale": "log", "type": "int"},
         "batch": {"default": 32, "range": [8, 64], "scale": "log", "type": "int"},
@@ -31,7 +31,9 @@ CARD = {
         "recency": {"default": 0.0, "range": [0.0, 1.0], "scale": "linear", "type": "float"},
     },
     "tags": ["replay"],
-    "conflicts": ["dark_replay"],
+    "kinds": ["classification", "regression", "sequence", "control", "optimisation", "active"],
+    "networks": ["any"],
+    "skeletons": ["stream", "meta", "control"],
 }
 
 
@@ -54,21 +56,21 @@ class Reservoir:
         self.asymmetry, self.recency = asymmetry, recency
         self.seen = self.oldest = 0
 
-    def build(self, learner: Any) -> None:
+    def build(self, learner: PartsLearner) -> None:
         self.x = torch.zeros(self.capacity, learner.spec.inputs, device=learner.device)
-        self.y = torch.zeros(self.capacity, dtype=torch.int64, device=learner.device)
+        self.y = learner.targets_like(self.capacity)
         self.known = torch.zeros(learner.spec.outputs, dtype=torch.bool, device=learner.device)
         self.generator = learner.generator()
 
-    def mix(self, learner: Any, batch: Any) -> None:
+    def replay(self, learner: PartsLearner, batch: Batch) -> None:
         held = min(self.seen, self.capacity)
         if held:
             rows = torch.randint(0, held, (self.batch,), generator=self.generator)
             rows = rows.to(self.x.device)
             batch.add(self.x[rows], self.y[rows], self.weight)
 
-    def scores(self, learner: Any, batch: Any, logits: Tensor) -> Tensor:
-        if self.asymmetry <= 0.0:
+    def scores(self, learner: PartsLearner, batch: Batch, logits: Tensor) -> Tensor:
+        if self.asymmetry <= 0.0 or learner.spec.kind != "classification":
             return logits
         absent = self.known.clone()
         absent[batch.y[: batch.new]] = False
@@ -76,13 +78,35 @@ class Reservoir:
         penalty[: batch.new, absent] = math.log(max(1.0 - self.asymmetry, 1e-9))
         return logits + penalty
 
-    def after_batch(self, learner: Any, batch: Any) -> None:
+    def after_batch(self, learner: PartsLearner, batch: Batch) -> None:
         y = batch.y[: batch.new]
-        self.known[y] = True
+        if learner.spec.kind == "classification":
+            self.known[y] = True
         slots = self._slots(batch.new)
         where = torch.tensor(list(slots), dtype=torch.int64, device=self.x.device)
         rows = torch.tensor(list(slots.values()), dtype=torch.int64, device=self.x.device)
         self.x[where], self.y[where] = batch.x[rows], y[rows]
+
+    def forget(self, learner: PartsLearner, x: Tensor, y: Tensor) -> None:
+        """Rows that are equal to one of x leave; the rest move up."""
+        held = min(self.seen, self.capacity)
+        gone = (self.x[:held, None] == x).all(2).any(1)
+        self._hold((~gone).nonzero()[:, 0], self.capacity)
+
+    def compress(self, learner: PartsLearner, room: int) -> None:
+        """Fewer slots, for the rows held first."""
+        size = self.x[0].nbytes + self.y[0].nbytes
+        capacity = max(1, min(self.capacity, room // size))
+        held = min(self.seen, self.capacity, capacity)
+        self._hold(torch.arange(held, device=self.x.device), capacity)
+
+    def _hold(self, rows: Tensor, capacity: int) -> None:
+        """Only these rows, in as many slots; what was seen counts as held, to be refilled."""
+        x, y = torch.zeros_like(self.x[:1]), torch.zeros_like(self.y[:1])
+        x, y = x.repeat(capacity, 1), y.repeat(capacity, *[1] * (y.dim() - 1))
+        x[: len(rows)], y[: len(rows)] = self.x[rows], self.y[rows]
+        self.x, self.y, self.capacity, self.oldest = x, y, capacity, 0
+        self.seen = len(rows) if len(rows) < capacity else max(self.seen, capacity)
 
     def _slots(self, count: int) -> dict[int, int]:
         """Which slot takes which row (a later row wins)."""
