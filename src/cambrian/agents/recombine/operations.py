@@ -6,7 +6,7 @@ An operation that makes no sense for the agents at hand raises EditError; anothe
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ SAMPLED = 0.4
 """The chance that a grafted knob leaves its default."""
 
 Catalogue = Mapping[str, Mechanism]
+Simple = Callable[[Agent, Catalogue, random.Random], "Change"]
+"""An operation on one agent."""
 
 
 @dataclass(frozen=True)
