@@ -32,7 +32,33 @@ class Listening:
         self.heard.append("drift")
 
 
+class Temperature:
+    """A part with a tensor of its own that is trained: what the logits are multiplied with."""
+
+    def build(self, learner: Any) -> None:
+        self.scale = torch.ones(1, requires_grad=True)
+
+    def parameters(self) -> list[Tensor]:
+        return [self.scale]
+
+    def scores(self, learner: Any, batch: Batch, logits: Tensor) -> Tensor:
+        return logits * self.scale
+
+
 # the stream
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_what_a_part_trains_of_its_own_is_trained_with_the_network(optimiser: str) -> None:
+    learner = make(composed(optimiser, "ewc", "gpm"), boundaries=True)
+    learner.parts.append(part := Temperature())
+    learner.assemble()
+    teach(learner, X[:160], Y[:160])
+    assert learner.trained[-1] is part.scale and len(learner.trained) == len(learner.weights) + 1
+    assert abs(float(part.scale.detach()) - 1) > 1e-3
+    learner.task_boundary()
+    teach(learner, X, Y)
+    assert accuracy(learner, TEST_X, TEST_Y) > 0.8
 
 
 def test_the_task_reaches_parts() -> None:
@@ -225,6 +251,7 @@ def test_reptile_finds_a_start_from_which_tasks_are_fitted() -> None:
             found.append(float((fitted.predict(test_x) - test_y).square().mean()))
         return sum(found) / len(found)
 
+    assert taught.clock.seen == 6000
     before = [weight.clone() for weight in taught.weights]
     assert error(taught) < 0.7 * error(untaught)
     assert all(torch.equal(a, b) for a, b in zip(before, taught.weights, strict=True))

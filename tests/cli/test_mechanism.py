@@ -40,7 +40,7 @@ def test_counts_are_of_the_archive(run_cli: Cli, grown: EvolvedArchive) -> None:
             for number in (admitted, other):
                 archive.database.execute(
                     "UPDATE proposals SET operation = ? WHERE id = ?",
-                    [json.dumps({"kind": "graft", "mechanism": "gpm"}), number],
+                    (json.dumps({"kind": "graft", "mechanism": "gpm"}), number),
                 )
     gpm = json.loads(run_cli("mechanism", "show", "gpm", "--json").stdout)
     assert (gpm["proposed"], gpm["admitted"]) == (2, 1)

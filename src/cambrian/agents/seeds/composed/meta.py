@@ -58,12 +58,11 @@ class Learner(Skeleton):
             self.learn(x, y, task)
             return
         start = [weight.detach().clone() for weight in self.weights]
-        self.task = task
+        self.task, seen = task, self.clock.seen
         self.only("adapt")(self, x, y, None)
+        self.clock.seen = seen + len(x)  # of the stream, however often the task was gone over
         with torch.no_grad():
             self.only("meta_step")(self, start)
-        self.clock.seen += len(x)
-        self.clock.batches += 1
 
     def adapt(self, x: Tensor, y: Tensor, steps: int | None = None) -> Self:
         """A copy fitted to a support set by the part of role meta; this one stays as it is."""
