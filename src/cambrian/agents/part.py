@@ -192,7 +192,8 @@ class Part(Protocol):
         last the logits (B, width). The rows of the last layer are the features (B, hidden)."""
 
     def build(self, learner: PartsLearner) -> None:
-        """Once, when the network is ready: make buffers, ask for `learner.recent.keep(...)`."""
+        """Once, when the network is ready: make buffers, ask for `learner.recent.keep(...)`. The
+        optimiser's comes last."""
 
     def parameters(self) -> list[Tensor]:
         """Tensors of its own that are trained as the network's are (once, after `build`)."""

@@ -35,10 +35,15 @@ class Skeleton(Base):
         self.weights = [weight.requires_grad_() for weight in self.only("network")(self)]
         self.claim(sum(weight.nbytes for weight in self.weights))
         self.trained = list(self.weights)
-        for build in self.hooks("build"):
-            build(self)
-        for parameters in self.hooks("parameters"):
-            self.trained += parameters()
+        steps = [part for part in self.active if hasattr(part, "optimise")]
+        for part in [part for part in self.active if part not in steps]:
+            if hasattr(part, "build"):
+                part.build(self)
+            if hasattr(part, "parameters"):
+                self.trained += part.parameters()
+        for part in steps:  # last, for it keeps something of all that is trained
+            if hasattr(part, "build"):
+                part.build(self)
 
     # what parts may use
 
