@@ -44,7 +44,7 @@ def test_the_wheel_made_from_the_sdist_holds_all_that_runs(wheel: Path) -> None:
         "cambrian/sandbox/backends/seccomp.json",
         "cambrian/sandbox/runner/zygote.py",
         "cambrian/agents/seeds/composed/learner.py",
-        "cambrian/agents/mechanisms/reservoir.py",
+        "cambrian/agents/mechanisms/replay/reservoir.py",
         "cambrian/evaluators/calibration/split-mnist-1.json",
         "cambrian/py.typed",
     } <= names

@@ -28,11 +28,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cambrian.agents.catalogue import catalogue
-from cambrian.agents.recombine.agent import Agent
-from cambrian.agents.recombine.surgery import Part
+from cambrian.agents.compose import compose
 from cambrian.agents.seeds import load_seed
-from cambrian.agents.tree import SourceTree
 from cambrian.evaluators import benchmarks, metrics
 from cambrian.evaluators.benchmarks.base import REPORTED, Benchmark, Outcome
 from cambrian.evaluators.benchmarks.scenarios import Scenario, Views
@@ -61,15 +58,6 @@ AFRESH = """        if self.ended:
 """
 
 
-def composed(*parts: tuple[str, dict[str, Any]], **knobs: Any) -> SourceTree:
-    """The composed seed agent with these mechanisms and knobs."""
-    seed, found = load_seed("composed"), catalogue()
-    calls = [Part(name, found[name].cls, values) for name, values in parts]
-    agent = Agent.of(seed).with_knobs(knobs)
-    agent = agent.with_parts(calls, {name: found[name].source for name, _ in parts})
-    return seed.replace(agent.changes(seed))
-
-
 def afresh() -> dict[str, str]:
     plain = dict(load_seed("finetune"))
     learner = plain["learner.py"].replace(LEARNING, AFRESH + LEARNING)
@@ -81,13 +69,13 @@ AGENTS: dict[str, Callable[[], Mapping[str, str]]] = {
     "replay": lambda: load_seed("replay"),
     "random_features": lambda: load_seed("random_features"),
     "afresh": afresh,
-    "plain": composed,
-    "ewc": functools.partial(composed, ("ewc", {"strength": 100.0})),
-    "plain at 0.05": functools.partial(composed, lr=0.05),
-    "ewc at 0.05": functools.partial(composed, ("ewc", {"strength": 30.0}), lr=0.05),
-    "er": functools.partial(composed, ("reservoir", {})),
-    "er-ace": functools.partial(composed, ("reservoir", {"asymmetry": 1.0})),
-    "label_map": functools.partial(composed, ("reservoir", {}), ("label_map", {})),
+    "plain": compose,
+    "ewc": functools.partial(compose, ("ewc", {"strength": 100.0})),
+    "plain at 0.05": functools.partial(compose, lr=0.05),
+    "ewc at 0.05": functools.partial(compose, ("ewc", {"strength": 30.0}), lr=0.05),
+    "er": functools.partial(compose, ("reservoir", {})),
+    "er-ace": functools.partial(compose, ("reservoir", {"asymmetry": 1.0})),
+    "label_map": functools.partial(compose, ("reservoir", {}), ("label_map", {})),
 }
 
 

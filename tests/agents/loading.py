@@ -12,12 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cambrian.agents.catalogue import catalogue
+from cambrian.agents.compose import compose
 from cambrian.agents.contract import TaskSpec
-from cambrian.agents.recombine.agent import Agent
-from cambrian.agents.recombine.knobs import Value
-from cambrian.agents.recombine.surgery import Part
-from cambrian.agents.seeds import load_seed
 from cambrian.agents.tree import SourceTree
 
 _numbers = itertools.count()
@@ -48,15 +44,8 @@ def _forget_parts() -> None:
     importlib.invalidate_caches()
 
 
-def composed(*parts: tuple[str, dict[str, Value]] | str, **knobs: Value) -> SourceTree:
-    """The composed seed agent with these mechanisms and knobs."""
-    seed = load_seed("composed")
-    named = [(part, {}) if isinstance(part, str) else part for part in parts]
-    found = catalogue()
-    calls = [Part(name, found[name].cls, values) for name, values in named]
-    agent = Agent.of(seed).with_knobs(knobs)
-    agent = agent.with_parts(calls, {name: found[name].source for name, _ in named})
-    return seed.replace(agent.changes(seed))
+composed = compose
+"""The composed seed agent with these mechanisms and knobs."""
 
 
 def make(

@@ -8,17 +8,23 @@ import inspect
 from typing import Any
 
 import pytest
-from tests.agents.loading import composed, load_learner
+from tests.agents.loading import composed, load_learner, make
 
-from cambrian.agents.catalogue import Mechanism, catalogue, mechanism, read_card
+from cambrian.agents.catalogue import (
+    Mechanism,
+    catalogue,
+    hook_names,
+    mechanism,
+    outline,
+    read_card,
+)
+from cambrian.agents.part import Part, PartsLearner
 from cambrian.agents.recombine.knobs import knobs_of_card
+from cambrian.agents.roles import FAMILIES, KINDS, ROLES, SKELETONS, exclusive
 from cambrian.errors import InvalidAgent, NotFound
 
 NAMES = sorted(catalogue())
-HOOKS = [
-    "build", "targets", "weigh", "arrive", "mix", "scores", "loss", "gradients", "after_step",
-    "after_batch", "boundary", "averaged", "vote", "combine", "answers",
-]  # fmt: skip
+HOOKS = hook_names()
 
 
 @pytest.fixture(params=NAMES)
@@ -27,7 +33,9 @@ def found(request: pytest.FixtureRequest) -> Mechanism:
 
 
 def class_of(found: Mechanism) -> Any:
-    module = importlib.import_module(f"cambrian.agents.mechanisms.{found.name}")
+    module = importlib.import_module(
+        f"cambrian.agents.mechanisms.{found.card['family']}.{found.name}"
+    )
     return getattr(module, found.cls)
 
 
@@ -41,16 +49,16 @@ def test_a_card_is_complete(found: Mechanism) -> None:
     card = found.card
     assert card["name"] == found.name
     assert isinstance(card["year"], int) and 1950 < card["year"] < 2030
-    for key in ("class", "title", "paper", "claim", "measured"):
+    for key in ("title", "paper", "claim"):
         assert isinstance(card[key], str) and card[key], key
-    assert set(card["conflicts"]) <= set(NAMES) - {found.name}
+    assert isinstance(card["measured"], str)
+    assert card["role"] in ROLES and card["family"] in FAMILIES
+    assert set(card["kinds"]) <= set(KINDS) and card["kinds"]
+    assert set(card["skeletons"]) <= set(SKELETONS) and card["skeletons"]
+    networks = {name for name in NAMES if mechanism(name).role == "network"}
+    assert card["networks"] == ["any"] or set(card["networks"]) <= networks
     assert card["tags"] and all(isinstance(tag, str) for tag in card["tags"])
     assert str(card["year"]) in card["paper"]
-
-
-def test_conflicts_are_mutual(found: Mechanism) -> None:
-    for other in found.card["conflicts"]:
-        assert found.name in mechanism(other).card["conflicts"]
 
 
 def test_needed_tags_exist(found: Mechanism) -> None:
@@ -58,14 +66,53 @@ def test_needed_tags_exist(found: Mechanism) -> None:
     assert set(found.card.get("needs", [])) <= tags
 
 
-def test_the_hooks_of_a_card_are_those_of_the_class(found: Mechanism) -> None:
+def test_class_and_hooks_are_read_off_the_code_as_python_sees_it(found: Mechanism) -> None:
     cls = class_of(found)
+    assert found.card["class"] == cls.__name__ == found.cls
     assert found.card["hooks"] == [hook for hook in HOOKS if hasattr(cls, hook)]
+    assert set(vars(cls)) & set(HOOKS) == set(found.card["hooks"])
 
 
-def test_the_learner_documents_every_hook() -> None:
-    document = ast.get_docstring(ast.parse(composed()["learner.py"])) or ""
-    assert [hook for hook in HOOKS if f"{hook}(" not in document] == []
+def test_a_hook_has_the_arguments_and_types_of_the_protocol(found: Mechanism) -> None:
+    for hook in found.card["hooks"]:
+        wanted = inspect.signature(getattr(Part, hook))
+        assert inspect.signature(getattr(class_of(found), hook)) == wanted, hook
+
+
+def test_a_part_that_fits_some_kinds_only_says_so_to_its_learner(found: Mechanism) -> None:
+    assert list(getattr(class_of(found), "kinds", KINDS)) == found.card["kinds"]
+
+
+def test_every_hook_is_documented_and_typed() -> None:
+    for hook in HOOKS:
+        method = getattr(Part, hook)
+        assert method.__doc__, hook
+        assert all(
+            parameter.annotation is not parameter.empty
+            for name, parameter in inspect.signature(method).parameters.items()
+            if name != "self"
+        )
+
+
+def test_the_hook_of_an_exclusive_role_is_in_parts_of_that_role_alone(found: Mechanism) -> None:
+    owners = {
+        "network": "network", "base_loss": "loss", "update": "update", "optimise": "optimiser",
+        "averaged": "average", "combine": "ensemble", "adapt": "meta", "meta_step": "meta",
+        "act": "control", "feedback": "control", "query": "acquisition", "suggest": "acquisition",
+    }  # fmt: skip
+    for hook, role in owners.items():
+        assert exclusive(role)
+        assert hook not in found.card["hooks"] or found.role == role
+
+
+def test_the_skeleton_keeps_what_the_protocol_promises_to_parts() -> None:
+    promised = {name for name in vars(PartsLearner) if not name.startswith("_")}
+    promised |= set(PartsLearner.__annotations__)
+    learner = make(composed())
+    assert {name for name in promised if not hasattr(learner, name)} == set()
+    for name in promised:
+        if inspect.isfunction(wanted := getattr(PartsLearner, name, None)):
+            assert inspect.signature(getattr(type(learner), name)) == inspect.signature(wanted)
 
 
 def test_knobs_are_the_constructor_arguments_with_their_defaults(found: Mechanism) -> None:
@@ -90,18 +137,20 @@ def test_every_knob_can_be_tuned_within_a_range_that_holds_its_default(found: Me
 
 
 def test_a_mechanism_needs_nothing_but_torch_and_the_standard_library(found: Mechanism) -> None:
-    allowed = {"__future__", "typing", "math", "torch", "collections"}
+    allowed = {"__future__", "typing", "math", "torch", "collections", "itertools"}
     for node in ast.walk(ast.parse(found.source)):
         if isinstance(node, ast.Import):
             assert {alias.name.split(".")[0] for alias in node.names} <= allowed
         if isinstance(node, ast.ImportFrom):
-            assert str(node.module).split(".")[0] in allowed
+            ours = node.module == "cambrian.agents.part"
+            assert ours or str(node.module).split(".")[0] in allowed
 
 
 def test_a_mechanism_is_adopted_by_one_file(found: Mechanism) -> None:
     tree = composed(found.name)
     assert tree[f"parts/{found.name}.py"] == found.source
-    assert sorted(tree) == ["improver.py", "learner.py", f"parts/{found.name}.py"]
+    assert set(tree) - set(composed()) <= {f"parts/{found.name}.py"}
+    assert f"parts.{found.name} import {found.cls}" in tree["learner.py"]
     assert load_learner(tree).__name__ == "Learner"
 
 
@@ -121,3 +170,9 @@ def test_what_is_no_literal_card_is_no_card(source: str) -> None:
 def test_a_card_in_code_that_does_not_parse_is_an_error() -> None:
     with pytest.raises(InvalidAgent, match=r"x\.py:1"):
         read_card("def", "x.py")
+
+
+@pytest.mark.parametrize("code", ["x = 1\n", "class A:\n    pass\n\nclass B:\n    pass\n"])
+def test_a_part_is_one_public_class(code: str) -> None:
+    with pytest.raises(InvalidAgent, match="expected one public class"):
+        outline(code)

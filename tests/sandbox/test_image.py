@@ -75,12 +75,13 @@ def run_inside(info: image.ImageInfo, code: str, **options: object) -> str:
     return output.decode()
 
 
-def test_only_the_runner_and_the_contract_go_into_the_image() -> None:
+def test_only_the_runner_the_contract_and_the_protocol_of_parts_go_into_the_image() -> None:
     files = source_files()
     assert {name for name in files if not name.startswith("sandbox/runner/")} == {
         "__init__.py",
         "agents/__init__.py",
         "agents/contract.py",
+        "agents/part.py",
         "agents/spec.py",
         "sandbox/__init__.py",
     }
@@ -262,7 +263,7 @@ def test_inside_a_learner_finds_torch_numpy_the_runner_and_nothing_else(
     code = """
 import importlib.util, json, os, sys
 import numpy, torch
-import cambrian.agents.contract, cambrian.sandbox.runner.zygote
+import cambrian.agents.contract, cambrian.agents.part, cambrian.sandbox.runner.zygote
 from torch.utils.flop_counter import FlopCounterMode
 with FlopCounterMode(display=False) as count:
     torch.ones(2, 3) @ torch.ones(3, 4)

@@ -57,6 +57,8 @@ OPAQUE_ATTRIBUTES = frozenset(
     )
 )
 PARTS = "parts"
+OURS = frozenset(("cambrian.agents.contract", "cambrian.agents.part"))
+"""What the sandbox holds of ours for agents to import: the same for all of them."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ class _Looking:
         elif first in ("learner", "improver"):
             self.paths.add(f"{first}.py")
         elif first == "cambrian":
-            self.opaque |= name != "cambrian.agents.contract"
+            self.opaque |= name not in OURS
         else:
             self.opaque |= first not in PLAIN_MODULES
             self.opaque |= not OPAQUE_ATTRIBUTES.isdisjoint(rest.split("."))
@@ -184,7 +186,7 @@ class _Looking:
             for name in names:
                 self._module(f"{PARTS}.{name}" if name != "*" else PARTS)
             return
-        if (module, names) == ("cambrian.agents", ["contract"]):
+        if {f"{module}.{name}" for name in names} <= OURS:
             return
         self._module(module)
         of_ours = module.split(".")[0] in (PARTS, "learner", "improver")

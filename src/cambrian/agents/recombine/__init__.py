@@ -15,7 +15,7 @@ from typing import Any
 from cambrian.agents.catalogue import catalogue as default_catalogue
 from cambrian.agents.edits import MAX_HYPOTHESIS, MAX_TITLE, Edit, EditError, apply
 from cambrian.agents.recombine import operations
-from cambrian.agents.recombine.agent import Agent
+from cambrian.agents.recombine.agent import PROTOCOL, Agent
 from cambrian.agents.recombine.operations import Catalogue, Change
 from cambrian.agents.seeds import load_seed
 from cambrian.agents.tree import SourceTree
@@ -25,6 +25,9 @@ ATTEMPTS = 40
 
 COMPOSED = {"graft": 0.36, "tune": 0.34, "swap": 0.1, "remove": 0.08, "crossover": 0.12}
 FLAT = {"transplant": 0.7, "tune": 0.3}
+OLDER = {"transplant": 0.4, "tune": 0.36, "remove": 0.1, "crossover": 0.14}
+"""Composed agents of a protocol before: the mechanisms of today do not fit their hooks, so that
+what they amount to is transplanted to the skeleton of today."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ def _change(
     agent: Agent, others: Sequence[SourceTree], catalogue: Catalogue, rng: random.Random
 ) -> Change:
     weights = COMPOSED if agent.code.is_composed else FLAT
+    if agent.code.is_composed and agent.protocol != PROTOCOL:
+        weights = OLDER
     kind = rng.choices(list(weights), list(weights.values()))[0]
     if kind == "crossover":
         if not others:

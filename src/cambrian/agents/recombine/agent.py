@@ -8,11 +8,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from cambrian.agents.catalogue import read_card
+from cambrian.agents.catalogue import outline, read_card
 from cambrian.agents.edits import EditError
 from cambrian.agents.recombine.knobs import Knob, Value, knobs_of_card, knobs_of_ranges, literal
 from cambrian.agents.recombine.surgery import LearnerCode, Part
+from cambrian.agents.roles import exclusive, required
 from cambrian.agents.tree import LEARNER, SourceTree
+from cambrian.errors import InvalidAgent
+
+PROTOCOL = 2
+"""The version of the hooks (`agents.part.PARTS_PROTOCOL`) that the catalogue's mechanisms have."""
+_ROLE_OF_HOOK = {
+    "network": "network",
+    "base_loss": "loss",
+    "update": "update",
+    "optimise": "optimiser",
+    "averaged": "average",
+    "combine": "ensemble",
+    "meta_step": "meta",
+    "act": "control",
+}
+"""What a part must be that has lost its card in a rewriting."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,39 @@ class Agent:
         """The parts of its learner, in the order in which hooks call them."""
         return self.code.parts
 
+    @cached_property
+    def protocol(self) -> int:
+        """The version of the hooks that its learner calls; 1 for those that do not say."""
+        given = self.code.constant("PARTS_PROTOCOL")
+        return given if isinstance(given, int) else 1
+
+    @cached_property
+    def skeleton(self) -> str:
+        """Which sort of learner its parts make up: stream, meta, control."""
+        given = self.code.constant("SKELETON")
+        return given if isinstance(given, str) else "stream"
+
+    @property
+    def optional(self) -> tuple[Part, ...]:
+        """The parts that the learner can do without."""
+        return tuple(part for part in self.parts if not required(self.role(part)))
+
+    def card(self, part: Part) -> Mapping[str, object]:
+        """The card of the agent's own copy of a part; empty where it has none."""
+        source = self.source(part.module)
+        return (read_card(source) if source else None) or {}
+
+    def role(self, part: Part) -> str | None:
+        """The place a part fills, as its card says, else its hooks; None for most of version 1."""
+        given = self.card(part).get("role")
+        if isinstance(given, str):
+            return given
+        try:
+            _, hooks = outline(self.source(part.module) or "")
+        except InvalidAgent:
+            return None
+        return next((_ROLE_OF_HOOK[hook] for hook in hooks if hook in _ROLE_OF_HOOK), None)
+
     def source(self, module: str) -> str | None:
         """The agent's own copy of a part."""
         return self.files.get(f"parts/{module}.py")
@@ -63,11 +112,13 @@ class Agent:
         return knob.default if default is None else default
 
     def conflicts(self, module: str, card: Mapping[str, object] | None) -> bool:
-        """Whether a mechanism and one of the agent's parts exclude each other, as cards say."""
-        theirs = _names(card)
+        """Whether a mechanism and one of the agent's parts exclude each other: they fill a place
+        that holds one, or (protocol 1) their cards say so by name."""
+        theirs, role = _names(card), card.get("role") if card else None
         for part in self.parts:
-            source = self.source(part.module)
-            if part.module in theirs or module in _names(read_card(source) if source else None):
+            if part.module in theirs or module in _names(self.card(part)):
+                return True
+            if exclusive(role) and self.role(part) == role:
                 return True
         return False
 

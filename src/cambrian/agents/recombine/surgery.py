@@ -66,9 +66,13 @@ class LearnerCode:
 
     def ranges(self) -> object:
         """The literal that is assigned to `RANGES`, or None."""
+        return self.constant("RANGES")
+
+    def constant(self, name: str) -> object:
+        """The literal that is assigned to a name at the top of the module, or None."""
         for node in ast.parse(self.source).body:
             names = [t.id for t in getattr(node, "targets", []) if isinstance(t, ast.Name)]
-            if isinstance(node, ast.Assign) and "RANGES" in names:
+            if isinstance(node, ast.Assign) and name in names:
                 try:
                     return ast.literal_eval(node.value)
                 except (ValueError, TypeError, RecursionError):

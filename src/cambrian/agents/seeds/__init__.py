@@ -29,17 +29,34 @@ def all_seed_names() -> tuple[str, ...]:
     )
 
 
+SKELETON = "skeleton"
+OTHER_SKELETONS = {
+    "composed_control": "composed/control.py",
+    "composed_meta": "composed/meta.py",
+}
+"""No benchmark of today has them on its page: they are not seeds of an archive unless asked for."""
+
+
+def skeleton() -> str:
+    """The text of `parts/skeleton.py`, which every composed learner has a copy of."""
+    return resources.files(__name__).joinpath("composed/skeleton.py").read_text(encoding="utf-8")
+
+
 def load_seed(name: str) -> SourceTree:
     """A seed agent: its learner, the default improver, and copies of the parts it uses.
+
+    Beside those of `all_seed_names`, the two other skeletons: composed_meta, composed_control.
 
     Raises:
         NotFound: there is none of that name.
     """
-    if name not in all_seed_names():
-        raise NotFound(f"expected a seed agent of {', '.join(all_seed_names())}; got {name!r}")
-    learner = resources.files(__name__).joinpath(name, LEARNER).read_text(encoding="utf-8")
+    known = (*all_seed_names(), *OTHER_SKELETONS)
+    if name not in known:
+        raise NotFound(f"expected a seed agent of {', '.join(known)}; got {name!r}")
+    file = OTHER_SKELETONS.get(name, f"{name}/{LEARNER}")
+    learner = resources.files(__name__).joinpath(file).read_text(encoding="utf-8")
     improvers = resources.files("cambrian.agents").joinpath("improvers")
     files = {LEARNER: learner, IMPROVER: improvers.joinpath("default.py").read_text("utf-8")}
     for part in _PART_IMPORT.findall(learner):
-        files[f"parts/{part}.py"] = mechanism(part).source
+        files[f"parts/{part}.py"] = skeleton() if part == SKELETON else mechanism(part).source
     return SourceTree(files)

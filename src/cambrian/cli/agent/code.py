@@ -11,7 +11,7 @@ from cambrian.cli.context import Shared, common, examples, json_option
 from cambrian.cli.render.output import note, say, show_json
 from cambrian.cli.render.text import block, line, short
 from cambrian.errors import UsageError
-from cambrian.reports.code import files_of, rewrite
+from cambrian.reports.agent.code import files_of, rewrite
 
 _COLORS = {"+": "green", "-": "red", "@": "cyan"}
 

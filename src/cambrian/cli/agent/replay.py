@@ -13,7 +13,7 @@ from cambrian.cli.context import Shared, common, examples, json_option, sandbox_
 from cambrian.cli.render.output import note, say, show_json
 from cambrian.cli.render.text import indented, line
 from cambrian.errors import SandboxBroken
-from cambrian.reports.recorded import Picked
+from cambrian.reports.agent.recorded import Picked
 
 if TYPE_CHECKING:
     from cambrian.archive import Evaluation as Recorded

@@ -11,7 +11,7 @@ from cambrian.cli.render.drawing import draw
 from cambrian.cli.render.output import heading, say, show_fields, show_json, show_list, show_table
 from cambrian.cli.render.text import indented, interval, line, number, short
 from cambrian.cli.tree import label
-from cambrian.reports.decisions import Decision, ancestry, decision_on
+from cambrian.reports.agent.decisions import Decision, ancestry, decision_on
 
 if TYPE_CHECKING:
     from cambrian.archive import Agent, Archive, Gate

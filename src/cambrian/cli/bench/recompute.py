@@ -11,7 +11,7 @@ from cambrian.cli.agent.recorded import named, picking
 from cambrian.cli.context import Shared, common, examples, json_option
 from cambrian.cli.render.output import say, show_json
 from cambrian.cli.render.text import line
-from cambrian.reports.recorded import Picked
+from cambrian.reports.agent.recorded import Picked
 
 if TYPE_CHECKING:
     from cambrian.archive import Archive

@@ -21,11 +21,11 @@ RULES = f"""\
 learner.py must define a class Learner(spec, *, seed, device) with observe(x, y, task=None) and
 predict(x, task=None) -> (B, outputs), and may define task_boundary() and, where spec.support is
 above 0, adapt(x, y, steps=None) -> a fitted copy, and new_episode(). Only the standard library,
-numpy, torch and cambrian.agents.contract can be imported, and modules of the agent itself as
-parts.NAME. At most 64 files and 128 KiB of text, no literal over 4 KiB. A learner may spend at
-most {ALLOWANCE} times the floating point operations and bytes of state of a simple reference,
-experience replay for streams (spec.flops, spec.memory_bytes). The streams permute labels by seed;
-nothing tells them apart."""
+numpy, torch, cambrian.agents.contract and cambrian.agents.part (the hooks of parts) can be
+imported, and modules of the agent itself as parts.NAME. At most 64 files and 128 KiB of text, no
+literal over 4 KiB. A learner may spend at most {ALLOWANCE} times the floating point operations and
+bytes of state of a simple reference, experience replay for streams (spec.flops,
+spec.memory_bytes). The streams permute labels by seed; nothing tells them apart."""
 
 
 def evidence(

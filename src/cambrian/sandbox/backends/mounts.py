@@ -40,6 +40,7 @@ OURS = (
     "__init__.py",
     "agents/__init__.py",
     "agents/contract.py",
+    "agents/part.py",
     "agents/spec.py",
     "sandbox/__init__.py",
     "sandbox/runner",

@@ -27,6 +27,7 @@ _SINGLE_SOURCES = (
     "__init__.py",
     "agents/__init__.py",
     "agents/contract.py",
+    "agents/part.py",
     "agents/spec.py",
     "sandbox/__init__.py",
 )

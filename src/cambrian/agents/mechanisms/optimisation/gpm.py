@@ -7,27 +7,30 @@ part in it.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from cambrian.agents.part import Batch, Carry, PartsLearner
+
 CARD = {
     "name": "gpm",
-    "class": "GradientProjection",
+    "role": "regulariser",
     "title": "gradient projection memory",
     "paper": "Saha et al. 2021, arXiv:2103.09762",
     "year": 2021,
     "claim": "Weight changes orthogonal to earlier layer inputs cannot disturb earlier answers.",
     "measured": "permuted digits, domain-incremental: 0.833 -> 0.902, forgetting 0.090 -> 0.001",
-    "hooks": ["build", "gradients", "after_batch", "boundary"],
     "knobs": {
         "energy": {"default": 0.95, "range": [0.7, 0.99], "scale": "linear", "type": "float"},
         "every": {"default": 4000, "range": [1000, 16000], "scale": "log", "type": "int"},
         "samples": {"default": 200, "range": [64, 300], "scale": "log", "type": "int"},
     },
     "tags": ["consolidation", "projection"],
-    "conflicts": [],
+    "kinds": ["classification", "regression", "sequence", "control", "optimisation", "active"],
+    "networks": ["any"],
+    "skeletons": ["stream", "meta", "control"],
 }
 
 
@@ -39,14 +42,14 @@ class GradientProjection:
 
     def __init__(self, energy: float = 0.95, every: int = 4000, samples: int = 200) -> None:
         self.energy, self.every, self.samples = energy, every, samples
-        self.since = 0
 
-    def build(self, learner: Any) -> None:
+    def build(self, learner: PartsLearner) -> None:
         matrices = learner.weights[::2]
         self.bases = [torch.zeros(w.shape[1], 0, device=w.device) for w in matrices]
-        self.recent = torch.zeros(0, learner.spec.inputs, device=learner.device)
+        learner.recent.keep(self.samples)
+        self.since = learner.clock.seen
 
-    def gradients(self, learner: Any, batch: Any, grads: list[Tensor]) -> list[Tensor]:
+    def gradients(self, learner: PartsLearner, batch: Batch, grads: list[Tensor]) -> list[Tensor]:
         projected = list(grads)
         for layer, basis in enumerate(self.bases):
             if basis.shape[1]:
@@ -54,19 +57,28 @@ class GradientProjection:
                 projected[2 * layer] = grad - (grad @ basis) @ basis.T
         return projected
 
-    def after_batch(self, learner: Any, batch: Any) -> None:
-        self.recent = torch.cat((self.recent, batch.x[: batch.new]))[-self.samples :]
-        self.since += batch.new
-        if not learner.spec.boundaries and self.since >= self.every:
+    def after_batch(self, learner: PartsLearner, batch: Batch) -> None:
+        if not learner.spec.boundaries and learner.clock.seen - self.since >= self.every:
             self.boundary(learner)
 
     @torch.no_grad()
-    def boundary(self, learner: Any) -> None:
-        if not len(self.recent):
+    def boundary(self, learner: PartsLearner) -> None:
+        recent = learner.recent.last(self.samples)
+        if not len(recent):
             return
-        self.since = 0
-        *inputs, _ = learner.layers(self.recent)
+        self.since = learner.clock.seen
+        *inputs, _ = learner.layers(recent)
         self.bases = [self._extend(b, x.T) for b, x in zip(self.bases, inputs, strict=True)]
+
+    def drift(self, learner: PartsLearner) -> None:
+        self.boundary(learner)
+
+    def resized(self, learner: PartsLearner, carry: Sequence[Carry]) -> None:
+        """Bases stay where a layer's inputs do; where they have changed, a basis starts anew."""
+        for layer, basis in enumerate(self.bases):
+            inputs = learner.weights[2 * layer].shape[1]
+            if len(basis) != inputs:
+                self.bases[layer] = basis.new_zeros(inputs, 0)
 
     def _extend(self, basis: Tensor, inputs: Tensor) -> Tensor:
         """Add directions of the inputs (d, n) until the basis holds their `energy` (eq. 9)."""

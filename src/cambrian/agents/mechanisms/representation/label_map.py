@@ -9,15 +9,15 @@ the memories and the other heads learn latent classes, so that a swap costs them
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cambrian.agents.part import PartsLearner
+
 CARD = {
     "name": "label_map",
-    "class": "LabelMap",
+    "role": "labels",
     "title": "label map (adaptation layer)",
     "paper": "Goldberger and Ben-Reuven 2017, openreview H12GRgcxg; Sukhbaatar et al. 2015, "
     "arXiv:1406.2080",
@@ -26,14 +26,15 @@ CARD = {
     "of one small table.",
     "measured": "label-drift: replay 0.52 -> 0.74, with a class-mean head 0.84 (best constant "
     "rate without it: 0.58)",
-    "hooks": ["build", "targets", "answers"],
     "knobs": {
         "speed": {"default": 0.6, "range": [0.2, 0.9], "scale": "linear", "type": "float"},
         "trust": {"default": 0.4, "range": [0.2, 0.8], "scale": "linear", "type": "float"},
         "margin": {"default": 0.1, "range": [0.0, 0.4], "scale": "linear", "type": "float"},
     },
     "tags": ["drift"],
-    "conflicts": [],
+    "kinds": ["classification"],
+    "networks": ["any"],
+    "skeletons": ["stream", "meta", "control"],
 }
 
 
@@ -45,18 +46,20 @@ class LabelMap:
     margin: how much likelier than their own name the other's must be for both classes.
     """
 
+    kinds = ("classification",)
+
     def __init__(self, speed: float = 0.6, trust: float = 0.4, margin: float = 0.1) -> None:
         self.speed, self.trust, self.margin = speed, trust, margin
 
-    def build(self, learner: Any) -> None:
+    def build(self, learner: PartsLearner) -> None:
         classes = learner.spec.outputs
         self.table = torch.eye(classes, device=learner.device)
         self.label_of = torch.arange(classes, device=learner.device)
         self.class_of = torch.arange(classes, device=learner.device)
 
     @torch.no_grad()
-    def targets(self, learner: Any, votes: list[Tensor], y: Tensor) -> Tensor:
-        chances = learner.opinion(votes).exp()
+    def targets(self, learner: PartsLearner, heads: list[Tensor], y: Tensor) -> Tensor:
+        chances = learner.ensemble(heads).exp()
         count = chances.sum(0)
         joint = chances.T @ F.one_hot(y, len(count)).to(chances.dtype)
         share = (1.0 - (1.0 - self.speed) ** count)[:, None]
@@ -64,7 +67,7 @@ class LabelMap:
         self._swap(chances, y)
         return self.class_of[y]
 
-    def answers(self, learner: Any, scores: Tensor) -> Tensor:
+    def decode(self, learner: PartsLearner, scores: Tensor) -> Tensor:
         return scores[:, self.class_of]
 
     def _swap(self, chances: Tensor, y: Tensor) -> None:

@@ -6,22 +6,21 @@ alpha * |h(x') - z'|^2 + beta * CE(y'', h(x'')), with two draws from one reservo
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cambrian.agents.part import Batch, PartsLearner
+
 CARD = {
     "name": "dark_replay",
-    "class": "DarkReplay",
+    "role": "memory",
     "title": "dark experience replay (DER++)",
     "paper": "Buzzega et al. 2020, arXiv:2004.07211",
     "year": 2020,
     "claim": "Matching the logits that were stored with a sample keeps more of the old function "
     "than its label alone.",
     "measured": "split-mnist 0.194 -> 0.808 with alpha 0.1, beta 1.0 (0.707 with 0.2, 0.5)",
-    "hooks": ["build", "mix", "loss", "after_batch"],
     "knobs": {
         "capacity": {"default": 200, "range": [50, 500], "scale": "log", "type": "int"},
         "batch": {"default": 32, "range": [8, 48], "scale": "log", "type": "int"},
@@ -29,7 +28,9 @@ CARD = {
         "beta": {"default": 1.0, "range": [0.2, 2.0], "scale": "log", "type": "float"},
     },
     "tags": ["replay", "distillation"],
-    "conflicts": ["reservoir"],
+    "kinds": ["classification", "regression", "sequence", "control", "optimisation", "active"],
+    "networks": ["any"],
+    "skeletons": ["stream", "meta", "control"],
 }
 
 
@@ -42,14 +43,14 @@ class DarkReplay:
         self.capacity, self.batch, self.alpha, self.beta = capacity, batch, alpha, beta
         self.seen = 0
 
-    def build(self, learner: Any) -> None:
+    def build(self, learner: PartsLearner) -> None:
         spec, device = learner.spec, learner.device
         self.x = torch.zeros(self.capacity, spec.inputs, device=device)
-        self.y = torch.zeros(self.capacity, dtype=torch.int64, device=device)
-        self.z = torch.zeros(self.capacity, spec.outputs, device=device)
+        self.y = learner.targets_like(self.capacity)
+        self.z = torch.zeros(self.capacity, learner.width, device=device)
         self.generator = learner.generator()
 
-    def mix(self, learner: Any, batch: Any) -> None:
+    def replay(self, learner: PartsLearner, batch: Batch) -> None:
         held = min(self.seen, self.capacity)
         self.wanted: Tensor | None = None
         if held:
@@ -59,12 +60,12 @@ class DarkReplay:
             self.wanted = self.z[dark]
             batch.add(self.x[labelled], self.y[labelled], self.beta)
 
-    def loss(self, learner: Any, batch: Any) -> Tensor | None:
+    def loss(self, learner: PartsLearner, batch: Batch) -> Tensor | None:
         if self.wanted is None:
             return None
         return self.alpha * F.mse_loss(batch.logits[self.rows], self.wanted)
 
-    def after_batch(self, learner: Any, batch: Any) -> None:
+    def after_batch(self, learner: PartsLearner, batch: Batch) -> None:
         """Vitter's algorithm R: row n of the stream takes a slot with probability capacity/n."""
         slots = {}
         for row, luck in enumerate(torch.rand(batch.new, generator=self.generator).tolist()):

@@ -7,15 +7,15 @@ a drift.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cambrian.agents.part import PartsLearner
+
 CARD = {
     "name": "hopfield",
-    "class": "Hopfield",
+    "role": "head",
     "title": "Hopfield memory head",
     "paper": "Ramsauer et al. 2021, arXiv:2008.02217",
     "year": 2021,
@@ -23,7 +23,6 @@ CARD = {
     "classifier that needs no training.",
     "measured": "split-mnist 0.191 -> 0.812 on random features with 20 keys per class; 0.346 on "
     "features trained on the first two classes",
-    "hooks": ["build", "arrive", "vote"],
     "knobs": {
         "keys": {"default": 20, "range": [4, 50], "scale": "log", "type": "int"},
         "beta": {"default": 30.0, "range": [5.0, 120.0], "scale": "log", "type": "float"},
@@ -32,7 +31,9 @@ CARD = {
         "weight": {"default": 0.5, "range": [0.1, 0.9], "scale": "linear", "type": "float"},
     },
     "tags": ["memory", "head", "drift"],
-    "conflicts": [],
+    "kinds": ["classification"],
+    "networks": ["any"],
+    "skeletons": ["stream", "meta", "control"],
 }
 
 
@@ -43,6 +44,8 @@ class Hopfield:
     source: patterns are the inputs, or the network's features of the stored inputs.
     weight: the head's share of the answer.
     """
+
+    kinds = ("classification",)
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class Hopfield:
         self.keys, self.beta, self.recency = keys, beta, recency
         self.source, self.weight = source, weight
 
-    def build(self, learner: Any) -> None:
+    def build(self, learner: PartsLearner) -> None:
         classes, inputs = learner.spec.outputs, learner.spec.inputs
         self.stored = torch.zeros(classes * self.keys, inputs, device=learner.device)
         self.bias = torch.full((classes * self.keys,), -torch.inf, device=learner.device)
@@ -64,7 +67,7 @@ class Hopfield:
         self.keyed = learner.forward(self.stored)[0].detach()
         self.seen = self.batches = 0
 
-    def arrive(self, learner: Any, x: Tensor, y: Tensor) -> None:
+    def on_batch(self, learner: PartsLearner, x: Tensor, y: Tensor) -> None:
         self.seen += len(x)
         self.batches += 1
         features = None
@@ -82,7 +85,7 @@ class Hopfield:
                 self.keyed[slot] = features[row]
             self.count[label] += 1
 
-    def vote(self, learner: Any, x: Tensor, features: Tensor) -> Tensor:
+    def head_logits(self, learner: PartsLearner, x: Tensor, features: Tensor) -> Tensor:
         classes = len(self.count)
         if not self.seen:
             return x.new_full((len(x), classes), 1.0 / classes).log()

@@ -8,21 +8,20 @@ rule "surprise": the rate rises while the recent loss exceeds its slow average, 
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from cambrian.agents.part import Batch, PartsLearner
+
 CARD = {
     "name": "self_rate",
-    "class": "SelfRate",
+    "role": "rate",
     "title": "self-regulated learning rate",
     "paper": "Man et al. 2022, arXiv:2205.08645",
     "year": 2022,
     "claim": "A learner whose own rate depends on its labels adapts faster where labels drift.",
     "measured": "label drift, 50 swaps an epoch: constant rate 0.170 -> 0.444; random regulation "
     "0.413 and a tuned constant 0.638, so most of it is the higher rate",
-    "hooks": ["build", "gradients", "after_step"],
     "knobs": {
         "rule": {"default": "surprise", "choices": ["surprise", "homeostatic"], "type": "choice"},
         "step": {"default": 0.5, "range": [0.05, 2.0], "scale": "log", "type": "float"},
@@ -30,13 +29,16 @@ CARD = {
         "slow": {"default": 0.99, "range": [0.9, 0.999], "scale": "linear", "type": "float"},
     },
     "tags": ["rate", "drift"],
-    "conflicts": [],
+    "kinds": ["classification", "regression", "sequence", "control", "optimisation", "active"],
+    "networks": ["any"],
+    "skeletons": ["stream", "meta", "control"],
 }
 
 
 class SelfRate:
     """The rate stays within base/most and base*most, where base is the rate at the start.
 
+    Where there are no labels, the rule is that of surprise.
     step: homeostatic, the change as a share of base; surprise, the exponent of fast/slow loss.
     """
 
@@ -46,13 +48,13 @@ class SelfRate:
         self.rule, self.step, self.most, self.slow = rule, step, most, slow
         self.fast_loss = self.slow_loss = 0.0
 
-    def build(self, learner: Any) -> None:
+    def build(self, learner: PartsLearner) -> None:
         self.base = learner.lr
         self.x = torch.zeros(0, learner.spec.inputs, device=learner.device)
-        self.y = torch.zeros(0, dtype=torch.int64, device=learner.device)
+        self.y = learner.targets_like(0)
 
-    def gradients(self, learner: Any, batch: Any, grads: list[Tensor]) -> list[Tensor]:
-        if self.rule != "homeostatic":
+    def gradients(self, learner: PartsLearner, batch: Batch, grads: list[Tensor]) -> list[Tensor]:
+        if self.rule != "homeostatic" or learner.spec.kind != "classification":
             return grads
         self.x = torch.cat((self.x, batch.x[: batch.new]))[-20:]
         self.y = torch.cat((self.y, batch.y[: batch.new]))[-20:]
@@ -64,8 +66,8 @@ class SelfRate:
             learner.lr = self._limit(learner.lr + (1 if truth else -1) * self.step * self.base)
         return grads
 
-    def after_step(self, learner: Any, batch: Any, loss: Tensor) -> None:
-        if self.rule != "surprise":
+    def after_step(self, learner: PartsLearner, batch: Batch, loss: Tensor) -> None:
+        if self.rule != "surprise" and learner.spec.kind == "classification":
             return
         value = min(float(loss), 20.0)
         self.fast_loss += 0.2 * (value - self.fast_loss)
@@ -78,7 +80,7 @@ class SelfRate:
         base: float = self.base
         return min(max(rate, base / self.most), base * self.most)
 
-    def _fit(self, learner: Any, grads: list[Tensor], rate: float) -> int:
+    def _fit(self, learner: PartsLearner, grads: list[Tensor], rate: float) -> int:
         """How many of the recent samples are right after a step with this rate."""
         future = [w - rate * g for w, g in zip(learner.weights, grads, strict=True)]
         return int((learner.forward(self.x, future)[1].argmax(1) == self.y).sum())

@@ -7,22 +7,21 @@ The random features are those of Rahimi and Recht 2008 with signs as projections
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cambrian.agents.part import PartsLearner
+
 CARD = {
     "name": "class_mean",
-    "class": "ClassMean",
+    "role": "head",
     "title": "class-mean head (streaming LDA)",
     "paper": "Hayes and Kanan 2020, arXiv:1909.01520",
     "year": 2020,
     "claim": "Class means with a shared covariance need no gradient, so they cannot forget; on "
     "fixed features they follow new classes and, with forgetting, new labels.",
     "measured": "split-mnist 0.194 -> 0.920 on 1000 frozen random ReLU features",
-    "hooks": ["build", "arrive", "vote"],
     "knobs": {
         "features": {"default": 400, "range": [100, 500], "scale": "log", "type": "int"},
         "source": {"default": "random", "choices": ["random", "network"], "type": "choice"},
@@ -32,7 +31,9 @@ CARD = {
         "weight": {"default": 0.5, "range": [0.1, 0.9], "scale": "linear", "type": "float"},
     },
     "tags": ["head", "prototypes", "drift"],
-    "conflicts": [],
+    "kinds": ["classification"],
+    "networks": ["any"],
+    "skeletons": ["stream", "meta", "control"],
 }
 
 
@@ -47,6 +48,8 @@ class ClassMean:
     weight: the head's share of the answer.
     """
 
+    kinds = ("classification",)
+
     def __init__(
         self,
         features: int = 400,
@@ -59,7 +62,7 @@ class ClassMean:
         self.features, self.source, self.forgetting = features, source, forgetting
         self.shrinkage, self.sharpness, self.weight = shrinkage, sharpness, weight
 
-    def build(self, learner: Any) -> None:
+    def build(self, learner: PartsLearner) -> None:
         inputs, device = learner.spec.inputs, learner.device
         room = learner.spec.memory_bytes / 4 or float("inf")  # leave the rest to other parts
         while self.features > 50 and self.features * (8 * self.features + inputs) > room:
@@ -77,7 +80,7 @@ class ClassMean:
         self.precision = torch.eye(self.features, device=device)
         self.total = self.inverted = 0.0
 
-    def arrive(self, learner: Any, x: Tensor, y: Tensor) -> None:
+    def on_batch(self, learner: PartsLearner, x: Tensor, y: Tensor) -> None:
         with torch.no_grad():
             phi = self._phi(x, learner.forward(x)[0] if self.source == "network" else x)
         labels = F.one_hot(y, len(self.counts)).to(phi.dtype)
@@ -97,7 +100,7 @@ class ClassMean:
         share = torch.maximum(share, 1.0 - (1.0 - self.forgetting) ** new)
         self.means += share[:, None] * (means - self.means)
 
-    def vote(self, learner: Any, x: Tensor, features: Tensor) -> Tensor:
+    def head_logits(self, learner: PartsLearner, x: Tensor, features: Tensor) -> Tensor:
         if self.total > 1.1 * self.inverted:  # the covariance moves slowly, the means do not
             self.precision, self.inverted = self._invert(), self.total
         directions = self.precision @ self.means.T

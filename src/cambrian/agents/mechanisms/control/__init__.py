@@ -1,0 +1,1 @@
+"""Acting, and learning from rewards."""

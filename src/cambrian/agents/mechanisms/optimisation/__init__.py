@@ -1,0 +1,1 @@
+"""Losses, update rules, optimisers, rates, projections and learning to learn."""

@@ -1,0 +1,1 @@
+"""Heads beside the network, what combines them, and what labels mean."""

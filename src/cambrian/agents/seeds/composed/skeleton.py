@@ -1,0 +1,240 @@
+"""What every composed learner has in common: it runs the hooks of its parts in their order.
+
+The hooks are those of `cambrian.agents.part.Part`. A learner lists its parts and says what the
+verbs of the contract do with them; here is how a batch is learned and a question answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cambrian.agents.contract import Learner as Base
+from cambrian.agents.contract import TaskSpec
+from cambrian.agents.part import Batch, Carry, Clock, Recent
+
+
+class Skeleton(Base):
+    def __init__(self, spec: TaskSpec, *, seed: int, device: str = "cpu") -> None:
+        super().__init__(spec, seed=seed, device=device)
+        self.seeds = torch.Generator().manual_seed(seed)
+        self.clock, self.recent = Clock(), Recent(spec.inputs, self.device)
+        self.task: int | None = None
+        self.lr, self.steps, self.claimed = 0.2, 1, 0
+        self.width = spec.outputs * (spec.input_shape[0] if spec.kind == "sequence" else 1)
+        self.parts: list[Any] = []
+        self.weights: list[Tensor] = []
+
+    def assemble(self) -> None:
+        """Make the network and build the parts; a part whose `kinds` lack the stream's is idle."""
+        kind = self.spec.kind
+        self.active = [part for part in self.parts if kind in getattr(part, "kinds", (kind,))]
+        self.weights = [weight.requires_grad_() for weight in self.only("network")(self)]
+        self.claim(sum(weight.nbytes for weight in self.weights))
+        self.trained = list(self.weights)
+        steps = [part for part in self.active if hasattr(part, "optimise")]
+        for part in [part for part in self.active if part not in steps]:
+            if hasattr(part, "build"):
+                part.build(self)
+            if hasattr(part, "parameters"):
+                self.trained += part.parameters()
+        for part in steps:  # last, for it keeps something of all that is trained
+            if hasattr(part, "build"):
+                part.build(self)
+
+    # what parts may use
+
+    def hooks(self, name: str) -> list[Callable[..., Any]]:
+        """The methods called `name` of the parts that have one, in the order of the list."""
+        return [getattr(part, name) for part in self.active if hasattr(part, name)]
+
+    def only(self, name: str) -> Callable[..., Any]:
+        """The one method called `name`.
+
+        Raises:
+            TypeError: no part has one, or several have: their role is for one part alone.
+        """
+        found = self.hooks(name)
+        if len(found) != 1:
+            owners = [type(part).__name__ for part in self.active if hasattr(part, name)]
+            raise TypeError(f"expected one part with the hook {name}; got {owners or 'none'}")
+        return found[0]
+
+    def generator(self) -> torch.Generator:
+        """A fresh stream of randomness on the CPU (the same draws on every device)."""
+        seed = torch.randint(0, 2**62, (1,), generator=self.seeds)
+        return torch.Generator().manual_seed(int(seed))
+
+    def claim(self, wanted: int) -> int:
+        """Bytes that a part may hold of the `wanted`: fewer where the allowance is short."""
+        given = wanted
+        if self.spec.memory_bytes:
+            given = max(0, min(wanted, self.spec.memory_bytes - self.claimed))
+        self.claimed += given
+        return given
+
+    def targets_like(self, count: int) -> Tensor:
+        """Zeros of the shape and type of `count` targets."""
+        if self.spec.kind == "classification":
+            return torch.zeros(count, dtype=torch.int64, device=self.device)
+        if self.spec.kind == "sequence":
+            steps = self.spec.input_shape[0]
+            return torch.zeros(count, steps, dtype=torch.int64, device=self.device)
+        return torch.zeros(count, self.spec.outputs, device=self.device)
+
+    def layers(self, x: Tensor, weights: list[Tensor] | None = None) -> Iterator[Tensor]:
+        """What each layer's matrix multiplies, as rows, then the logits (B, width)."""
+        run: Iterator[Tensor] = self.only("run_layers")(
+            self, x, self.weights if weights is None else weights
+        )
+        return run
+
+    def forward(self, x: Tensor, weights: list[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """Features (B, hidden) and logits (B, width) of x (B, inputs)."""
+        *_, features, logits = self.layers(x, weights)
+        return features, logits
+
+    def objective(self, batch: Batch, weights: list[Tensor] | None = None) -> Tensor:
+        """The whole loss of a batch; sets its features and logits."""
+        batch.features, batch.logits = self.forward(batch.x, weights)
+        logits = batch.logits
+        for scores in self.hooks("scores"):
+            logits = scores(self, batch, logits)
+        loss: Tensor = self.only("base_loss")(self, batch, logits) @ batch.weight
+        for extra in self.hooks("loss"):
+            more = extra(self, batch)
+            loss = loss if more is None else loss + more
+        return loss
+
+    @torch.no_grad()
+    def heads(self, x: Tensor) -> list[Tensor]:
+        """The answer (B, width) of the network, then of every other head."""
+        averaged = self.hooks("averaged")
+        features, logits = self.forward(x, self.only("averaged")(self) if averaged else None)
+        return [self.log(logits), *(h(self, x, features) for h in self.hooks("head_logits"))]
+
+    def ensemble(self, heads: list[Tensor]) -> Tensor:
+        """The heads' common answer (B, width), before any part's `decode`."""
+        if self.hooks("combine"):
+            scores: Tensor = self.only("combine")(self, heads)
+            return scores
+        shares = [part.weight for part in self.active if hasattr(part, "head_logits")]
+        mixed: Tensor = max(0.0, 1.0 - sum(shares)) * heads[0]
+        for share, head in zip(shares, heads[1:], strict=True):
+            mixed = mixed + share * head
+        return self.log(mixed)
+
+    def log(self, scores: Tensor) -> Tensor:
+        """Log-probabilities of scores (B, width); real-valued answers stay as they are."""
+        if self.spec.kind == "classification":
+            return scores.log_softmax(1)
+        if self.spec.kind == "sequence":
+            steps = scores.view(len(scores), -1, self.spec.outputs)
+            return steps.log_softmax(2).view_as(scores)
+        return scores
+
+    def resize(self, carry: Sequence[Carry]) -> None:
+        """Change the shape of the weights, one function each, and tell all parts."""
+        own = self.trained[len(self.weights) :]
+        with torch.no_grad():
+            self.weights = [
+                change(weight).clone().requires_grad_()
+                for change, weight in zip(carry, self.weights, strict=True)
+            ]
+            self.trained = [*self.weights, *own]
+            for resized in self.hooks("resized"):
+                resized(self, carry)
+
+    def drifted(self) -> None:
+        """The stream has changed: tell all parts."""
+        self.clock.drifts += 1
+        for drift in self.hooks("drift"):
+            drift(self)
+
+    # what the verbs are made of
+
+    def learn(self, x: Tensor, y: Tensor, task: int | None = None) -> None:
+        """One batch, x (B, inputs) flat, through all hooks of learning."""
+        self.task = task
+        encoders, judges = self.hooks("targets"), self.hooks("score_heads")
+        heads = self.heads(x) if encoders or judges else []
+        for targets in encoders:
+            y = targets(self, heads, y)
+        for score_heads in judges:
+            score_heads(self, heads, y)
+        for on_batch in self.hooks("on_batch"):
+            on_batch(self, x, y)
+        for _ in range(self.steps):
+            batch = self._step(Batch(x, y, task))
+        self.clock.seen += len(x)
+        self.clock.batches += 1
+        self.recent.add(x)
+        for after_batch in self.hooks("after_batch"):
+            after_batch(self, batch)
+
+    def answer(self, x: Tensor, task: int | None = None) -> Tensor:
+        """The answer (B, outputs), of a sequence (B, steps, outputs), for x (B, *input_shape)."""
+        self.task = task
+        scores = self.ensemble(self.heads(x.reshape(len(x), -1)))
+        for decode in self.hooks("decode"):
+            scores = decode(self, scores)
+        steps = self.width // self.spec.outputs
+        return scores.view(len(x), steps, -1) if self.spec.kind == "sequence" else scores
+
+    def _step(self, batch: Batch) -> Batch:
+        for replay in self.hooks("replay"):
+            replay(self, batch)
+        loss, grads = self.only("update")(self, batch)
+        own = len(self.weights)
+        with torch.no_grad():
+            for gradients in self.hooks("gradients"):
+                grads = [*gradients(self, batch, grads[:own]), *grads[own:]]
+            steps = self.only("optimise")(self, grads)
+            torch._foreach_add_(self.trained, steps, alpha=-self.lr)
+            self.clock.steps += 1
+            for after_step in self.hooks("after_step"):
+                after_step(self, batch, loss.detach())
+        return batch
+
+    # verbs that are the same in every skeleton
+
+    def predict(self, x: Tensor, task: int | None = None) -> Tensor:
+        return self.answer(x, task)
+
+    def task_boundary(self) -> None:
+        self.clock.boundaries += 1
+        for boundary in self.hooks("boundary"):
+            boundary(self)
+
+    def query(self, pool: Tensor, count: int) -> Tensor:
+        """Indices (count,) of a pool (N, *input_shape): the most wanted, else any."""
+        if self.hooks("query"):
+            wanted = self.only("query")(self, pool.reshape(len(pool), -1))
+        else:
+            wanted = torch.rand(len(pool), generator=self.generator())
+        best: Tensor = wanted.topk(min(count, len(pool))).indices
+        return best
+
+    def suggest(self, count: int) -> Tensor:
+        """x (count, *input_shape) whose targets are wanted next; in [0, 1] if no part says."""
+        if self.hooks("suggest"):
+            x = self.only("suggest")(self, count)
+        else:
+            x = torch.rand(count, self.spec.inputs, generator=self.generator()).to(self.device)
+        shaped: Tensor = x.reshape(count, *self.spec.input_shape)
+        return shaped
+
+    def forget(self, x: Tensor, y: Tensor, task: int | None = None) -> None:
+        """Every part gives up what it holds of these samples, x (B, *input_shape)."""
+        for forget in self.hooks("forget"):
+            forget(self, x.reshape(len(x), -1), y)
+
+    def compress(self, bytes: int) -> None:  # noqa: A002 - the contract's word
+        """Parts share what the network leaves of so many bytes."""
+        hooks = self.hooks("compress")
+        room = max(0, bytes - sum(weight.nbytes for weight in self.trained))
+        for compress in hooks:
+            compress(self, room // len(hooks))
