@@ -13,6 +13,7 @@ from cambrian.daemon import supervisor
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.runtime.workers import Ask
 from cambrian.evolution.settings import Settings
+from cambrian.evolution.timing import USUAL, Timing
 from cambrian.testing.instant_run import BENCHMARKS
 from cambrian.testing.workers import InstantWorker, noted
 
@@ -33,7 +34,11 @@ async def _silent(_: list[dict[str, str]]) -> str:
 
 
 def run_model(
-    home: Path, proposals: int | None, worker: type[InstantWorker] = Asking, **changes: Any
+    home: Path,
+    proposals: int | None,
+    worker: type[InstantWorker] = Asking,
+    timing: Timing = USUAL,
+    **changes: Any,
 ) -> Loop:
     """Start or resume a run until its end; the loop as it was left."""
     settings = Settings(
@@ -44,6 +49,6 @@ def run_model(
         row = archive.runs.current() or archive.runs.start(
             0, settings.to_json(), proposals or 2**31 - 1
         )
-        loop = Loop(archive, row, settings, lambda _: None, home / "logs", worker)
+        loop = Loop(archive, row, settings, lambda _: None, home / "logs", worker, timing=timing)
         archive.runs.end(row.id, anyio.run(loop.run))
     return loop

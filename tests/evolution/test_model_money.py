@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evolution.model_run import Asking, run_model
+from tests.evolution.model_run import Asking
+from tests.evolution.model_run import run_model as run_with
 
 from cambrian.archive import Archive
+from cambrian.backoff import Backoff
 from cambrian.errors import Unreachable
 from cambrian.evolution.models import endpoint as module
 from cambrian.evolution.models.prices import Price
 from cambrian.evolution.runtime.workers import Ask
+from cambrian.evolution.timing import Timing
 from cambrian.testing.endpoint import Reply, endpoint
 
 KEY = "not-a-real-key-123"
 Script = Callable[[dict[str, Any]], Reply]
+run_model = functools.partial(
+    run_with, timing=Timing(refusals=1000, looks=Backoff(0.02, 0.02), questions=Backoff(0.02, 10.0))
+)
 
 
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    monkeypatch.setattr("cambrian.evolution.runtime.pauses.FIRST_WAIT_S", 0.02)
-    monkeypatch.setattr("cambrian.evolution.runtime.pauses.LONGEST_WAIT_S", 0.02)
-    monkeypatch.setattr("cambrian.evolution.models.broker.FIRST_WAIT_S", 0.02)
-    monkeypatch.setattr("cambrian.evolution.runtime.scheduler.REFUSALS", 1000)
-
     def to(url: str) -> None:
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         monkeypatch.setenv("OPENAI_BASE_URL", url)
