@@ -15,7 +15,7 @@ from tests.evolution.model_run import run_model as run_with
 from cambrian.archive import Archive
 from cambrian.backoff import Backoff
 from cambrian.errors import Unreachable
-from cambrian.evolution.models import endpoint as module
+from cambrian.evolution.models.endpoint import OpenAIModel
 from cambrian.evolution.models.prices import Price
 from cambrian.evolution.runtime.workers import Ask
 from cambrian.evolution.timing import Timing
@@ -163,14 +163,12 @@ def test_answers_may_have_as_many_tokens_as_the_settings_say(
 
 
 def test_an_answer_that_never_ends_is_booked(
-    connect: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connect: Callable[[str], None], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(
-        module.OpenAIModel.__init__, "__kwdefaults__", {"retries": None, "timeout_s": 0.3}
-    )
     with endpoint(lambda _: Reply(200, b" " * 60, drip_s=0.05)) as server:
         connect(server.url)
-        loop = run_model(tmp_path / "a", None, tokens=20_000)
+        model = OpenAIModel("scripted", timeout_s=0.3)
+        loop = run_model(tmp_path / "a", None, model=model, tokens=20_000)
     rows = spent(tmp_path / "a")
     assert loop.ended_by == "20000 tokens are used up" and len(rows) == 3
     assert all(row["estimated"] for row in rows)
