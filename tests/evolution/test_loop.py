@@ -612,7 +612,7 @@ def test_a_kill_between_ready_and_decided_does_not_stop_the_run_for_ever(
     home = tmp_path / "archive"
     with monkeypatch.context() as patched:
         patched.setattr(Committer, "first", lambda self: None)
-        patched.setattr(Committer, "decide", lambda self, first=None: None)
+        patched.setattr(Committer, "commit", lambda self, first=None: None)
         with Archive.open_or_create(home) as archive, archive.lock():
             prepare(archive)
             row = archive.runs.start(3, settings().to_json(), PROPOSALS)
