@@ -133,23 +133,17 @@ def test_compacting_changes_nothing_but_the_size(
     assert check(tree, identity=code_id) == []
 
 
-def test_an_archive_is_backed_up_before_it_is_migrated(
-    tree: Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_archive_is_backed_up_before_it_is_migrated(tree: Archive) -> None:
     def m900_torn(database: Database) -> None:
         database.execute("CREATE TABLE torn (a INTEGER) STRICT")
         raise RuntimeError("the power went")
 
     before = tree.counts()
     tree.close()
-    newer = (*schema.MIGRATIONS, m900_torn)
-    for function in (schema.migrate, schema.pending):
-        monkeypatch.setattr(function, "__defaults__", (newer,))
     with pytest.raises(RuntimeError):
-        Archive.open(tree.path)
+        Archive.open(tree.path, migrations=(*schema.MIGRATIONS, m900_torn))
     kept = tree.path / "archive.db.before-m900_torn"
     assert kept.is_file()
-    monkeypatch.undo()
     with Archive.open(tree.path) as again:
         assert again.counts() == before
     kept.rename(tree.path / "archive.db")
@@ -157,14 +151,10 @@ def test_an_archive_is_backed_up_before_it_is_migrated(
         assert restored.counts() == before
 
 
-def test_an_archive_that_an_older_daemon_holds_is_not_migrated_under_it(
-    tree: Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_archive_that_an_older_daemon_holds_is_not_migrated_under_it(tree: Archive) -> None:
     def m900_more(database: Database) -> None:
         database.execute("CREATE TABLE more (a INTEGER) STRICT")
 
-    with tree.lock():
-        for function in (schema.migrate, schema.pending):
-            monkeypatch.setattr(function, "__defaults__", ((*schema.MIGRATIONS, m900_more),))
-        with pytest.raises(Refused, match="still holds it"):
-            Archive.open(tree.path)
+    newer = (*schema.MIGRATIONS, m900_more)
+    with tree.lock(), pytest.raises(Refused, match="still holds it"):
+        Archive.open(tree.path, migrations=newer)

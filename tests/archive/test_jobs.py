@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cambrian.archive import Archive, Job
-from cambrian.archive.tables.jobs import LONGEST_BACK_OFF_S, PARK_AFTER, back_off_s
+from cambrian.archive.tables.jobs import LONGEST_BACK_OFF_S, PARK_AFTER
 from cambrian.errors import NotFound, UsageError
+from cambrian.evolution.timing import JOBS
 
 if TYPE_CHECKING:
     from tests.archive.conftest import ArchiveFixture, Clock
@@ -142,11 +143,11 @@ def test_a_job_that_broke_is_left_alone_for_a_while_that_doubles(
     for attempt, wait_s in ((1, 2.0), (2, 4.0), (3, 8.0)):
         leased = _lease(archive)
         assert leased is not None and leased.attempts == attempt
-        archive.jobs.release(job.id, "broke", delay_s=back_off_s(attempt))
+        archive.jobs.release(job.id, "broke", delay_s=JOBS.after(attempt))
         clock.now += wait_s - 0.5
         assert _lease(archive) is None
         clock.now += 0.5
-    assert back_off_s(60) == LONGEST_BACK_OFF_S
+    assert JOBS.after(60) == LONGEST_BACK_OFF_S
 
 
 def test_a_clock_that_was_set_back_keeps_no_job_waiting(

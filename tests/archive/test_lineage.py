@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cambrian.archive import Archive
-from cambrian.archive.lineage import lineage as lineage_module
 from cambrian.archive.lineage.commits import Commits
 from cambrian.archive.lineage.lineage import Lineage
 from cambrian.errors import CambrianError, StorageLocked
@@ -131,10 +130,9 @@ def test_a_file_that_a_child_dropped_is_gone_and_git_diff_shows_the_rewrite(
 
 
 def test_growth_is_appended_in_batches_and_equals_a_rebuild(
-    garden: ArchiveFixture, monkeypatch: pytest.MonkeyPatch
+    garden: ArchiveFixture,
 ) -> None:
-    monkeypatch.setattr(lineage_module, "BATCH", 3)
-    archive, lineage = garden.archive, Lineage(garden.archive)
+    archive, lineage = garden.archive, Lineage(garden.archive, batch=3)
     agents = [garden.seed("root")]
     for step in range(8):
         agents.append(garden.grow(f"agent {step}", agents[step // 2], score=0.1 * step))
@@ -372,12 +370,9 @@ def _loose(repository: Path) -> None:
         subprocess.run(command, input=content, check=True)
 
 
-def test_there_is_no_ref_per_agent_and_nothing_is_lost(
-    garden: ArchiveFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_there_is_no_ref_per_agent_and_nothing_is_lost(garden: ArchiveFixture) -> None:
     """Older leaves are tied into sheaves, the same ones whatever the batches were."""
-    monkeypatch.setattr(lineage_module, "SHEAF", 4)
-    archive, lineage = garden.archive, Lineage(garden.archive)
+    archive, lineage = garden.archive, Lineage(garden.archive, sheaf=4)
     agents = [garden.seed("root")]
     for step in range(40):
         agents.append(garden.grow(f"agent {step}", agents[step // 5], score=0.01 * step))

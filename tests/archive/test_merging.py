@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from cambrian.archive import Archive
 from cambrian.archive.lineage.lineage import Lineage
-from cambrian.archive.transfer import bundle
-from cambrian.archive.transfer.bundle import export
+from cambrian.archive.transfer.bundle import Bounds, export
 from cambrian.archive.transfer.check import check
 from cambrian.archive.transfer.merging import merge
 from cambrian.errors import CambrianError, Refused, UsageError
@@ -318,24 +317,19 @@ def test_a_bundle_that_was_changed_cut_off_or_is_none_is_refused(
 
 
 def test_a_bomb_is_refused_before_it_goes_off(
-    hostile: tuple[Lines, Archive],
-    tmp_path: Path,
-    code_id: Identity,
-    monkeypatch: pytest.MonkeyPatch,
+    hostile: tuple[Lines, Archive], tmp_path: Path, code_id: Identity
 ) -> None:
     _, target = hostile
-    monkeypatch.setattr(bundle, "LONGEST_LINE", 1 << 20)
-    monkeypatch.setattr(bundle, "EASY_BYTES", 1 << 20)
-    monkeypatch.setattr(bundle, "MOST_RATIO", 100)
+    bounds = Bounds(line=1 << 20, easy=1 << 20, ratio=100)
     (tmp_path / "one line").write_bytes(gzip.compress(b"x" * (64 << 20)))
     head = gzip.decompress((tmp_path / "honest").read_bytes()).splitlines()[0] + b"\n"
     line = json.dumps({"t": "source", "hash": hashlib.sha256(b"").hexdigest(), "text": ""})
     many = head + (line.encode() + b"\n") * 60_000
     (tmp_path / "many lines").write_bytes(gzip.compress(many))
     with pytest.raises(UsageError, match="lines of at most"):
-        merge(target, tmp_path / "one line", code_id)
+        merge(target, tmp_path / "one line", code_id, bounds=bounds)
     with pytest.raises(UsageError, match="times as big"):
-        merge(target, tmp_path / "many lines", code_id)
+        merge(target, tmp_path / "many lines", code_id, bounds=bounds)
     assert target.counts()["agents"] == 0
 
 

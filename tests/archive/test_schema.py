@@ -58,21 +58,20 @@ def test_a_newer_archive_is_refused_and_named(archive: Archive) -> None:
 
 
 def test_an_older_archive_is_migrated_for_writing_and_refused_for_reading(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch
+    archive: Archive,
 ) -> None:
     def m003_notes(database: Database) -> None:
         database.execute("CREATE TABLE notes (text TEXT) STRICT")
 
     archive.close()
     Archive.create(archive.path / CONTROL).close()
-    monkeypatch.setattr(schema.migrate, "__defaults__", ((*schema.MIGRATIONS, m003_notes),))
-    monkeypatch.setattr(schema.pending, "__defaults__", ((*schema.MIGRATIONS, m003_notes),))
+    newer = (*schema.MIGRATIONS, m003_notes)
     for path in (archive.path, archive.path / CONTROL):
         with pytest.raises(Refused, match="older Cambrian"):
-            Archive.open(path, read_only=True)
-    with Archive.open(archive.path) as migrated:
+            Archive.open(path, read_only=True, migrations=newer)
+    with Archive.open(archive.path, migrations=newer) as migrated:
         assert migrated.database.value("SELECT count(*) FROM notes") == 0
-    with Archive.open(archive.path / CONTROL, read_only=True) as control:
+    with Archive.open(archive.path / CONTROL, read_only=True, migrations=newer) as control:
         assert control.database.value("SELECT count(*) FROM notes") == 0
 
 

@@ -11,8 +11,10 @@ import anyio
 from cambrian.archive import Archive
 from cambrian.daemon import supervisor
 from cambrian.evolution.loop import Loop
+from cambrian.evolution.models.broker import Model
 from cambrian.evolution.runtime.workers import Ask
 from cambrian.evolution.settings import Settings
+from cambrian.evolution.timing import USUAL, Timing
 from cambrian.testing.instant_run import BENCHMARKS
 from cambrian.testing.workers import InstantWorker, noted
 
@@ -33,7 +35,12 @@ async def _silent(_: list[dict[str, str]]) -> str:
 
 
 def run_model(
-    home: Path, proposals: int | None, worker: type[InstantWorker] = Asking, **changes: Any
+    home: Path,
+    proposals: int | None,
+    worker: type[InstantWorker] = Asking,
+    timing: Timing = USUAL,
+    model: Model | None = None,
+    **changes: Any,
 ) -> Loop:
     """Start or resume a run until its end; the loop as it was left."""
     settings = Settings(
@@ -44,6 +51,6 @@ def run_model(
         row = archive.runs.current() or archive.runs.start(
             0, settings.to_json(), proposals or 2**31 - 1
         )
-        loop = Loop(archive, row, settings, lambda _: None, home / "logs", worker)
+        loop = Loop(archive, row, settings, lambda _: None, home / "logs", worker, model, timing)
         archive.runs.end(row.id, anyio.run(loop.run))
     return loop

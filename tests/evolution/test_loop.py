@@ -32,9 +32,10 @@ from cambrian.evolution.rewriting.rewriting import Variant
 from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.workers import Ask, ImproverFailed
 from cambrian.evolution.settings import LAG, Settings
+from cambrian.evolution.timing import USUAL, Timing
 from cambrian.measurement import Measurement, Unit
 from cambrian.testing.instant_run import BENCHMARKS, grow, picture
-from cambrian.testing.workers import InstantWorker
+from cambrian.testing.workers import InstantWorker, quick
 
 PROPOSALS = 14
 SEEDS = {load_seed(name).identity for name in seed_names()}
@@ -52,12 +53,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run_with(path: Path, worker: type[InstantWorker], **changes: object) -> Loop:
+def run_with(
+    path: Path, worker: type[InstantWorker], timing: Timing = USUAL, **changes: object
+) -> Loop:
     with Archive.open_or_create(path) as archive, archive.lock():
         prepare(archive)
         given = settings(**changes)
         row = archive.runs.start(given.seed, given.to_json(), given.proposals or 0)
-        loop = Loop(archive, row, given, lambda _: None, path / "logs", worker)
+        loop = Loop(archive, row, given, lambda _: None, path / "logs", worker, timing=timing)
         try:
             archive.runs.end(row.id, anyio.run(loop.run))
         except BaseExceptionGroup as group:
@@ -81,10 +84,9 @@ def test_the_archive_is_consistent_and_the_lineage_equal_to_it(undisturbed: Path
 def test_the_lineage_is_written_in_batches_and_keeps_up_with_a_slow_run(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, least: int
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.runtime.commit.LINEAGE_S", seconds)
     updates, update = [], Lineage.update
     monkeypatch.setattr(Lineage, "update", lambda self: updates.append(update(self)))
-    grow(tmp_path / "archive", settings())
+    run_with(tmp_path / "archive", InstantWorker, Timing(lineage_s=seconds))
     assert picture(tmp_path / "archive") == picture(undisturbed)
     assert least <= len(updates) < least + PROPOSALS
     with Archive.open(tmp_path / "archive") as archive:
@@ -255,10 +257,9 @@ class Flaky(InstantWorker):
 
 
 def test_what_breaks_on_our_side_is_tried_again_and_costs_the_agent_nothing(
-    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    undisturbed: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.0)
-    run_with(tmp_path / "archive", Flaky)
+    run_with(tmp_path / "archive", Flaky, quick(0.0))
     assert picture(tmp_path / "archive") == picture(undisturbed)
 
 
@@ -274,12 +275,9 @@ class Broken(InstantWorker):
             yield one
 
 
-def test_variants_that_alone_break_the_sandbox_fail_and_stop_no_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_variants_that_alone_break_the_sandbox_fail_and_stop_no_run(tmp_path: Path) -> None:
     """Every variant does, one after the other, and a seed agent is fine in between."""
-    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.0)
-    run_with(tmp_path / "archive", Broken, proposals=5)
+    run_with(tmp_path / "archive", Broken, quick(0.0), proposals=5)
     with Archive.open(tmp_path / "archive") as archive:
         counts = archive.counts()
         ended = counts["failed_smoke"] + counts["duplicate"]
@@ -317,10 +315,9 @@ class OneBreaks(InstantWorker):
 
 
 def test_a_variant_on_which_the_machine_goes_down_each_time_is_set_aside_and_not_blamed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.01)
-    run_with(tmp_path / "archive", OneBreaks, proposals=4)
+    run_with(tmp_path / "archive", OneBreaks, quick(0.01), proposals=4)
     with Archive.open(tmp_path / "archive", read_only=True) as archive:
         proposal = next(p for p in archive.proposals.select() if p.agent_id == OneBreaks.victim)
         assert proposal.state == "parked"
@@ -349,7 +346,6 @@ SEED_IMPROVERS = {load_seed(name)["improver.py"] for name in seed_names()}
 def test_an_improver_that_hangs_fails_its_gate_once_a_seed_agents_was_seen_to_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.0)
     real = Proposer._by_recombination
 
     async def with_an_improver_of_its_own(
@@ -360,7 +356,7 @@ def test_an_improver_that_hangs_fails_its_gate_once_a_seed_agents_was_seen_to_wo
         return replace(made, tree=SourceTree({**made.tree, "improver.py": own}))
 
     monkeypatch.setattr(Proposer, "_by_recombination", with_an_improver_of_its_own)
-    run_with(tmp_path / "archive", HangingImprovers, proposals=4)
+    run_with(tmp_path / "archive", HangingImprovers, quick(0.0), proposals=4)
     with Archive.open(tmp_path / "archive", read_only=True) as archive:
         found = [g for g in archive.gates(proposal_id=1) if g.gate == "improver"]
         states = {p.state for p in archive.proposals.select()}
@@ -386,11 +382,8 @@ class SlowHost(InstantWorker):
             yield one
 
 
-def test_a_seed_agents_timeout_is_never_its_last_word(
-    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.01)
-    run_with(tmp_path / "archive", SlowHost)
+def test_a_seed_agents_timeout_is_never_its_last_word(undisturbed: Path, tmp_path: Path) -> None:
+    run_with(tmp_path / "archive", SlowHost, quick(0.01))
     found, usual = picture(tmp_path / "archive"), picture(undisturbed)
     slow = [row for row in found["evaluations"] if row["verdict"] == "broken"]
     assert slow and {row["agent_id"] for row in slow} <= set(SEEDS), "kept as nobody's verdict"
@@ -404,8 +397,6 @@ def test_a_standstill_of_the_whole_process_releases_and_repeats_nothing(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped for longer than a lease, several times, and once the clock is set on by a day."""
-    monkeypatch.setattr("cambrian.evolution.runtime.pool.LEASE_S", 0.2)
-    monkeypatch.setattr("cambrian.evolution.runtime.pool.BEAT_S", 0.05)
     home = tmp_path / "archive"
     with Archive.open_or_create(home) as archive, archive.lock():
         prepare(archive)
@@ -414,7 +405,8 @@ def test_a_standstill_of_the_whole_process_releases_and_repeats_nothing(
         def make(log: Path) -> InstantWorker:
             return InstantWorker(log, lambda _: 0.005)
 
-        loop = Loop(archive, row, settings(), lambda _: None, home / "logs", make)
+        timing = Timing(lease_s=0.2, beat_s=0.05)
+        loop = Loop(archive, row, settings(), lambda _: None, home / "logs", make, timing=timing)
 
         async def stopped_now_and_then() -> None:
             async with anyio.create_task_group() as tasks:
@@ -457,10 +449,9 @@ class Down(InstantWorker):
 
 
 def test_an_engine_that_is_down_pauses_the_run_and_parks_nobody(
-    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    undisturbed: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.02)
-    run_with(tmp_path / "archive", Down)
+    run_with(tmp_path / "archive", Down, quick(0.02))
     assert Down.used > 28
     assert picture(tmp_path / "archive") == picture(undisturbed)
     with Archive.open(tmp_path / "archive", read_only=True) as archive:
@@ -478,11 +469,10 @@ class AlwaysDown(InstantWorker):
 
 
 def test_an_engine_that_stays_down_ends_the_run_which_goes_on_where_it_stopped(
-    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    undisturbed: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.02)
     with pytest.raises(SandboxBroken, match="the sandbox does not work: the engine"):
-        run_with(tmp_path / "archive", AlwaysDown, patience=0.002)
+        run_with(tmp_path / "archive", AlwaysDown, quick(0.02), patience=0.002)
     grow(tmp_path / "archive", settings())
     assert picture(tmp_path / "archive") == picture(undisturbed)
 
@@ -503,10 +493,9 @@ class BrokenForAll(InstantWorker):
 
 
 def test_what_breaks_for_one_variant_after_the_other_is_no_variants_fault(
-    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    undisturbed: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.runtime.outage.BACK_OFF_S", 0.0)
-    run_with(tmp_path / "archive", BrokenForAll)
+    run_with(tmp_path / "archive", BrokenForAll, quick(0.0))
     assert picture(tmp_path / "archive") == picture(undisturbed)
 
 
@@ -514,7 +503,7 @@ def test_what_breaks_for_one_variant_after_the_other_is_no_variants_fault(
     ("limit", "count"), [({"agents": 3}, "admitted"), ({"judged": 5}, "judged")]
 )
 def test_a_limit_is_reached_exactly_and_not_gone_over(
-    tmp_path: Path, limit: dict[str, int], count: str
+    tmp_path: Path, limit: dict[str, Any], count: str
 ) -> None:
     loop = run_with(tmp_path / "archive", InstantWorker, proposals=None, **limit)
     assert "used up" in loop.ended_by
@@ -623,7 +612,7 @@ def test_a_kill_between_ready_and_decided_does_not_stop_the_run_for_ever(
     home = tmp_path / "archive"
     with monkeypatch.context() as patched:
         patched.setattr(Committer, "first", lambda self: None)
-        patched.setattr(Committer, "decide", lambda self, first=None: None)
+        patched.setattr(Committer, "commit", lambda self, first=None: None)
         with Archive.open_or_create(home) as archive, archive.lock():
             prepare(archive)
             row = archive.runs.start(3, settings().to_json(), PROPOSALS)

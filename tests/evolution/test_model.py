@@ -13,12 +13,14 @@ from tests.evolution.model_run import Asking, run_model
 
 from cambrian.agents.seeds import load_seed
 from cambrian.archive import Archive
+from cambrian.backoff import Backoff
 from cambrian.daemon import supervisor
 from cambrian.errors import Unreachable, UsageError
 from cambrian.evolution.models.broker import OpenAIModel
 from cambrian.evolution.models.prices import Price
 from cambrian.evolution.runtime.workers import Ask, AskRefused
 from cambrian.evolution.settings import Settings
+from cambrian.evolution.timing import Timing
 from cambrian.testing.endpoint import Reply, endpoint
 
 QUESTION = [{"role": "user", "content": "hello"}]
@@ -218,23 +220,21 @@ def test_an_endpoint_that_counts_nothing_is_counted_by_an_estimate_marked_as_one
 
 
 def test_an_endpoint_that_never_answers_stops_the_run_so_that_it_can_go_on_later(
-    connect: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connect: Callable[[str], None], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.runtime.scheduler.REFUSALS", 3)
     with endpoint(lambda _: Reply.of({"error": {"message": "no"}}, 400)) as server:
         connect(server.url)
         with pytest.raises(Unreachable, match=r"3 questions in a row failed.*said 400"):
-            run_model(tmp_path / "a", 50)
+            run_model(tmp_path / "a", 50, timing=Timing(refusals=3))
     with Archive.open(tmp_path / "a", read_only=True) as archive:
         assert archive.counts()["proposals"] < 20
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_an_endpoint_that_is_down_for_a_while_pauses_the_run_and_costs_no_proposal(
-    connect: Callable[[str], None], tmp_path: Path, status: int, monkeypatch: pytest.MonkeyPatch
+    connect: Callable[[str], None], tmp_path: Path, status: int
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.models.broker.RETRIES", 0)
-    monkeypatch.setattr("cambrian.evolution.runtime.pauses.FIRST_WAIT_S", 0.05)
+    timing = Timing(retries=0, looks=Backoff(0.05, 60.0))
     answers = numbered()
     calls = iter(range(1000))
 
@@ -245,7 +245,7 @@ def test_an_endpoint_that_is_down_for_a_while_pauses_the_run_and_costs_no_propos
 
     with endpoint(flapping) as server:
         connect(server.url)
-        run_model(tmp_path / "a", 4)
+        run_model(tmp_path / "a", 4, timing=timing)
     with Archive.open(tmp_path / "a", read_only=True) as archive:
         assert archive.counts()["judged"] == 4
         assert archive.ledger.total().calls == 4
@@ -254,31 +254,29 @@ def test_an_endpoint_that_is_down_for_a_while_pauses_the_run_and_costs_no_propos
 
 
 def test_an_endpoint_that_stays_down_ends_the_run_which_goes_on_where_it_stopped(
-    connect: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connect: Callable[[str], None], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.models.broker.RETRIES", 0)
-    monkeypatch.setattr("cambrian.evolution.runtime.pauses.FIRST_WAIT_S", 0.05)
+    timing = Timing(retries=0, looks=Backoff(0.05, 60.0))
     up = False
     answers = numbered()
     down = Reply.of({"error": {"message": "not now"}}, 503)
     with endpoint(lambda request: answers(request) if up else down) as server:
         connect(server.url)
         with pytest.raises(Unreachable, match="said 503"):
-            run_model(tmp_path / "a", 3, patience=0.002)
+            run_model(tmp_path / "a", 3, timing=timing, patience=0.002)
         up = True
-        run_model(tmp_path / "a", 3)
+        run_model(tmp_path / "a", 3, timing=timing)
     with Archive.open(tmp_path / "a", read_only=True) as archive:
         assert (archive.counts()["judged"], archive.counts()["invalid"]) == (3, 0)
 
 
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_failing_endpoint_is_recorded_and_the_loop_goes_on(
-    connect: Callable[[str], None], tmp_path: Path, status: int, monkeypatch: pytest.MonkeyPatch
+    connect: Callable[[str], None], tmp_path: Path, status: int
 ) -> None:
-    monkeypatch.setattr("cambrian.evolution.models.broker.RETRIES", 0)
     with endpoint(lambda _: Reply.of({"error": {"message": "no"}}, status)) as server:
         connect(server.url)
-        run_model(tmp_path / "a", 3)
+        run_model(tmp_path / "a", 3, timing=Timing(retries=0))
     with Archive.open(tmp_path / "a", read_only=True) as archive:
         proposals = archive.proposals.select()
         assert [p.state for p in proposals] == ["invalid"] * 3

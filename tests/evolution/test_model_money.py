@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evolution.model_run import Asking, run_model
+from tests.evolution.model_run import Asking
+from tests.evolution.model_run import run_model as run_with
 
 from cambrian.archive import Archive
+from cambrian.backoff import Backoff
 from cambrian.errors import Unreachable
-from cambrian.evolution.models import endpoint as module
+from cambrian.evolution.models.endpoint import OpenAIModel
 from cambrian.evolution.models.prices import Price
 from cambrian.evolution.runtime.workers import Ask
+from cambrian.evolution.timing import Timing
 from cambrian.testing.endpoint import Reply, endpoint
 
 KEY = "not-a-real-key-123"
 Script = Callable[[dict[str, Any]], Reply]
+run_model = functools.partial(
+    run_with, timing=Timing(refusals=1000, looks=Backoff(0.02, 0.02), questions=Backoff(0.02, 10.0))
+)
 
 
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    monkeypatch.setattr("cambrian.evolution.runtime.pauses.FIRST_WAIT_S", 0.02)
-    monkeypatch.setattr("cambrian.evolution.runtime.pauses.LONGEST_WAIT_S", 0.02)
-    monkeypatch.setattr("cambrian.evolution.models.broker.FIRST_WAIT_S", 0.02)
-    monkeypatch.setattr("cambrian.evolution.runtime.scheduler.REFUSALS", 1000)
-
     def to(url: str) -> None:
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         monkeypatch.setenv("OPENAI_BASE_URL", url)
@@ -161,14 +163,12 @@ def test_answers_may_have_as_many_tokens_as_the_settings_say(
 
 
 def test_an_answer_that_never_ends_is_booked(
-    connect: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connect: Callable[[str], None], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(
-        module.OpenAIModel.__init__, "__kwdefaults__", {"retries": None, "timeout_s": 0.3}
-    )
     with endpoint(lambda _: Reply(200, b" " * 60, drip_s=0.05)) as server:
         connect(server.url)
-        loop = run_model(tmp_path / "a", None, tokens=20_000)
+        model = OpenAIModel("scripted", timeout_s=0.3)
+        loop = run_model(tmp_path / "a", None, model=model, tokens=20_000)
     rows = spent(tmp_path / "a")
     assert loop.ended_by == "20000 tokens are used up" and len(rows) == 3
     assert all(row["estimated"] for row in rows)

@@ -11,14 +11,13 @@ import pytest
 from cambrian.agents.improvers.probe import VERSION
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Archive
-from cambrian.archive.tables import jobs as archive_jobs
 from cambrian.daemon.supervisor import prepare
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import Settings
 from cambrian.measurement import Measurement, Unit
 from cambrian.testing.forked_runs import sound
 from cambrian.testing.instant_run import BENCHMARKS
-from cambrian.testing.workers import InstantWorker
+from cambrian.testing.workers import InstantWorker, quick
 
 SEEDS = {load_seed(name).identity for name in seed_names()}
 SETTINGS = Settings(seed=5, proposals=4, workers=1, benchmarks=BENCHMARKS, sandbox="none")
@@ -41,7 +40,11 @@ def _run(home: Path, stage: str | None) -> None:
                 async for one in super().evaluate(agent_id, files, units, device):
                     yield one
 
-        loops.append(Loop(archive, row, SETTINGS, lambda _: None, home / "logs", Stopping))
+        loops.append(
+            Loop(
+                archive, row, SETTINGS, lambda _: None, home / "logs", Stopping, timing=quick(0.01)
+            )
+        )
 
         async def bounded() -> None:
             with anyio.fail_after(60):
@@ -54,7 +57,6 @@ def _run(home: Path, stage: str | None) -> None:
 def test_an_improver_that_has_to_be_tried_again_holds_up_nothing(
     stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive_jobs, "BACK_OFF_S", 0.01)
     home = tmp_path / "a"
     _run(home, stage)
     with Archive.open(home, read_only=True) as archive:

@@ -18,7 +18,7 @@ from cambrian.evolution.runtime.workers import WorkerFactory
 from cambrian.evolution.settings import Settings
 from cambrian.measurement import Measurement, Unit
 from cambrian.testing.instant_run import BENCHMARKS, grow
-from cambrian.testing.workers import InstantWorker, judged
+from cambrian.testing.workers import InstantWorker, judged, quick
 
 STREAMS = len(BENCHMARKS) + 1
 PER_AGENT = 5 * STREAMS
@@ -34,7 +34,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 def sealed(archive: Archive, *agents: str, make_worker: type[InstantWorker] = InstantWorker) -> int:
     chosen = list(agents) or sealing.wanted(archive)
-    return sealing.seal(archive, chosen, BENCHMARKS, make_worker, lambda _: None)
+    return sealing.seal(archive, chosen, BENCHMARKS, make_worker, lambda _: None, timing=quick())
 
 
 def test_seeds_and_champion_are_run_once_and_every_use_is_counted(archive: Archive) -> None:
@@ -77,10 +77,7 @@ class DiesHalfWay(InstantWorker):
         raise SandboxBroken("gone")
 
 
-def test_a_sandbox_that_breaks_loses_nothing_that_was_recorded(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sealing, "BACK_OFF_S", 0.0)
+def test_a_sandbox_that_breaks_loses_nothing_that_was_recorded(archive: Archive) -> None:
     one = archive.agents.seeds()[0].id
     with pytest.raises(SandboxBroken, match="gone"):
         sealed(archive, one, make_worker=DiesHalfWay)

@@ -10,7 +10,6 @@ import pytest
 
 from cambrian.agents.seeds import load_seed
 from cambrian.archive import Archive
-from cambrian.archive.tables import jobs as archive_jobs
 from cambrian.cli.tree import label
 from cambrian.daemon import supervisor
 from cambrian.daemon.service import Options
@@ -21,7 +20,7 @@ from cambrian.evolution.settings import Settings
 from cambrian.measurement import Measurement, Unit
 from cambrian.testing.forked_runs import sound
 from cambrian.testing.instant_run import BENCHMARKS
-from cambrian.testing.workers import InstantWorker
+from cambrian.testing.workers import InstantWorker, quick
 
 SETTINGS = Settings(seed=3, proposals=4, benchmarks=BENCHMARKS, sandbox="none")
 
@@ -53,7 +52,7 @@ def run(home: Path, told: list[str], *seeds: str, cause: str = "exception", time
     left = dict.fromkeys(seeds, times)
     make_worker = functools.partial(Failing, seeds=seeds, cause=cause, times=left)
     return supervisor.run(
-        home, SETTINGS, told.append, options=Options(make_worker=make_worker)
+        home, SETTINGS, told.append, options=Options(make_worker=make_worker, timing=quick(0.01))
     ).state
 
 
@@ -93,10 +92,7 @@ def test_where_no_seed_works_the_run_ends_and_says_why_each_time(tmp_path: Path)
     assert sound(home) == []
 
 
-def test_a_seed_that_was_too_slow_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(archive_jobs, "BACK_OFF_S", 0.01)
+def test_a_seed_that_was_too_slow_is_tried_again(tmp_path: Path) -> None:
     home, told = tmp_path / "a", list[str]()
     assert run(home, told, "composed", cause="timeout", times=seeding.TRIES - 1) == "finished"
     with Archive.open(home, read_only=True) as archive:
@@ -106,10 +102,7 @@ def test_a_seed_that_was_too_slow_is_tried_again(
     assert sound(home) == []
 
 
-def test_a_seed_that_stays_too_slow_is_set_aside_until_the_next_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(archive_jobs, "BACK_OFF_S", 0.01)
+def test_a_seed_that_stays_too_slow_is_set_aside_until_the_next_start(tmp_path: Path) -> None:
     home, told = tmp_path / "a", list[str]()
     everyone = ("composed", "finetune", "random_features", "replay")
     with pytest.raises(CambrianError, match="set aside until the next start"):

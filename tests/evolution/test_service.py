@@ -13,13 +13,14 @@ import anyio
 import pytest
 
 from cambrian.archive import Archive
-from cambrian.daemon import killswitch, service, supervisor
+from cambrian.daemon import killswitch, supervisor
 from cambrian.daemon.logs import EventLog
 from cambrian.daemon.service import Options, Service
 from cambrian.errors import CambrianError, StorageTrouble
 from cambrian.evolution.settings import Settings
+from cambrian.evolution.timing import Timing
 from cambrian.testing.instant_run import BENCHMARKS
-from cambrian.testing.workers import InstantWorker
+from cambrian.testing.workers import InstantWorker, quick
 
 SETTINGS = Settings(seed=3, proposals=3, workers=2, benchmarks=BENCHMARKS, sandbox="none")
 
@@ -37,7 +38,11 @@ def served(home: Path) -> Iterator[tuple[Service, list[str]]]:
         supervisor.prepare(archive)
         row = archive.runs.start(3, SETTINGS.to_json(), 3)
         log = EventLog(home / "logs")
-        options = Options(make_worker=lambda path: InstantWorker(path, lambda _: 0.02), log=log)
+        options = Options(
+            make_worker=lambda path: InstantWorker(path, lambda _: 0.02),
+            log=log,
+            timing=Timing(service_beat_s=0.02),
+        )
         try:
             yield Service(archive, row, SETTINGS, told.append, options), told
         finally:
@@ -50,7 +55,6 @@ def test_a_log_that_meets_a_failing_disk_ends_no_run(
 ) -> None:
     failed: list[str] = []
     follow = EventLog.follow
-    monkeypatch.setattr(service, "BEAT_S", 0.02)
 
     def failing(self: EventLog, archive: Archive) -> int:
         if len(failed) < 5:
@@ -98,8 +102,7 @@ def test_a_kill_switch_that_cannot_be_looked_at_is_looked_at_again(
         return True
 
     monkeypatch.setattr(killswitch, "is_set", is_set)
-    monkeypatch.setattr(killswitch, "LOOK_EVERY_S", 0.01)
-    with killswitch.watch(tmp_path, lambda: stopped.append(1)):
+    with killswitch.watch(tmp_path, lambda: stopped.append(1), look_s=0.01):
         end = time.monotonic() + 10
         while not stopped and time.monotonic() < end:
             time.sleep(0.01)
@@ -121,8 +124,7 @@ def test_a_daemons_start_waits_for_room_and_a_foreground_runs_says_so(
         real(archive, benchmarks)
 
     monkeypatch.setattr(supervisor, "prepare", prepare)
-    monkeypatch.setattr(supervisor, "waits", lambda: iter([0.01] * 10))
-    options = Options(make_worker=InstantWorker, patient=patient)
+    options = Options(make_worker=InstantWorker, patient=patient, timing=quick(0.01))
 
     def run() -> supervisor.Ending:
         return supervisor.run(tmp_path / "a", SETTINGS, told.append, options=options)

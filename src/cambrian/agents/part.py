@@ -237,7 +237,8 @@ class Part(Protocol):
         subtracts it times `learner.lr`. Comes after every part's `gradients`."""
 
     def after_step(self, learner: PartsLearner, batch: Batch, loss: Tensor) -> None:
-        """The weights have been stepped, after a loss (a scalar) on a batch (R, ...); `learner.lr` may be changed."""
+        """The weights have been stepped, after a loss (a scalar) on a batch (R, ...);
+        `learner.lr` may be changed."""
 
     def after_batch(self, learner: PartsLearner, batch: Batch) -> None:
         """Once per batch, after its last step: store the first `batch.new` rows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -49,9 +49,9 @@ _COUNTED = {
 }
 
 
-def _migrate(database: Database, home: Path) -> None:
+def _migrate(database: Database, home: Path, migrations: Sequence[schema.Migration]) -> None:
     """Bring the schema up to date; an archive that has been used is backed up first."""
-    waiting = schema.pending(database)
+    waiting = schema.pending(database, migrations)
     if waiting and schema.applied(database):
         if (pid := lock.holder(home / LOCK)) is not None:
             raise Refused(
@@ -59,10 +59,10 @@ def _migrate(database: Database, home: Path) -> None:
                 f"that one, and it can be brought up to date"
             )
         copy_database(database, home / f"{DATABASE}.before-{waiting[0].__name__}")
-    schema.migrate(database)
+    schema.migrate(database, migrations)
 
 
-def waiting(home: Path) -> list[str]:
+def waiting(home: Path, migrations: Sequence[schema.Migration] = schema.MIGRATIONS) -> list[str]:
     """Names of the migrations that an archive still lacks; opening it for writing applies them.
 
     Raises:
@@ -71,7 +71,7 @@ def waiting(home: Path) -> list[str]:
     _expect_archive(home)
     database = connect(home / DATABASE, time.time, read_only=True)
     try:
-        return [migration.__name__ for migration in schema.pending(database)]
+        return [migration.__name__ for migration in schema.pending(database, migrations)]
     finally:
         database.close()
 
@@ -187,8 +187,12 @@ class Archive:
         read_only: bool = False,
         clock: Clock = time.time,
         durability: Durability = "normal",
+        migrations: Sequence[schema.Migration] = schema.MIGRATIONS,
     ) -> Self:
         """Open an archive; for writing, its schema (and its control's) is brought up to date first.
+
+        Args:
+            migrations: that make it up to date.
 
         Raises:
             NotFound: no archive there.
@@ -197,11 +201,14 @@ class Archive:
         """
         home = Path(path)
         _expect_archive(home)
-        found = cls._open(home, clock, read_only=read_only, durability=durability)
+        found = cls._open(
+            home, clock, read_only=read_only, durability=durability, migrations=migrations
+        )
         control = home / CONTROL
-        if not read_only and (control / DATABASE).is_file() and waiting(control):
+        older = not read_only and (control / DATABASE).is_file() and waiting(control, migrations)
+        if older:
             try:
-                cls.open(control, clock=clock).close()
+                cls.open(control, clock=clock, migrations=migrations).close()
             except BaseException:
                 found.close()
                 raise
@@ -220,12 +227,20 @@ class Archive:
         return make(path, clock=clock, durability=durability)
 
     @classmethod
-    def _open(cls, home: Path, clock: Clock, *, read_only: bool, durability: Durability) -> Self:
+    def _open(
+        cls,
+        home: Path,
+        clock: Clock,
+        *,
+        read_only: bool,
+        durability: Durability,
+        migrations: Sequence[schema.Migration] = schema.MIGRATIONS,
+    ) -> Self:
         database = connect(home / DATABASE, clock, read_only=read_only, durability=durability)
         try:
             if not read_only:
-                _migrate(database, home)
-            elif schema.pending(database):
+                _migrate(database, home, migrations)
+            elif schema.pending(database, migrations):
                 raise Refused(
                     f"{home} was written by an older Cambrian; open it for writing once "
                     f"(any `cambrian run`) to bring it up to date"

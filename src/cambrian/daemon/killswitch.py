@@ -39,16 +39,22 @@ def require_clear(archive: Path) -> None:
 
 
 @contextmanager
-def watch(archive: Path, stop: Callable[[], None], grace_s: float = GRACE_S) -> Iterator[None]:
+def watch(
+    archive: Path,
+    stop: Callable[[], None],
+    grace_s: float = GRACE_S,
+    look_s: float = LOOK_EVERY_S,
+) -> Iterator[None]:
     """Look for the file while the block runs.
 
     Args:
         stop: asks the run to stop now; called from another thread, once.
         grace_s: seconds after which the process is killed if the block still runs.
+        look_s: seconds between looks.
     """
     over = threading.Event()
     thread = threading.Thread(
-        target=_look, args=(archive, stop, grace_s, over), name="kill switch", daemon=True
+        target=_look, args=(archive, stop, grace_s, look_s, over), name="kill switch", daemon=True
     )
     thread.start()
     try:
@@ -63,8 +69,14 @@ def interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def _look(archive: Path, stop: Callable[[], None], grace_s: float, over: threading.Event) -> None:
-    while not over.wait(LOOK_EVERY_S):
+def _look(
+    archive: Path,
+    stop: Callable[[], None],
+    grace_s: float,
+    look_s: float,
+    over: threading.Event,
+) -> None:
+    while not over.wait(look_s):
         try:
             found = is_set(archive)
         except OSError:  # a disk that fails: look again

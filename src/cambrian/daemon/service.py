@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -39,12 +38,11 @@ from cambrian.errors import CambrianError, StorageTrouble
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.models.broker import Model
 from cambrian.evolution.runtime.context import Listener, Stop
-from cambrian.evolution.runtime.pauses import backoff
 from cambrian.evolution.runtime.workers import WorkerFactory
 from cambrian.evolution.settings import MAY_CHANGE, Settings, changes, differences
+from cambrian.evolution.timing import USUAL, Timing
 from cambrian.sandbox.backends.gpu import require_enough
 
-BEAT_S = 1.0
 State = Literal["finished", "stopped"]
 
 
@@ -61,6 +59,7 @@ class Options:
         notifier: the service manager.
         make_worker, model: make workers and answer questions; None for real ones.
         log: gets every event; None for none.
+        timing: how long the run waits for what, and by which clock.
         patient: whether a start waits for storage that gives trouble, as a run does.
     """
 
@@ -72,6 +71,7 @@ class Options:
     model: Model | None = None
     log: EventLog | None = None
     patient: bool = False
+    timing: Timing = USUAL
 
 
 class Service:
@@ -89,11 +89,12 @@ class Service:
         self.settings = settings
         self._listener = tell
         self.options = options
+        self._clock = options.timing.clock
         self.storage = ""
         self.stop: Stop = ""
         self.metrics_port: int | None = None
-        self.started = time.time()
-        self.beat = time.monotonic()
+        self.started = self.options.timing.now()
+        self.beat = self._clock()
         self.loop = self._loop()
         self._draining_since: float | None = None
 
@@ -120,6 +121,7 @@ class Service:
             self.archive.path / "logs",
             self.options.make_worker,
             self.options.model,
+            self.options.timing,
         )
 
     async def run(self) -> State:
@@ -148,9 +150,9 @@ class Service:
 
     async def _stretches(self) -> State:
         """One stretch of the run after the other, parted by storage trouble."""
-        next_look = backoff()
+        next_look = self.options.timing.looks.waits()
         while True:
-            began = time.monotonic()
+            began = self._clock()
             try:
                 for said in self._intents().carry_out_pending():
                     self.tell(said)
@@ -161,8 +163,8 @@ class Service:
                 trouble = storage_trouble(error)
                 if trouble is None:
                     raise
-            if time.monotonic() - began > 300:
-                next_look = backoff()
+            if self._clock() - began > 300:
+                next_look = self.options.timing.looks.waits()
             if not await self._storage_is_back(trouble, next_look):
                 return "stopped"
 
@@ -208,7 +210,7 @@ class Service:
         if self.stop in ("now", how):
             return False
         self.stop = "now" if how == "now" else "drain"
-        self._draining_since = self._draining_since or time.monotonic()
+        self._draining_since = self._draining_since or self._clock()
         self.tell(
             "stopping now; nothing recorded is lost"
             if self.stop == "now"
@@ -237,7 +239,7 @@ class Service:
         """The kill switch, the end of a drain's patience, and the beat that health looks at."""
         said = ""
         while True:
-            self.beat = time.monotonic()
+            self.beat = self._clock()
             if self._killed and self.stop != "now":
                 self.tell(f"the kill switch is set ({killswitch.NAME})")
                 self.halt("now")
@@ -249,7 +251,7 @@ class Service:
             if (state := self.state()) != said:
                 said = state
                 self.options.notifier.status(f"run {self.run_id}: {state}")
-            await anyio.sleep(BEAT_S)
+            await anyio.sleep(self.options.timing.service_beat_s)
 
     def reload(self) -> None:
         """Read the settings again, take what may change while a run goes on, and say what was
@@ -313,13 +315,13 @@ class Service:
 
     def status(self, *, whole: bool = True) -> Status:
         """Where it stands, without looking through the archive; see `AskStatus`."""
-        now, wall_s = time.time(), self.loop.wall_s
+        now, wall_s = self.options.timing.now(), self.loop.wall_s
         return Status(
             pid=os.getpid(),
             run=self.run_id,
             state=self.state(),
             ready=self.ready,
-            idle_s=time.monotonic() - self.beat,
+            idle_s=self._clock() - self.beat,
             paused=self.loop.pauses.texts() | ({"storage": self.storage} if self.storage else {}),
             started_at=self.started,
             uptime_s=now - self.started,

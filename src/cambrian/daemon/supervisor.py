@@ -30,7 +30,6 @@ from cambrian.evolution import sealing
 from cambrian.evolution.admission.records import missing, units
 from cambrian.evolution.models.broker import OpenAIModel
 from cambrian.evolution.rewriting import likeness
-from cambrian.evolution.runtime.pauses import backoff
 from cambrian.evolution.runtime.process_worker import ProcessWorker
 from cambrian.evolution.settings import LIMITS, SandboxName, Settings, changes, differences
 from cambrian.failpoints import reach
@@ -154,8 +153,8 @@ def _wait_for_storage(path: Path, settings: Settings, tell: Tell, options: Optio
     Raises:
         CambrianError: it never will be by itself (held by another process, damaged, not ours).
     """
-    said = False
-    for wait_s in backoff():
+    said, clock = False, options.timing.clock
+    for wait_s in options.timing.looks.waits():
         try:
             with Archive.open_or_create(path) as archive, archive.lock():
                 prepare(archive, settings.benchmarks, tell)
@@ -171,8 +170,8 @@ def _wait_for_storage(path: Path, settings: Settings, tell: Tell, options: Optio
             tell(text)
             options.notifier.ready(text)  # a service manager would end a start that takes long
             said = True
-        end = time.monotonic() + wait_s
-        while time.monotonic() < end:
+        end = clock() + wait_s
+        while clock() < end:
             killswitch.require_clear(path)
             options.notifier.alive()
             time.sleep(min(wait_s, 1.0))
@@ -245,6 +244,7 @@ def _seal(
                 tell,
                 workers=settings.workers,
                 device=settings.device,
+                timing=options.timing,
             )
     except KeyboardInterrupt:
         return False

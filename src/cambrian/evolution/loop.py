@@ -35,6 +35,7 @@ from cambrian.evolution.runtime.process_worker import ProcessWorker
 from cambrian.evolution.runtime.scheduler import ProposalScheduler
 from cambrian.evolution.runtime.workers import WorkerFactory
 from cambrian.evolution.settings import Settings
+from cambrian.evolution.timing import USUAL, Timing
 
 ASKED = "by request; `cambrian resume` lets it go on"
 
@@ -55,13 +56,16 @@ class Loop:
         logs: Path,
         make_worker: WorkerFactory | None = None,
         model: Model | None = None,
+        timing: Timing = USUAL,
     ) -> None:
         self.archive = archive
         self.run_id = run.id
-        self._context = RunContext(archive, run, settings, tell)
+        self._context = RunContext(archive, run, settings, tell, timing)
         make_worker = make_worker or functools.partial(ProcessWorker, settings.sandbox)
         token_budget = TokenBudget(archive, run.id, self._limits, self._prices, self._answer_tokens)
-        proposer = Proposer(archive, run.id, settings, logs, make_worker, token_budget, model)
+        proposer = Proposer(
+            archive, run.id, settings, logs, make_worker, token_budget, model, timing
+        )
         self._committer = Committer(self._context)
         outages = OutageMonitor(self._context, proposer, self._committer, make_worker, logs)
         self._scheduler = ProposalScheduler(self._context, proposer, self._committer, outages)

@@ -16,10 +16,11 @@ from cambrian.errors import CambrianError, Refused, SandboxBroken
 from cambrian.evaluators.benchmarks import sealed_names
 from cambrian.evolution.admission.records import missing, units
 from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory, held
+from cambrian.evolution.timing import USUAL, Timing
 from cambrian.failpoints import reach
 from cambrian.measurement import Unit
 
-ATTEMPTS, BACK_OFF_S = 3, 2.0
+ATTEMPTS = 3
 
 Tell = Callable[[str], None]
 
@@ -63,6 +64,7 @@ def seal(
     *,
     workers: int = 2,
     device: str = "cpu",
+    timing: Timing = USUAL,
 ) -> int:
     """Run agents on what sealed data they have not been run on; how many evaluations that took.
 
@@ -75,7 +77,7 @@ def seal(
     todo = [(a, u) for a in agent_ids if (u := unsealed(archive, a, benchmarks))]
     if todo:
         try:
-            anyio.run(_all, archive, todo, make_worker, tell, workers, device)
+            anyio.run(_all, archive, todo, make_worker, tell, workers, device, timing)
         except* CambrianError as group:
             raise _first(group) from None
     return sum(len(left) for _, left in todo)
@@ -94,6 +96,7 @@ async def _all(
     tell: Tell,
     workers: int,
     device: str,
+    timing: Timing,
 ) -> None:
     queue = iter(todo)
 
@@ -101,7 +104,7 @@ async def _all(
         log: Path = archive.path / "logs" / f"seal-{number}.log"
         async with held(make_worker(log)) as worker:
             for agent_id, left in queue:
-                await _one(archive, agent_id, left, worker, tell, device)
+                await _one(archive, agent_id, left, worker, tell, device, timing)
 
     async with anyio.create_task_group() as tasks:
         for number in range(min(workers, len(todo))):
@@ -109,7 +112,13 @@ async def _all(
 
 
 async def _one(
-    archive: Archive, agent_id: str, left: list[Unit], worker: WorkerClient, tell: Tell, device: str
+    archive: Archive,
+    agent_id: str,
+    left: list[Unit],
+    worker: WorkerClient,
+    tell: Tell,
+    device: str,
+    timing: Timing,
 ) -> None:
     run = archive.runs.last()
     archive.sealings.open(agent_id, run_id=run.id if run else None, evaluations=len(left))
@@ -128,7 +137,7 @@ async def _one(
             if attempt == ATTEMPTS:
                 raise
             tell(f"the sandbox broke (attempt {attempt}): {error}")
-            await anyio.sleep(BACK_OFF_S * attempt)
+            await anyio.sleep(timing.jobs.after(attempt))
             done = archive.evaluations.of(agent_id, "sealed", sealed=True)
             known = {(row.benchmark, row.seed) for row in done}
             left = [unit for unit in left if (unit.benchmark, unit.seed) not in known]

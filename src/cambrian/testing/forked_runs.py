@@ -30,15 +30,13 @@ from cambrian.daemon.service import Options
 from cambrian.errors import CambrianError, SandboxBroken
 from cambrian.evolution import sealing
 from cambrian.evolution.models.broker import MAX_ANSWER_TOKENS, Answer
-from cambrian.evolution.runtime import outage
 from cambrian.evolution.runtime.workers import Ask
 from cambrian.evolution.settings import Settings
 from cambrian.measurement import Measurement, Unit
 from cambrian.testing.instant_run import BENCHMARKS, picture
-from cambrian.testing.workers import InstantWorker, noted
+from cambrian.testing.workers import InstantWorker, noted, quick
 
 KILLED = -signal.SIGKILL
-outage.BACK_OFF_S = 0.02  # for this process and its forks: a run here is over in seconds
 
 
 class InstantModel:
@@ -126,7 +124,10 @@ def run(home: Path, given: Settings, *, seal: bool = False) -> None:
     """Start or resume a run; every approval it asks for is given."""
     if finished(home, seal=seal):
         return
-    options, over = Options(make_worker=InstantImprover, model=InstantModel()), threading.Event()
+    options, over = (
+        Options(make_worker=InstantImprover, model=InstantModel(), timing=quick(0.02)),
+        threading.Event(),
+    )
     person = threading.Thread(target=approve_all, args=(home, over), daemon=True)
     person.start()
     try:

@@ -67,10 +67,16 @@ class Lineage:
 
     An object looks the repository over before its first update. What it wrote itself since then it
     takes as it left it: the lock sees to that, and git says if a parent is missing.
+
+    Args:
+        batch: members that are written at a time.
+        sheaf: leaves that are tied into one; the same for as long as a repository lives.
     """
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, *, batch: int = BATCH, sheaf: int = SHEAF) -> None:
         self._archive = archive
+        self._batch = batch
+        self._sheaf = sheaf
         self._left_at: Entry | None = None
         self.path = archive.path / LINEAGE
 
@@ -212,7 +218,7 @@ class Lineage:
         dies before has nothing to go on from anyway."""
         git, written = Git(path), 0
         with closing(Commits(path)) as commits:
-            size = REBUILT if fresh else BATCH
+            size = REBUILT if fresh else self._batch
             while added := self._write(git, commits, through, size, refs=not fresh):
                 written += added
             if fresh or not written:
@@ -228,10 +234,12 @@ class Lineage:
 
     def _write(self, git: Git, commits: Commits, through: float, size: int, *, refs: bool) -> int:
         """Write the next batch. Returns how many commits that were."""
-        growth, batch = _LeafSet(commits, commits.leaves()), _Batch(self._archive)
+        growth, batch = _LeafSet(commits, commits.leaves(), self._sheaf), _Batch(self._archive)
         number = commits.last_number()
         with tempfile.TemporaryFile(dir=git.path) as stream:
-            while len(batch.numbers) < size and (some := self._following(number, through, BATCH)):
+            while len(batch.numbers) < size and (
+                some := self._following(number, through, self._batch)
+            ):
                 batch.add(some, growth, cast(BinaryIO, stream))
                 number = batch.numbers[-1]
             if not batch.numbers:
@@ -299,8 +307,9 @@ class _LeafSet:
         leaves: number and id of those that keep a ref.
     """
 
-    def __init__(self, commits: Commits, leaves: Mapping[int, str]) -> None:
+    def __init__(self, commits: Commits, leaves: Mapping[int, str], most: int) -> None:
         self._commits = commits
+        self._most = most
         self._sheaf = commits.sheaf()
         self._marks: dict[str, str] = {}
         self._numbers = {agent_id: number for number, agent_id in leaves.items()}
@@ -318,8 +327,8 @@ class _LeafSet:
             self.leaves.pop(self._numbers.pop(parent, -1), None)
         self.leaves[number] = agent.id
         self._numbers[agent.id] = number
-        if len(self.leaves) >= 2 * SHEAF:
-            tied = [self.leaves.pop(oldest) for oldest in list(self.leaves)[:SHEAF]]
+        if len(self.leaves) >= 2 * self._most:
+            tied = [self.leaves.pop(oldest) for oldest in list(self.leaves)[: self._most]]
             for agent_id in tied:
                 del self._numbers[agent_id]
             mark, date = _SHEAVES + number, commit_date(agent)

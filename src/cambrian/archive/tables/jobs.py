@@ -8,7 +8,7 @@
 
 An attempt is counted when a job is leased, and given back when the daemon itself was killed or
 the whole machine was at fault (its engine down): only work that broke by itself gets closer to
-being parked. Between attempts a job is left alone for a while that doubles (`back_off_s`).
+being parked. Between attempts a job is left alone for a while (`delay_s`).
 """
 
 # ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
@@ -25,7 +25,8 @@ from cambrian.errors import NotFound, UsageError
 PARK_AFTER = 5
 KEPT = 256
 """Jobs kept at most, while nobody else writes."""
-BACK_OFF_S, LONGEST_BACK_OFF_S = 2.0, 300.0
+LONGEST_BACK_OFF_S = 300.0
+"""A job is left alone for so many seconds at most."""
 
 # A proposal's job is about the proposal's agent: it is not said again.
 COLUMNS = """
@@ -353,8 +354,3 @@ class Jobs:
         """Run, proposal and agent are the job's: see `event_log`."""
         told = {name: value for name, value in data.items() if value is not None}
         self._database.event(f"job.{what}", job_id=job.id, **told)
-
-
-def back_off_s(attempts: int) -> float:
-    """How long a job is left alone after so many attempts: 2 s, doubling, five minutes at most."""
-    return float(min(BACK_OFF_S * 2 ** max(attempts - 1, 0), LONGEST_BACK_OFF_S))

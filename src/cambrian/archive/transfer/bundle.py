@@ -27,6 +27,7 @@ import json
 import math
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
@@ -39,8 +40,24 @@ from cambrian.measurement import COLUMNS
 
 FORMAT, VERSION = "cambrian-bundle", 1
 LONGEST_LINE = 64 << 20
-EASY_BYTES, MOST_RATIO = 64 << 20, 400
-"""What is bigger than the first may be at most so many times as big as it was compressed."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a bundle may be, wherever it comes from.
+
+    Attributes:
+        line: the most bytes that a line may have.
+        easy, ratio: what is bigger than `easy` bytes may be at most so many times as big as it was
+            compressed.
+    """
+
+    line: int = LONGEST_LINE
+    easy: int = 64 << 20
+    ratio: int = 400
+
+
+USUAL = Bounds()
 
 _SERIES = ("series", "predictions")
 _AGENT = (
@@ -314,7 +331,7 @@ class Line:
             self.wrong(f"{name} in base64", "something else")
 
 
-def lines(path: Path) -> Iterator[Line]:
+def lines(path: Path, bounds: Bounds = USUAL) -> Iterator[Line]:
     """The lines of a bundle after its head and before its tail; the first is the head itself.
 
     Raises (while it goes on, so nothing may be kept before the end):
@@ -323,19 +340,19 @@ def lines(path: Path) -> Iterator[Line]:
     """
     try:
         with storage_errors.storage(), path.open("rb") as file, gzip.open(file) as text:
-            yield from _checked(cast(BinaryIO, text), file)
+            yield from _checked(cast(BinaryIO, text), file, bounds)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UsageError(f"{path} is not a bundle, or was cut off: {error}") from error
     except OSError as error:
         raise CambrianError(f"cannot read {path}: {error}") from error
 
 
-def _checked(text: BinaryIO, file: BinaryIO) -> Iterator[Line]:
+def _checked(text: BinaryIO, file: BinaryIO, bounds: Bounds) -> Iterator[Line]:
     digest, number, read = hashlib.sha256(), 0, 0
     while True:
-        raw = text.readline(LONGEST_LINE + 1)
+        raw = text.readline(bounds.line + 1)
         read += len(raw)
-        _expect_reason(len(raw), read, file.tell())
+        _expect_reason(len(raw), read, file.tell(), bounds)
         line = _parsed(number + 1, raw)
         if number == 0:
             _expect_head(line)
@@ -350,12 +367,12 @@ def _checked(text: BinaryIO, file: BinaryIO) -> Iterator[Line]:
         yield line
 
 
-def _expect_reason(line: int, read: int, compressed: int) -> None:
-    if line > LONGEST_LINE:
-        raise UsageError(f"expected lines of at most {LONGEST_LINE} bytes in a bundle, came more")
-    if read > EASY_BYTES and read > MOST_RATIO * compressed:
+def _expect_reason(line: int, read: int, compressed: int, bounds: Bounds) -> None:
+    if line > bounds.line:
+        raise UsageError(f"expected lines of at most {bounds.line} bytes in a bundle, came more")
+    if read > bounds.easy and read > bounds.ratio * compressed:
         raise UsageError(
-            f"expected a bundle at most {MOST_RATIO} times as big as its file, came {read} bytes "
+            f"expected a bundle at most {bounds.ratio} times as big as its file, came {read} bytes "
             f"out of {compressed}"
         )
 

@@ -38,7 +38,7 @@ from cambrian.archive.sqlite.database import encode
 from cambrian.archive.store import Archive
 from cambrian.archive.tables.series import unpack
 from cambrian.archive.tables.sources import read
-from cambrian.archive.transfer.bundle import Line, lines, measured
+from cambrian.archive.transfer.bundle import USUAL, Bounds, Line, lines, measured
 from cambrian.errors import CambrianError, Refused, UsageError
 from cambrian.measurement import COLUMNS, Measurement, plain
 
@@ -64,13 +64,19 @@ class Merged:
 
 
 def merge(
-    archive: Archive, path: Path, identity: Identity, *, other_benchmarks: bool = False
+    archive: Archive,
+    path: Path,
+    identity: Identity,
+    *,
+    other_benchmarks: bool = False,
+    bounds: Bounds = USUAL,
 ) -> Merged:
     """Add what a bundle holds. The caller holds `archive.lock()`.
 
     Args:
         identity: the id of a source tree; it raises InvalidAgent for one that breaks the rules.
         other_benchmarks: also if agents there were judged by other benchmarks or versions.
+        bounds: what a bundle may be.
 
     Raises:
         UsageError: it is no bundle, or something in it is not as it must be.
@@ -82,7 +88,7 @@ def merge(
         raise Refused("some proposals are undecided: finish their run before merging")
     with archive.transaction():
         merging = _Merging(archive, identity, other_benchmarks)
-        for line in lines(path):
+        for line in lines(path, bounds):
             merging.take(line)
         archive.database.execute("DROP TABLE temp.bundle_sources")
         archive.database.event("archive.merged", **vars(merging.done))

@@ -14,8 +14,9 @@ from typing import Any
 from cambrian.agents.improvers.probe import VERSION
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive, Evaluation, Gate, Job, Proposal
-from cambrian.archive.tables.jobs import PARK_AFTER, back_off_s
+from cambrian.archive.tables.jobs import PARK_AFTER
 from cambrian.archive.tables.steering import Approval
+from cambrian.backoff import Backoff
 from cambrian.evaluators.benchmarks import STAGES
 from cambrian.evolution.admission import rules
 from cambrian.evolution.admission.approval import Policy
@@ -41,13 +42,15 @@ class StageMachine:
         archive: Archive,
         benchmarks: Sequence[str],
         rules: Rules,
-        policy: Policy = Policy(),  # noqa: B008 - frozen
+        policy: Policy,
+        backoff: Backoff,
     ) -> None:
         self.archive = archive
         self.policy = policy
+        self._backoff = backoff
         self.benchmarks = tuple(benchmarks)
         self.rules = rules
-        self.seeding = Seeding(archive, benchmarks)
+        self.seeding = Seeding(archive, benchmarks, backoff)
         self._descriptors = Descriptors(archive, benchmarks, self.results)
 
     # -- variants ----------------------------------------------------------------------
@@ -160,7 +163,7 @@ class StageMachine:
         )
         if job.state == "done":
             error = "it was carried out, and left something undone"
-            delay_s = back_off_s(job.attempts)
+            delay_s = self._backoff.after(job.attempts)
             job = jobs.repeat(job.id, error, park_after=PARK_AFTER, delay_s=delay_s)
             if job.state == "parked":
                 self.park(proposal, error)

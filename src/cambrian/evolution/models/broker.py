@@ -22,11 +22,9 @@ from cambrian.evolution.models.endpoint import MAX_ANSWER_TOKENS, OpenAIModel
 from cambrian.evolution.models.refusals import AskRefused, EndpointDown, TooLong, Used
 from cambrian.evolution.models.replies import Answer, whole
 from cambrian.evolution.models.token_budget import TokenBudget
+from cambrian.evolution.timing import USUAL, Timing
 from cambrian.failpoints import reach
 
-RETRIES = 2
-"""How often a question that cost nothing is asked again at once, before the run pauses."""
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
 CALLS_PER_VARIANT = 4
 AROUND_MESSAGE, AROUND_QUESTION = 16, 32
 """Tokens that an endpoint's template may put around a message, and around a question."""
@@ -57,12 +55,19 @@ class Broker:
     """Answers one variant's questions, within its allowance and the run's budget."""
 
     def __init__(
-        self, archive: Archive, model: Model, *, budget: TokenBudget, proposal_id: int
+        self,
+        archive: Archive,
+        model: Model,
+        *,
+        budget: TokenBudget,
+        proposal_id: int,
+        timing: Timing = USUAL,
     ) -> None:
         self.archive = archive
         self.model = model
         self.budget = budget
         self.proposal_id = proposal_id
+        self.timing = timing
         self._position = 0
 
     async def ask(self, messages: list[dict[str, str]]) -> str:
@@ -80,8 +85,8 @@ class Broker:
         if position >= CALLS_PER_VARIANT:
             raise AskRefused(f"a variant may ask {CALLS_PER_VARIANT} times")
         allowed: int | None = getattr(self.model, "retries", None)
-        wait_s = FIRST_WAIT_S
-        for left in range(RETRIES if allowed is None else allowed, -1, -1):
+        wait_s = self.timing.questions.first_s
+        for left in range(self.timing.retries if allowed is None else allowed, -1, -1):
             try:
                 return await self._asked(position, question, messages)
             except TooLong:
@@ -89,7 +94,7 @@ class Broker:
                 raise
             except EndpointDown as down:
                 wait_s = max(wait_s, down.wait_s)
-                if not left or down.used is not None or wait_s > LONGEST_WAIT_S:
+                if not left or down.used is not None or wait_s > self.timing.questions.longest_s:
                     raise
             await anyio.sleep(wait_s)
             wait_s *= 2

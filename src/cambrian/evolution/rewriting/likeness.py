@@ -40,19 +40,23 @@ def _short(digest: str) -> bytes:
     return bytes.fromhex(digest)[:BYTES]
 
 
-def fill(archive: Archive, tell: Callable[[str], None] = lambda _: None) -> int:
+def fill(
+    archive: Archive,
+    tell: Callable[[str], None] = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
     """Take the fingerprints that are missing: of seeds, of what was merged, and of an archive of
     old (about 150 agents a second). In batches, so that a kill loses one; how many it were.
     """
-    filled, told = 0, time.monotonic()
+    filled, told = 0, clock()
     while batch := archive.agents.without_fingerprint(BATCH):
         with archive.transaction():
             for agent_id in batch:
                 what, learner = fingerprints(archive.agents.files(agent_id))
                 archive.agents.set(agent_id, fingerprint=what, learner=learner)
         filled += len(batch)
-        if time.monotonic() - told >= TELL_S:
-            told = time.monotonic()
+        if clock() - told >= TELL_S:
+            told = clock()
             tell(f"reading the code of agents that are not known by what it does: {filled} so far")
     return filled
 

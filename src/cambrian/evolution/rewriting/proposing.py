@@ -35,6 +35,7 @@ from cambrian.evolution.runtime.workers import (
 )
 from cambrian.evolution.selection.selection import Selection
 from cambrian.evolution.settings import Settings
+from cambrian.evolution.timing import USUAL, Timing
 from cambrian.failpoints import reach
 
 TRIES = 5
@@ -58,6 +59,7 @@ class Proposer:
         make_worker: WorkerFactory,
         token_budget: TokenBudget,
         model: Model | None = None,
+        timing: Timing = USUAL,
     ) -> None:
         self.archive = archive
         self.run_id = run_id
@@ -66,6 +68,7 @@ class Proposer:
         self._make_worker = make_worker
         self._token_budget = token_budget
         self._model = model
+        self._timing = timing
         self._selection = Selection(archive, settings.selection)
         self._experience = Experience(archive)
         # An agent's code never changes, and good parents are drawn again and again.
@@ -196,7 +199,13 @@ class Proposer:
     async def _by_model(self, proposal: Proposal) -> Variant:
         parent = self._trees(proposal.parents[0])
         model = self._model = self._model or OpenAIModel(self.settings.model)
-        broker = Broker(self.archive, model, budget=self._token_budget, proposal_id=proposal.id)
+        broker = Broker(
+            self.archive,
+            model,
+            budget=self._token_budget,
+            proposal_id=proposal.id,
+            timing=self._timing,
+        )
         learned = self._experience.weights(proposal.seen_through)
         shown = evidence(self.archive, proposal, self.settings.benchmarks, learned)
         async with self._worker() as worker:

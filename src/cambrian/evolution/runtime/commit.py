@@ -7,7 +7,6 @@ large one anew, and the event loop turns meanwhile.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Sequence
 
 import anyio
@@ -19,10 +18,6 @@ from cambrian.errors import CambrianError
 from cambrian.evolution.runtime.context import RunContext
 from cambrian.failpoints import reach
 
-LINEAGE_EVERY, LINEAGE_S = 64, 60.0
-"""The lineage is brought up to date after so many decisions, and where they come slowly with the
-first one after so many seconds: what it costs is mostly starting git."""
-
 
 class Committer:
     """Decides what is ready."""
@@ -30,12 +25,13 @@ class Committer:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self._archive = context.archive
+        self._timing = context.timing
         self._lineage: Lineage | None = None
         self._reader: Archive | None = None
         self._due = anyio.Event()
         self._writing = anyio.Lock()
         self._since_lineage = 0
-        self._projected = time.monotonic()
+        self._projected = self._timing.clock()
 
     def first(self) -> Proposal | None:
         """Decide the one proposal that has its turn, inside the caller's transaction; to be handed
@@ -60,9 +56,9 @@ class Committer:
             reach("approval.asked")
             if self._fixed:
                 break
-        late = time.monotonic() - self._projected >= LINEAGE_S
-        if self._since_lineage >= (1 if late else LINEAGE_EVERY):
-            self._since_lineage, self._projected = 0, time.monotonic()
+        late = self._timing.clock() - self._projected >= self._timing.lineage_s
+        if self._since_lineage >= (1 if late else self._timing.lineage_every):
+            self._since_lineage, self._projected = 0, self._timing.clock()
             self._due.set()
 
     @property
@@ -101,7 +97,7 @@ class Committer:
     async def project(self) -> None:
         """Bring the git lineage up to date with the database."""
         async with self._writing:
-            self._since_lineage, self._projected = 0, time.monotonic()
+            self._since_lineage, self._projected = 0, self._timing.clock()
             try:
                 await anyio.to_thread.run_sync(self._update)
             except (CambrianError, OSError, sqlite3.Error) as error:

@@ -6,7 +6,6 @@ change, and counts the time.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -19,9 +18,8 @@ from cambrian.evolution.admission.stages import StageMachine
 from cambrian.evolution.budget import Budget
 from cambrian.evolution.runtime.pauses import Pauses, Reason
 from cambrian.evolution.settings import Settings
+from cambrian.evolution.timing import USUAL, Timing
 from cambrian.failpoints import reach
-
-TICK_S = 1.0
 
 Stop = Literal["", "drain", "now"]
 Listener = Callable[[str], None]
@@ -35,24 +33,37 @@ class RunContext:
         stop: "drain" to finish what is being carried out, "now" to drop it.
         pauses: why it pauses; empty while it goes on.
         failure: why it was given up.
+        timing: how long it waits for what, and by which clock.
         making: what is being made or carried out for a proposal; cancelled if it is given up.
     """
 
-    def __init__(self, archive: Archive, run: Run, settings: Settings, tell: Listener) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        run: Run,
+        settings: Settings,
+        tell: Listener,
+        timing: Timing = USUAL,
+    ) -> None:
         self.archive = archive
         self.run_id = run.id
         self.settings = settings
         self.tell = tell
+        self.timing = timing
         self.stop: Stop = ""
         self.failure: CambrianError | None = None
         self.budget = Budget(archive, run, settings.to_json())
-        self.pauses = Pauses(self._pause_changed)
+        self.pauses = Pauses(self._pause_changed, timing.clock)
         self.pipeline = StageMachine(
-            archive, settings.benchmarks, settings.rules, Policy.of(settings.approve)
+            archive,
+            settings.benchmarks,
+            settings.rules,
+            Policy.of(settings.approve),
+            timing.jobs,
         )
         self.making: dict[int | None, set[anyio.CancelScope]] = {}
         self._spent_s = run.wall_s
-        self._began = time.monotonic()
+        self._began = self.timing.clock()
         self._news = anyio.Event()
 
     # -- waking ------------------------------------------------------------------------
@@ -69,7 +80,7 @@ class RunContext:
     async def tick(self) -> None:
         """What only time changes (a job that was left alone for a while) is looked for too."""
         while True:
-            await anyio.sleep(TICK_S)
+            await anyio.sleep(self.timing.tick_s)
             self.notify()
 
     # -- time --------------------------------------------------------------------------
@@ -77,12 +88,12 @@ class RunContext:
     @property
     def wall_s(self) -> float:
         """Seconds this run has taken, its earlier stretches included and its pauses not."""
-        running = 0.0 if self.pauses else time.monotonic() - self._began
+        running = 0.0 if self.pauses else self.timing.clock() - self._began
         return self._spent_s + running
 
     def count_wall(self) -> None:
         """Add the time since the last call to the run's, unless it is paused."""
-        now = time.monotonic()
+        now = self.timing.clock()
         passed, self._began = now - self._began, now
         if self.pauses:
             return
@@ -102,7 +113,7 @@ class RunContext:
             self.tell(f"paused: {text}")
             self.archive.runs.note(self.run_id, "paused", reason=reason, text=text)
         else:
-            self._began = time.monotonic()
+            self._began = self.timing.clock()
             self.tell(f"no longer paused ({reason})")
             self.archive.runs.note(self.run_id, "went_on", reason=reason)
         self.notify()

@@ -10,7 +10,6 @@ on.
 from __future__ import annotations
 
 import functools
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -19,19 +18,16 @@ import anyio
 import anyio.abc
 
 from cambrian.archive import Gate, Job, Proposal
-from cambrian.archive.tables.jobs import back_off_s
 from cambrian.errors import SandboxBroken
 from cambrian.evaluators.workers.turns import StreamBusy
 from cambrian.evolution.admission.stages import improver_hash
 from cambrian.evolution.rewriting.proposing import Proposer
 from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.context import RunContext
-from cambrian.evolution.runtime.pauses import LONGEST_WAIT_S, backoff
 from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory, held
 from cambrian.failpoints import reach
 from cambrian.measurement import Unit
 
-BACK_OFF_S = 2.0
 OUTAGES = 3
 """A job on which the machine broke down more often than that, having worked just before, is set
 aside: the run goes on without it."""
@@ -65,7 +61,8 @@ class OutageMonitor:
         self._make_worker = make_worker
         self._logs = logs
         self._broken_since: float | None = None
-        self._next_look = backoff()
+        self._timing = context.timing
+        self._next_look = self._timing.looks.waits()
         self._outages: Counter[int] = Counter()
         self._busy_since: dict[int, float] = {}
 
@@ -75,7 +72,7 @@ class OutageMonitor:
         self._busy_since.pop(job.id, None)
         if self._broken_since is not None:
             self._broken_since = None
-            self._next_look = backoff()
+            self._next_look = self._timing.looks.waits()
 
     async def on_break(self, worker: WorkerClient, job: Job, error: SandboxBroken) -> None:
         """A job broke: if the same breaks with a seed agent, pause; else try it again, and fail its
@@ -85,7 +82,7 @@ class OutageMonitor:
             if isinstance(error, StreamBusy):
                 raise error
             if self._broken_since is None:
-                self._broken_since = time.monotonic()
+                self._broken_since = self._timing.clock()
             down = "engine" in self._context.pauses
             well = await self.is_healthy(str(error), self._probe(job))
         except StreamBusy as busy:
@@ -98,7 +95,7 @@ class OutageMonitor:
             else:
                 self._parked(job, str(error))
             return
-        delay_s = back_off_s(job.attempts) * BACK_OFF_S / 2.0
+        delay_s = self._timing.jobs.after(job.attempts)
         released = self._archive.jobs.release(job.id, str(error), delay_s=delay_s)
         reach("job.released")
         self._context.tell(f"the sandbox broke (attempt {job.attempts}): {error}")
@@ -116,11 +113,11 @@ class OutageMonitor:
 
     def _busy(self, job: Job, error: StreamBusy) -> None:
         """What a job needs is held by somebody: nobody's fault here, and not for ever."""
-        began = self._busy_since.setdefault(job.id, time.monotonic())
-        delay_s = LONGEST_WAIT_S * BACK_OFF_S / 2.0
+        began = self._busy_since.setdefault(job.id, self._timing.clock())
+        delay_s = self._timing.looks.longest_s
         self._archive.jobs.release(job.id, str(error), delay_s=delay_s, counts=False)
         self._context.tell(str(error))
-        if time.monotonic() - began >= self._context.settings.patience * 60:
+        if self._timing.clock() - began >= self._context.settings.patience * 60:
             self._context.give_up(SandboxBroken(str(error)))
 
     # -- whose fault it is --------------------------------------------------------------
@@ -229,11 +226,11 @@ class OutageMonitor:
         """Lift the pause once it works; each time that no job was carried out since the last look,
         after a longer while."""
         patience = self._context.settings.patience
-        began = time.monotonic()
+        began = self._timing.clock()
         for wait_s in self._next_look:
-            await anyio.sleep(wait_s * BACK_OFF_S / 2.0)
+            await anyio.sleep(wait_s)
             since = began if self._broken_since is None else min(self._broken_since, began)
-            if time.monotonic() - since >= patience * 60:
+            if self._timing.clock() - since >= patience * 60:
                 text = self._context.pauses.texts()["engine"]
                 self._context.give_up(SandboxBroken(f"after {patience:g} min: {text}"))
                 return

@@ -7,13 +7,10 @@ what is under way is finished. It goes on when no reason is left.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Literal
 
 Reason = Literal["asked", "engine", "endpoint"]
-
-FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
 
 
 class Pauses:
@@ -21,9 +18,11 @@ class Pauses:
 
     Args:
         changed: called with the reason and its text when one comes, and with "" when it goes.
+        clock: seconds that never go back.
     """
 
-    def __init__(self, changed: Callable[[Reason, str], None]) -> None:
+    def __init__(self, changed: Callable[[Reason, str], None], clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._changed = changed
         self._texts: dict[Reason, str] = {}
         self._since: dict[Reason, float] = {}
@@ -38,7 +37,7 @@ class Pauses:
         """Pause for a reason; the text of one that is there already is brought up to date."""
         new = reason not in self._texts
         self._texts[reason] = text
-        self._since.setdefault(reason, time.monotonic())
+        self._since.setdefault(reason, self._clock())
         if new:
             self._changed(reason, text)
 
@@ -57,16 +56,8 @@ class Pauses:
     def lasted_s(self, reason: Reason) -> float:
         """For how long it has been a reason; 0 if it is none."""
         began = self._since.get(reason)
-        return 0.0 if began is None else time.monotonic() - began
+        return 0.0 if began is None else self._clock() - began
 
     def texts(self) -> dict[str, str]:
         """What to tell a person, by reason."""
         return {str(reason): text for reason, text in self._texts.items()}
-
-
-def backoff() -> Iterator[float]:
-    """Seconds to wait between looks at something that is down: 2, 4, 8, ... at most 60."""
-    wait_s = FIRST_WAIT_S
-    while True:
-        yield wait_s
-        wait_s = min(2 * wait_s, LONGEST_WAIT_S)

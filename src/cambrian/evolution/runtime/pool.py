@@ -18,9 +18,6 @@ from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory, held
 from cambrian.failpoints import reach
 from cambrian.measurement import Measurement
 
-LEASE_S = 60.0
-BEAT_S = 5.0
-
 
 class WorkerPool:
     """As many workers as there should be.
@@ -68,11 +65,12 @@ class WorkerPool:
 
     async def beat(self) -> None:
         """Keep the leases alive, and count the time."""
+        timing = self._context.timing
         while True:
-            await anyio.sleep(BEAT_S)
+            await anyio.sleep(timing.beat_s)
             with self._archive.transaction():
                 for job_id, owner in self._leased.items():
-                    self._archive.jobs.heartbeat(job_id, owner, LEASE_S)
+                    self._archive.jobs.heartbeat(job_id, owner, timing.lease_s)
                 # Ours are fresh, so whoever holds an old lease is gone (or the clock was set on).
                 self._archive.jobs.expire()
             self._context.count_wall()
@@ -104,7 +102,7 @@ class WorkerPool:
         """Lease the next job, unless nothing new is to begin."""
         if self._context.pauses or self._context.stop:
             return None
-        return self._archive.jobs.lease(owner, ["evaluate"], ttl=LEASE_S)
+        return self._archive.jobs.lease(owner, ["evaluate"], ttl=self._context.timing.lease_s)
 
     async def _hold(self, worker: WorkerClient, job: Job, owner: str) -> Job | None:
         """Carry a leased job out; dropped without loss if told to stop now. Returns the next one if

@@ -10,17 +10,13 @@ from cambrian.archive import Proposal
 from cambrian.errors import CambrianError, Refused, SandboxBroken, Unreachable
 from cambrian.evolution.rewriting.proposing import Outcome, Proposer
 from cambrian.evolution.rewriting.rewriting import NoVariant
-from cambrian.evolution.runtime import outage
 from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.context import RunContext
 from cambrian.evolution.runtime.outage import OutageMonitor
-from cambrian.evolution.runtime.pauses import backoff
 from cambrian.evolution.settings import LAG
 from cambrian.failpoints import reach
 
 PREPARATIONS = 5
-REFUSALS = 10
-"""So many questions in a row that the model's endpoint did not answer stop a run (resumable)."""
 
 
 class ProposalScheduler:
@@ -149,8 +145,9 @@ class ProposalScheduler:
         context.making.pop(proposal.id, None)
         self._mark_recorded(proposal.idx)
         self._committer.commit()
-        if self._proposer.refused >= REFUSALS:
-            context.give_up(Unreachable(f"{REFUSALS} questions in a row failed; {variant}"))
+        refusals = context.timing.refusals
+        if self._proposer.refused >= refusals:
+            context.give_up(Unreachable(f"{refusals} questions in a row failed; {variant}"))
         context.notify()
 
     async def _has_its_turn(self, index: int) -> bool:
@@ -176,7 +173,7 @@ class ProposalScheduler:
         None if the run was told to stop while it could not be made.
         """
         context, breaks = self._context, 0
-        for attempt, wait_s in enumerate(backoff()):
+        for attempt, wait_s in enumerate(context.timing.looks.waits()):
             await self._unpaused()
             if context.stop and attempt:
                 return None
@@ -189,7 +186,7 @@ class ProposalScheduler:
                 context.tell(f"the sandbox broke (attempt {breaks}): {broke}")
                 if breaks == PREPARATIONS:
                     return self._without(proposal, broke)
-                await anyio.sleep(outage.BACK_OFF_S * breaks)
+                await anyio.sleep(context.timing.jobs.after(breaks))
                 continue
             if isinstance(outcome, NoVariant) and outcome.misconfigured:
                 context.give_up(Unreachable(str(outcome)))
@@ -203,7 +200,7 @@ class ProposalScheduler:
                 return None
             context.pause("endpoint", str(outcome))
             await self._wait(max(wait_s, outcome.wait_s))
-        raise AssertionError("backoff() has no end")
+        raise AssertionError("waits() has no end")
 
     def _without(self, proposal: Proposal, broke: SandboxBroken) -> NoVariant:
         """No variant: its parent's improver breaks, and a seed agent's does not."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Literal
 
 from cambrian.archive import Agent, Archive, Evaluation
-from cambrian.archive.tables.jobs import back_off_s
+from cambrian.backoff import Backoff
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evolution.admission.records import missing, results_of, units
@@ -28,10 +28,12 @@ SeedState = Literal["waiting", "scored", "failed", "set aside"]
 
 
 class Seeding:
-    """Where the seed agents of an archive stand, on some benchmarks."""
+    """Where the seed agents of an archive stand, on some benchmarks; `backoff` is how long one that
+    was too slow is left alone."""
 
-    def __init__(self, archive: Archive, benchmarks: Sequence[str]) -> None:
+    def __init__(self, archive: Archive, benchmarks: Sequence[str], backoff: Backoff) -> None:
         self._archive = archive
+        self._backoff = backoff
         self._benchmarks = tuple(benchmarks)
 
     def advance(self, agent_id: str, run_id: int) -> SeedState:
@@ -53,7 +55,8 @@ class Seeding:
         job = jobs.queue("evaluate", run_id=run_id, agent_id=agent_id, stage=stage, priority=-1)
         if job.state == "done":  # and something is missing all the same: it was too slow
             error = self._too_slow(agent_id)
-            job = jobs.repeat(job.id, error, park_after=TRIES, delay_s=back_off_s(job.attempts))
+            delay_s = self._backoff.after(job.attempts)
+            job = jobs.repeat(job.id, error, park_after=TRIES, delay_s=delay_s)
         return "set aside" if job.state == "parked" else "waiting"
 
     def record(self, agent_id: str, measured: Measurement) -> bool:
