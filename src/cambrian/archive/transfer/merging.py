@@ -389,10 +389,7 @@ def _json(line: Line, name: str) -> str | None:
 
 def _array(line: Line) -> np.ndarray:
     shape = line.parts.get("shape")
-    plain = isinstance(shape, list) and all(
-        isinstance(side, int) and not isinstance(side, bool) and side >= 0 for side in shape
-    )
-    if not plain:
+    if not isinstance(shape, list) or not all(type(side) is int and side >= 0 for side in shape):
         line.wrong("shape as a list of sizes", shape)
     row = {"name": line.text("name"), "dtype": line.text("dtype", most=8), "shape": encode(shape)}
     try:
