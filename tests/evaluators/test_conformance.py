@@ -220,7 +220,7 @@ def test_what_cannot_be_loaded_says_why(own: Path) -> None:
         plugins.load(own / "nothing.py")
     with pytest.raises(UsageError, match="cannot be imported: ZeroDivisionError"):
         plugins.load(_file(own, "broken", "1 / 0"))
-    with pytest.raises(UsageError, match="expected one class"):
+    with pytest.raises(UsageError, match="expected one subclass"):
         plugins.load(_file(own, "empty", "class Other: pass"))
     with pytest.raises(UsageError, match="found: Mine, Second"):
         plugins.load(_file(own, "two", SOURCE + "\nclass Second(Mine): pass\n"))

@@ -175,7 +175,9 @@ def _announced(seen: _Seen) -> str:
         least, most = seen.bench.raw_range
         if not least <= outcome.raw <= most:
             return f"expected a raw score from {least:g} to {most:g}; got {outcome.raw}"
-        if extra := channel.called - set(seen.bench.verbs):
+        implied: tuple[str, ...] = ("task_boundary",) if stream.boundaries else ()
+        implied += ("adapt", "new_episode") if stream.support else ()
+        if extra := channel.called - {*seen.bench.verbs, *implied}:
             announced = ", ".join(seen.bench.verbs)
             return f"it calls {', '.join(sorted(extra))}; its verbs are announced as {announced}"
     return ""

@@ -140,6 +140,8 @@ class Benchmark(ABC):
         seed_agents: those that a search on it starts from besides those of every archive.
         resumable: whether it goes on from `Lab.checkpoints` where it was cut.
         verbs: what it calls of the learner contract (`cambrian.sandbox.runner.verbs`).
+            `task_boundary` goes without saying where the spec tells of boundaries, `adapt` and
+            `new_episode` where it asks for `support`.
         learners: names of the learners that it opens beside the judged one.
         raw_range: the least and the largest raw score; returns, regret and errors have other
             ranges than accuracies, and may have no end.
