@@ -390,11 +390,8 @@ def test_there_is_no_ref_per_agent_and_nothing_is_lost(garden: ArchiveFixture) -
     assert git(archive, "show-ref") == refs
 
 
-def test_packs_stay_few_and_compacting_leaves_one(
-    garden: ArchiveFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cambrian.archive.lineage.git.PACKS", 4)
-    archive, lineage = garden.archive, Lineage(garden.archive)
+def test_packs_stay_few_and_compacting_leaves_one(garden: ArchiveFixture) -> None:
+    lineage = Lineage(garden.archive, packs=4)
     last = garden.seed("root")
     packs = lineage.path / "objects" / "pack"
     for step in range(12):
@@ -404,7 +401,7 @@ def test_packs_stay_few_and_compacting_leaves_one(
     lineage.compact()
     assert len(list(packs.glob("*.pack"))) == 1
     assert lineage.verify() == []
-    assert git(archive, "count-objects").startswith("0 objects")
+    assert git(garden.archive, "count-objects").startswith("0 objects")
 
 
 def test_a_repository_of_an_earlier_layout_is_made_anew(

@@ -23,7 +23,7 @@ from typing import Any
 from cambrian.archive import Archive
 from cambrian.archive.sqlite import connection as opening
 from cambrian.archive.sqlite import database
-from cambrian.daemon import killswitch, supervisor
+from cambrian.daemon import supervisor
 from cambrian.daemon.notify import Notifier
 from cambrian.daemon.service import Options
 from cambrian.evolution.models.broker import MAX_ANSWER_TOKENS, Answer
@@ -52,7 +52,6 @@ def main(home: Path, given: dict[str, str]) -> None:
         200, approve=given.get("approve", "none"), workers=int(given.get("workers", "2"))
     )
     speed = float(given.get("speed", "0.02"))
-    killswitch.watch.__wrapped__.__defaults__ = (float(given.get("grace", "20")),)  # type: ignore[attr-defined]
     database.BUSY_TIMEOUT_MS = int(given.get("busy", "30000"))
     limit(home, "full" in given)
     if "hang" in given:
@@ -69,6 +68,7 @@ def main(home: Path, given: dict[str, str]) -> None:
 
     options = Options(
         drain_s=float(given.get("drain", "300")),
+        grace_s=float(given.get("grace", "20")),
         metrics_port=int(given["metrics"]) if "metrics" in given else None,
         reload=reload,
         notifier=Notifier.of(os.environ),

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from cambrian.errors import UsageError
-from cambrian.evolution.models import endpoint as module
 from cambrian.evolution.models.broker import OpenAIModel
 from cambrian.evolution.models.refusals import (
     AskRefused,
@@ -338,16 +337,15 @@ def test_a_shorter_question_has_all_the_room_for_its_answer_again(connect: Conne
 # -- bounds --------------------------------------------------------------------------------
 
 
-def test_a_body_without_end_is_read_up_to_a_bound(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MAX_BODY", 1 << 20)
+def test_a_body_without_end_is_read_up_to_a_bound(connect: Connect) -> None:
+    bound = {"max_body": 1 << 20}
     packed = {"Content-Encoding": "gzip"}
     bomb = Reply(200, gzip.compress(b" " * (4 << 20)), headers=packed)
     for reply in (bomb, Reply(200, b" " * (2 << 20)), Reply(500, b" " * (2 << 20))):
-        refusal = ask(reply, connect)
+        refusal = ask(reply, connect, **bound)
         assert "more than 1 MiB" in str(refusal) and refusal.used == Used()
-    assert ask(Reply(200, gzip.compress(Reply.saying("hi").body), headers=packed), connect).text
+    fine = Reply(200, gzip.compress(Reply.saying("hi").body), headers=packed)
+    assert ask(fine, connect, **bound).text
     strange = ask(Reply(200, b"x", headers={"Content-Encoding": "br"}), connect)
     assert "packed as" in str(strange)
 

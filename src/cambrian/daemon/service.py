@@ -60,6 +60,7 @@ class Options:
         make_worker, model: make workers and answer questions; None for real ones.
         log: gets every event; None for none.
         timing: how long the run waits for what, and by which clock.
+        grace_s: how long it may take to drop what it does once the kill switch is set.
         patient: whether a start waits for storage that gives trouble, as a run does.
     """
 
@@ -72,6 +73,7 @@ class Options:
     log: EventLog | None = None
     patient: bool = False
     timing: Timing = USUAL
+    grace_s: float = killswitch.GRACE_S
 
 
 class Service:
@@ -132,7 +134,9 @@ class Service:
         """
         async with AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(anyio.create_task_group())
-            stack.enter_context(killswitch.watch(self.archive.path, self._kill))
+            stack.enter_context(
+                killswitch.watch(self.archive.path, self._kill, self.options.grace_s)
+            )
             await tasks.start(self._watch_signals)
             await tasks.start(socket.serve, self.archive.path, self._answer)
             if self.options.metrics_port is not None:

@@ -108,13 +108,13 @@ class Git:
         marks.unlink()
         return {int(mark.removeprefix(":")): commit for mark, commit in pairs}
 
-    def tidy(self) -> None:
-        """Put small packs together once there are many.
+    def tidy(self, packs: int = PACKS) -> None:
+        """Put small packs together once there are so many.
 
         Geometrically, so that each is at least twice as big as all smaller ones: an object is
         copied O(log n) times in all, while `gc --auto` would copy everything again and again.
         """
-        if len(list((self.path / "objects" / "pack").glob("*.pack"))) >= PACKS:
+        if len(list((self.path / "objects" / "pack").glob("*.pack"))) >= packs:
             self.run(*_PLAIN, "repack", "--geometric=2", "-d", "-n", "--quiet")
 
     def compact(self) -> None:

@@ -43,7 +43,7 @@ from cambrian.archive.lineage.fastimport import (
     write_sheaf,
     write_text,
 )
-from cambrian.archive.lineage.git import Git, GitError
+from cambrian.archive.lineage.git import PACKS, Git, GitError
 from cambrian.archive.lineage.refs import CHAMPION, LEAVES, MAIN, owned
 from cambrian.archive.records import Agent
 from cambrian.archive.sqlite import storage_errors
@@ -71,12 +71,16 @@ class Lineage:
     Args:
         batch: members that are written at a time.
         sheaf: leaves that are tied into one; the same for as long as a repository lives.
+        packs: so many packs of git are put together.
     """
 
-    def __init__(self, archive: Archive, *, batch: int = BATCH, sheaf: int = SHEAF) -> None:
+    def __init__(
+        self, archive: Archive, *, batch: int = BATCH, sheaf: int = SHEAF, packs: int = PACKS
+    ) -> None:
         self._archive = archive
         self._batch = batch
         self._sheaf = sheaf
+        self._packs = packs
         self._left_at: Entry | None = None
         self.path = archive.path / LINEAGE
 
@@ -225,7 +229,7 @@ class Lineage:
                 self._point(path, commits)
             self._left_at = None if fresh else commits.newest()
         if written:
-            git.tidy()
+            git.tidy(self._packs)
         return written
 
     def _following(self, number: int, through: float, size: int) -> list[Agent]:

@@ -383,8 +383,7 @@ def _times(agent: Line) -> dict[str, float]:
 
 
 def _json(line: Line, name: str) -> str | None:
-    value = line.parts.get(name)
-    return None if value is None else encode(value)
+    return None if (value := line.parts.get(name)) is None else encode(value)
 
 
 def _array(line: Line) -> np.ndarray:

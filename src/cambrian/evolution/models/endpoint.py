@@ -124,14 +124,24 @@ class OpenAIModel:
 
     Attributes:
         retries: how often one question may be asked again at once; None as usual.
+
+    Args:
+        timeout_s: seconds that an answer may take.
+        max_body: bytes that it may have, unpacked.
     """
 
     def __init__(
-        self, name: str, *, retries: int | None = None, timeout_s: float = TIMEOUT_S
+        self,
+        name: str,
+        *,
+        retries: int | None = None,
+        timeout_s: float = TIMEOUT_S,
+        max_body: int = MAX_BODY,
     ) -> None:
         self.name = name
         self.retries = retries
         self._timeout_s = timeout_s
+        self._max_body = max_body
         self._credentials = Credentials.of(os.environ)
         self._manner = Manner()
         self._proven = False
@@ -234,7 +244,7 @@ class OpenAIModel:
             base_url=self._credentials.address,
             max_retries=0,
             timeout=openai.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s)),
-            http_client=_BoundedClient(follow_redirects=False),
+            http_client=_BoundedClient(self._max_body),
             default_headers={"Accept-Encoding": "identity"},
             organization=os.environ.get("OPENAI_ORG_ID", "").strip() or None,
             project=os.environ.get("OPENAI_PROJECT_ID", "").strip() or None,
@@ -246,12 +256,16 @@ class _Oversized(openai.OpenAIError):
 
 
 class _BoundedClient(openai.DefaultAsyncHttpxClient):
-    """Reads a body up to a bound, packed or not, and follows no redirection."""
+    """Reads a body of at most so many bytes, packed or not, and follows no redirection."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(follow_redirects=False)
+        self._most = most
 
     async def send(self, request: Any, **options: Any) -> Any:
         response = await super().send(request, **(options | {"stream": True}))
         try:
-            body = await _read(response)
+            body = await _read(response, self._most)
         finally:
             await response.aclose()
         about_body = ("content-encoding", "content-length", "transfer-encoding")
@@ -261,13 +275,13 @@ class _BoundedClient(openai.DefaultAsyncHttpxClient):
         )
 
 
-async def _read(response: Any) -> bytes:
+async def _read(response: Any, most: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in response.aiter_raw():
         size += len(part)
-        if size > MAX_BODY:
-            raise _Oversized(f"more than {MAX_BODY >> 20} MiB")
+        if size > most:
+            raise _Oversized(f"more than {most >> 20} MiB")
         parts.append(part)
     body = b"".join(parts)
     packed = response.headers.get("content-encoding", "identity").lower()
@@ -277,9 +291,9 @@ async def _read(response: Any) -> bytes:
         raise _Oversized(f"a body packed as {packed[:20]!r}, which was not asked for")
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
     try:
-        unpacked = unpacker.decompress(body, MAX_BODY + 1)
+        unpacked = unpacker.decompress(body, most + 1)
     except zlib.error as error:
         raise _Oversized(f"a body that cannot be unpacked: {error}") from None
-    if len(unpacked) > MAX_BODY:
-        raise _Oversized(f"more than {MAX_BODY >> 20} MiB, packed")
+    if len(unpacked) > most:
+        raise _Oversized(f"more than {most >> 20} MiB, packed")
     return unpacked
