@@ -5,9 +5,9 @@
 
 Each agent (every mechanism alone, some with other knobs, some pairs) runs through small streams in
 this process, where a hash over all its answers is kept with the floating point operations and the
-bytes of its state, and through smoke stages of benchmarks. It uses nothing that the version before
-parts had roles lacks, so that the same file runs in both source trees. With `--against`, what
-differs is printed, and the exit code is 1 where an answer does.
+bytes of its state, and through smoke stages of benchmarks. Trees are made in a way that works where
+parts have no roles, too (protocol 1). With `--against`, what differs is printed, and the exit code
+is 1 where an answer does.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ CARD = {
         "weight": {"default": 0.5, "range": [0.1, 0.9], "scale": "linear", "type": "float"},
     },
     "tags": ["head"],
-    "kinds": ["classification"],
+    "kinds": ["classification", "active"],
     "networks": ["any"],
     "skeletons": ["stream", "meta"],
 }
@@ -31,7 +31,7 @@ CARD = {
 class NaiveBayes:
     """width: the least standard deviation. weight: the head's share of the answer."""
 
-    kinds = ("classification",)
+    kinds = ("classification", "active")
 
     def __init__(self, width: float = 0.3, weight: float = 0.5) -> None:
         self.width, self.weight = width, weight

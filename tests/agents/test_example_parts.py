@@ -114,7 +114,7 @@ def test_the_meta_part_starts_where_all_tasks_fit() -> None:
 def test_the_control_part_finds_the_action_that_pays() -> None:
     """Four lights, four levers: the reward is for the lever under the light."""
     tree = with_part("reinforce", skeleton="composed_control")
-    spec = TaskSpec("control", (4,), 4)
+    spec = TaskSpec("control", (4,), 0, actions=4)
     learner, chance = load_learner(tree)(spec, seed=0), torch.Generator().manual_seed(0)
     none, eye = torch.zeros(16, dtype=torch.bool), torch.eye(4)
     for _ in range(400):

@@ -72,13 +72,14 @@ def test_sampled_pairs_work_together(pair: tuple[str, str]) -> None:
     assert short_run(composed(*pair)).isfinite().all()
 
 
-@pytest.mark.parametrize("kind", ["classification", "regression", "sequence"])
+@pytest.mark.parametrize("kind", ["classification", "regression", "sequence", "active"])
 def test_one_of_every_role_works_on_every_kind_of_task(kind: str) -> None:
     """A part that does not fit the kind is idle; of the others, one of each role at once, then
     the others of the role."""
     x = torch.rand(64, 6, 4, generator=torch.Generator().manual_seed(0))
     y = {
         "classification": (x.sum((1, 2)) > 12).long(),
+        "active": (x.sum((1, 2)) > 12).long(),
         "regression": torch.stack((x.sum((1, 2)), x[:, 0, 0]), 1) / 6,
         "sequence": (x.cumsum(1).sum(2) > 6).long(),
     }[kind]

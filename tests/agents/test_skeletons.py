@@ -272,10 +272,14 @@ def test_a_new_episode_starts_where_learning_to_learn_ended() -> None:
 
 # control
 
+CORRIDOR = TaskSpec("control", (5,), 0, actions=2)
+
 
 def test_q_learning_walks_to_the_reward() -> None:
     """A corridor of five places, eight walkers at once; the reward is at the right end."""
-    learner = load_learner(load_seed("composed_control"))(TaskSpec("control", (5,), 2), seed=0)
+    learner = load_learner(load_seed("composed_control"))(
+        TaskSpec("control", (5,), 0, actions=2), seed=0
+    )
     place, eye = torch.full((8,), 2), torch.eye(5)
     earned = []
     for _ in range(300):
@@ -290,15 +294,23 @@ def test_q_learning_walks_to_the_reward() -> None:
     assert (learner.predict(eye[:4]).argmax(1) == 1).all()
 
 
+def test_q_learning_is_for_discrete_actions() -> None:
+    cls = load_learner(load_seed("composed_control"))
+    with pytest.raises(ValueError, match="expected a task with discrete actions"):
+        cls(TaskSpec("control", (5,), 0, action_shape=(2,)), seed=0)
+
+
 def test_feedback_without_an_action_is_an_error() -> None:
-    learner = load_learner(load_seed("composed_control"))(TaskSpec("control", (5,), 2), seed=0)
+    learner = load_learner(load_seed("composed_control"))(
+        TaskSpec("control", (5,), 0, actions=2), seed=0
+    )
     none = torch.zeros(1, dtype=torch.bool)
     with pytest.raises(RuntimeError, match="expected `act` before `feedback`"):
         learner.feedback(torch.zeros(1), none, none, torch.zeros(1, 5))
 
 
 def test_control_keeps_to_its_allowance() -> None:
-    spec = TaskSpec("control", (5,), 2, memory_bytes=120_000)
+    spec = TaskSpec("control", (5,), 0, actions=2, memory_bytes=120_000)
     learner = load_learner(load_seed("composed_control"))(spec, seed=0)
     held = learner.parts[-1].steps.nbytes + 2 * sum(weight.nbytes for weight in learner.weights)
     assert learner.parts[-1].capacity < 2000 and held <= 120_000

@@ -101,7 +101,7 @@ class Transition(NamedTuple):
 
     Attributes:
         observations, next_observations: (E, inputs) float32, flat.
-        actions: (E,) int64.
+        actions: (E,) int64, or (E, width) float32 where they are continuous.
         rewards: (E,) float32.
         terminated: (E,) bool: nothing comes after.
         truncated: (E,) bool: cut short, though more would come.
@@ -118,6 +118,7 @@ class Transition(NamedTuple):
 class PartsLearner(Protocol):
     """What parts may use of their learner. `width` is how many values the network gives.
 
+    `labelled` says whether targets are labels (classification, active) and not real numbers.
     `weights` are the network's tensors: for each layer a matrix (out, in) and a bias (out,).
     `trained` are these, then what parts train of their own. `task` is the task of the call at hand.
     """
@@ -127,6 +128,7 @@ class PartsLearner(Protocol):
     lr: float
     steps: int
     width: int
+    labelled: bool
     weights: list[Tensor]
     trained: list[Tensor]
     clock: Clock
@@ -286,7 +288,8 @@ class Part(Protocol):
     # control
 
     def act(self, learner: PartsLearner, values: Tensor) -> Tensor:
-        """Role control: actions (E,) int64, given the answer (E, outputs) on the observations."""
+        """Role control: actions (E,) int64, given the answer (E, width) on the observations: a
+        value for each of `spec.actions`. Continuous ones are (E, width) float32 in [-1, 1]."""
 
     def feedback(self, learner: PartsLearner, step: Transition) -> None:
         """Role control: what the last actions led to; may call `learner.learn`."""

@@ -1,4 +1,4 @@
-"""The places that parts fill in a composed learner. A leaf: imports nothing of ours, nor torch."""
+"""The places that parts fill in a composed learner. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-KINDS = ("classification", "regression", "sequence", "control", "optimisation", "active")
+from cambrian.agents.spec import KINDS
+
 SKELETONS = ("stream", "meta", "control")
 FAMILIES = ("architecture", "control", "optimisation", "regularisation", "replay", "representation")
 """The five of Wang et al. 2024 (arXiv:2302.00487), and control, which their survey leaves out."""
@@ -56,3 +57,6 @@ def exclusive(role: object) -> bool:
 def required(role: object) -> bool:
     """Whether a learner needs a part of this role."""
     return isinstance(role, str) and role in ROLES and ROLES[role].required
+
+
+__all__ = ["FAMILIES", "KINDS", "ROLES", "SKELETONS", "Role", "exclusive", "required"]

@@ -39,7 +39,8 @@ class QLearning:
     """capacity: steps kept, fewer where memory is short. batch: steps replayed after each.
 
     explore: the share of random actions, after a start that is all random. follow: how far the
-    slow network goes at each step. discount: where the benchmark does not say.
+    slow network goes at each step. discount: of its own, where the
+    benchmark's is not lower.
     """
 
     kinds = ("control",)
@@ -57,7 +58,9 @@ class QLearning:
 
     def build(self, learner: PartsLearner) -> None:
         inputs, device = learner.spec.inputs, learner.device
-        self.discount = getattr(learner.spec, "discount", 0.0) or self.discount
+        if not learner.spec.actions:
+            raise ValueError("q_learning: expected a task with discrete actions; got continuous")
+        self.discount = min(self.discount, learner.spec.discount)
         self.slow = [weight.detach().clone() for weight in learner.weights]
         learner.claim(sum(weight.nbytes for weight in self.slow))
         row = 4 * (2 * inputs + 4)

@@ -54,7 +54,7 @@ class SelfRate:
         self.y = learner.targets_like(0)
 
     def gradients(self, learner: PartsLearner, batch: Batch, grads: list[Tensor]) -> list[Tensor]:
-        if self.rule != "homeostatic" or learner.spec.kind != "classification":
+        if self.rule != "homeostatic" or not learner.labelled:
             return grads
         self.x = torch.cat((self.x, batch.x[: batch.new]))[-20:]
         self.y = torch.cat((self.y, batch.y[: batch.new]))[-20:]
@@ -67,7 +67,7 @@ class SelfRate:
         return grads
 
     def after_step(self, learner: PartsLearner, batch: Batch, loss: Tensor) -> None:
-        if self.rule != "surprise" and learner.spec.kind == "classification":
+        if self.rule != "surprise" and learner.labelled:
             return
         value = min(float(loss), 20.0)
         self.fast_loss += 0.2 * (value - self.fast_loss)

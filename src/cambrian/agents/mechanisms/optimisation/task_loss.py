@@ -30,7 +30,7 @@ CARD = {
 
 class TaskLoss:
     def base_loss(self, learner: PartsLearner, batch: Batch, logits: Tensor) -> Tensor:
-        if learner.spec.kind == "classification":
+        if learner.labelled:
             return F.cross_entropy(logits, batch.y, reduction="none")
         if learner.spec.kind == "sequence":
             steps = logits.reshape(-1, learner.spec.outputs)

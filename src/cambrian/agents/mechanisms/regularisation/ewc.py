@@ -97,7 +97,7 @@ class ElasticWeights:
 
     def _loss(self, learner: PartsLearner, logits: Tensor) -> Tensor:
         """Minus the log-likelihood of targets drawn for one input, logits (1, width)."""
-        if learner.spec.kind in ("classification", "sequence"):
+        if learner.labelled or learner.spec.kind == "sequence":
             logits = logits.view(-1, learner.spec.outputs)
             chances = logits.detach().softmax(1).cpu()
             drawn = torch.multinomial(chances, 1, generator=self.generator)[:, 0]

@@ -70,7 +70,7 @@ class Reservoir:
             batch.add(self.x[rows], self.y[rows], self.weight)
 
     def scores(self, learner: PartsLearner, batch: Batch, logits: Tensor) -> Tensor:
-        if self.asymmetry <= 0.0 or learner.spec.kind != "classification":
+        if self.asymmetry <= 0.0 or not learner.labelled:
             return logits
         absent = self.known.clone()
         absent[batch.y[: batch.new]] = False
@@ -80,7 +80,7 @@ class Reservoir:
 
     def after_batch(self, learner: PartsLearner, batch: Batch) -> None:
         y = batch.y[: batch.new]
-        if learner.spec.kind == "classification":
+        if learner.labelled:
             self.known[y] = True
         slots = self._slots(batch.new)
         where = torch.tensor(list(slots), dtype=torch.int64, device=self.x.device)

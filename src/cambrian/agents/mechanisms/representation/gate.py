@@ -29,7 +29,7 @@ CARD = {
         "share": {"default": 0.02, "range": [0.001, 0.2], "scale": "log", "type": "float"},
     },
     "tags": ["gate"],
-    "kinds": ["classification"],
+    "kinds": ["classification", "active"],
     "networks": ["any"],
     "skeletons": ["stream", "meta", "control"],
     "needs": ["head"],
@@ -43,7 +43,7 @@ class Gate:
     share: the least weight of a head.
     """
 
-    kinds = ("classification",)
+    kinds = ("classification", "active")
 
     def __init__(self, rate: float = 2.0, horizon: int = 40, share: float = 0.02) -> None:
         self.rate, self.horizon, self.share = rate, horizon, share

@@ -31,7 +31,7 @@ CARD = {
         "weight": {"default": 0.5, "range": [0.1, 0.9], "scale": "linear", "type": "float"},
     },
     "tags": ["memory", "head", "drift"],
-    "kinds": ["classification"],
+    "kinds": ["classification", "active"],
     "networks": ["any"],
     "skeletons": ["stream", "meta", "control"],
 }
@@ -45,7 +45,7 @@ class Hopfield:
     weight: the head's share of the answer.
     """
 
-    kinds = ("classification",)
+    kinds = ("classification", "active")
 
     def __init__(
         self,

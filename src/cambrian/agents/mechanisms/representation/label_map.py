@@ -32,7 +32,7 @@ CARD = {
         "margin": {"default": 0.1, "range": [0.0, 0.4], "scale": "linear", "type": "float"},
     },
     "tags": ["drift"],
-    "kinds": ["classification"],
+    "kinds": ["classification", "active"],
     "networks": ["any"],
     "skeletons": ["stream", "meta", "control"],
 }
@@ -46,7 +46,7 @@ class LabelMap:
     margin: how much likelier than their own name the other's must be for both classes.
     """
 
-    kinds = ("classification",)
+    kinds = ("classification", "active")
 
     def __init__(self, speed: float = 0.6, trust: float = 0.4, margin: float = 0.1) -> None:
         self.speed, self.trust, self.margin = speed, trust, margin

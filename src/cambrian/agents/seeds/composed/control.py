@@ -7,7 +7,6 @@ makes batches of what is to be learned of a step (`feedback`), which go through 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from parts.backprop import Backprop
 from parts.mlp import MLP
@@ -54,14 +53,14 @@ class Learner(Skeleton):
     def observe(self, x: Tensor, y: Tensor, task: int | None = None) -> None:
         self.learn(x.reshape(len(x), -1), y, task)
 
-    def act(self, observations: Tensor) -> Any:
-        """Actions (E,) int64 for observations (E, *input_shape)."""
+    def act(self, observations: Tensor) -> Tensor:
+        """Actions (E,) int64, or (E, *action_shape) float32, for observations (E, *input_shape)."""
         flat = observations.reshape(len(observations), -1)
         actions: Tensor = self.only("act")(self, self.answer(flat))
         self.last = flat.clone(), actions
-        return actions
+        return actions if self.spec.actions else actions.view(-1, *self.spec.action_shape)
 
-    def feedback(  # type: ignore[override,unused-ignore]
+    def feedback(
         self, rewards: Tensor, terminated: Tensor, truncated: Tensor, next_observations: Tensor
     ) -> None:
         """What the last actions earned: rewards, terminated, truncated (E,), and what is seen

@@ -6,6 +6,7 @@ verbs of the contract do with them; here is how a batch is learned and a questio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -24,7 +25,10 @@ class Skeleton(Base):
         self.clock, self.recent = Clock(), Recent(spec.inputs, self.device)
         self.task: int | None = None
         self.lr, self.steps, self.claimed = 0.2, 1, 0
+        self.labelled = spec.kind in ("classification", "active")
         self.width = spec.outputs * (spec.input_shape[0] if spec.kind == "sequence" else 1)
+        if spec.kind == "control":  # a value for each action, or the continuous action itself
+            self.width = spec.actions or math.prod(spec.action_shape)
         self.parts: list[Any] = []
         self.weights: list[Tensor] = []
 
@@ -78,12 +82,12 @@ class Skeleton(Base):
 
     def targets_like(self, count: int) -> Tensor:
         """Zeros of the shape and type of `count` targets."""
-        if self.spec.kind == "classification":
+        if self.labelled:
             return torch.zeros(count, dtype=torch.int64, device=self.device)
         if self.spec.kind == "sequence":
             steps = self.spec.input_shape[0]
             return torch.zeros(count, steps, dtype=torch.int64, device=self.device)
-        return torch.zeros(count, self.spec.outputs, device=self.device)
+        return torch.zeros(count, self.width, device=self.device)
 
     def layers(self, x: Tensor, weights: list[Tensor] | None = None) -> Iterator[Tensor]:
         """What each layer's matrix multiplies, as rows, then the logits (B, width)."""
@@ -129,7 +133,7 @@ class Skeleton(Base):
 
     def log(self, scores: Tensor) -> Tensor:
         """Log-probabilities of scores (B, width); real-valued answers stay as they are."""
-        if self.spec.kind == "classification":
+        if self.labelled:
             return scores.log_softmax(1)
         if self.spec.kind == "sequence":
             steps = scores.view(len(scores), -1, self.spec.outputs)
@@ -181,8 +185,9 @@ class Skeleton(Base):
         scores = self.ensemble(self.heads(x.reshape(len(x), -1)))
         for decode in self.hooks("decode"):
             scores = decode(self, scores)
-        steps = self.width // self.spec.outputs
-        return scores.view(len(x), steps, -1) if self.spec.kind == "sequence" else scores
+        if self.spec.kind != "sequence":
+            return scores
+        return scores.view(len(x), -1, self.spec.outputs)
 
     def _step(self, batch: Batch) -> Batch:
         for replay in self.hooks("replay"):
@@ -229,6 +234,7 @@ class Skeleton(Base):
 
     def forget(self, x: Tensor, y: Tensor, task: int | None = None) -> None:
         """Every part gives up what it holds of these samples, x (B, *input_shape)."""
+        self.task = task
         for forget in self.hooks("forget"):
             forget(self, x.reshape(len(x), -1), y)
 
