@@ -107,7 +107,7 @@ def test_the_meta_part_starts_where_all_tasks_fit() -> None:
     for number in range(200):
         learner.observe(x, x + 0.1 * (number % 3 - 1))
     assert float((learner.predict(x) - x).square().mean()) < 0.05
-    fitted = learner.adapt(x, x + 1.0, 30)
+    fitted = learner.adapt(x, x + 1.0, 100)
     assert float((fitted.predict(x) - x - 1).square().mean()) < 0.05
 
 

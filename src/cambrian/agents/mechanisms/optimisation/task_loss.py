@@ -1,7 +1,9 @@
 """The loss that the kind of task calls for.
 
-Bishop 2006, "Pattern Recognition and Machine Learning", sections 4.3.4 (cross-entropy, for classes)
-and 3.1.1 (squared error, for real-valued targets); of a sequence, the mean over its steps.
+Bishop 2006, "Pattern Recognition and Machine Learning", section 4.3.4 (cross-entropy, for classes;
+of a sequence, the mean over its steps); for real-valued targets Huber 1964, "Robust Estimation of a
+Location Parameter": half the squared error, but linear beyond one, so that targets of any size
+leave a step of a fixed rate bounded.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ CARD = {
     "name": "task_loss",
     "role": "loss",
     "title": "the task's likelihood",
-    "paper": "Bishop 2006, ISBN 978-0-387-31073-2, sections 3.1.1 and 4.3.4",
+    "paper": "Bishop 2006, ISBN 978-0-387-31073-2, section 4.3.4; Huber 1964, "
+    "doi:10.1214/aoms/1177703732",
     "year": 2006,
     "claim": "The log-likelihood of labels is the cross-entropy, of real numbers with Gaussian "
-    "noise the squared error.",
+    "noise the squared error; far from the target its gradient is better bounded.",
     "measured": "split-mnist, plain: 0.194",
     "knobs": {},
     "tags": ["loss"],
@@ -36,4 +39,4 @@ class TaskLoss:
             steps = logits.reshape(-1, learner.spec.outputs)
             each = F.cross_entropy(steps, batch.y.flatten(), reduction="none")
             return each.view(len(logits), -1).mean(1)
-        return F.mse_loss(logits, batch.y, reduction="none").mean(1)
+        return F.huber_loss(logits, batch.y, reduction="none").mean(1)
