@@ -8,6 +8,7 @@ from typing import Any
 from cambrian.agents.catalogue import catalogue
 from cambrian.agents.improvers.default import Improver
 from cambrian.agents.improvers.probe import probe_evidence
+from cambrian.agents.seeds import load_seed
 from cambrian.archive import Archive
 from cambrian.evolution.rewriting.evidence import CARDS_SHOWN, cards, evidence
 from cambrian.evolution.settings import Settings
@@ -58,8 +59,21 @@ def test_the_model_is_shown_every_key_of_the_evidence() -> None:
     assert "flops_allowed" in user["content"]
 
 
+STREAM = [name for name, found in catalogue().items() if "stream" in found.card["skeletons"]]
+
+
+def test_a_parent_is_shown_what_its_skeleton_can_use() -> None:
+    for skeleton, own in (("control", "q_learning"), ("meta", "reptile")):
+        code = dict(load_seed(f"composed_{skeleton}"))
+        del code[f"parts/{own}.py"]  # so that it is among what the parent lacks
+        shown = {name for index in range(20) for name in cards(code, index, {})}
+        assert own in shown
+        assert all(skeleton in catalogue()[name].card["skeletons"] for name in shown)
+    assert {"reptile", "q_learning"}.isdisjoint(STREAM)
+
+
 def test_every_card_is_shown_in_its_turn_and_the_same_ones_for_a_proposal() -> None:
-    names = list(catalogue())
+    names = STREAM
     code = {"learner.py": "", "parts/reservoir.py": ""}
     shown = [cards(code, index, {}) for index in range(len(names))]
     assert all(len(set(one)) == CARDS_SHOWN for one in shown)
@@ -68,7 +82,7 @@ def test_every_card_is_shown_in_its_turn_and_the_same_ones_for_a_proposal() -> N
 
 
 def test_what_has_paid_is_always_shown_and_what_the_parent_has_only_fills_up() -> None:
-    names = list(catalogue())
+    names = STREAM
     weights = {names[-1]: 9.0, names[-2]: 8.0}
     for index in range(5):
         shown = cards({"learner.py": ""}, index, weights)

@@ -3,10 +3,12 @@ sealed score, and nothing that was decided later than its proposal may see."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cambrian.agents.catalogue import catalogue, mechanism
+from cambrian.agents.tree import LEARNER
 from cambrian.archive import Agent, Archive, Proposal
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import ALLOWANCE, calibration
@@ -16,6 +18,8 @@ from cambrian.evolution.admission.results import SEARCH_SEEDS
 CARDS_SHOWN, CARDS_BY_GAIN = 6, 2
 HISTORY_SHOWN = 20
 FAILURES_SHOWN = 5
+
+_SKELETON = re.compile(r'^SKELETON = "(\w+)"', re.MULTILINE)
 
 RULES = f"""\
 learner.py must define a class Learner(spec, *, seed, device) with observe(x, y, task=None) and
@@ -111,9 +115,12 @@ def cards(code: Mapping[str, str], index: int, weights: Mapping[str, float]) -> 
     """The mechanisms whose cards are shown for proposal `index`, by name.
 
     First those that the parent lacks: the `CARDS_BY_GAIN` that paid best so far, and others in
-    turns, so that each is shown every few proposals. What the parent has only fills up.
+    turns, so that each is shown every few proposals. What the parent has only fills up. What is
+    for another skeleton than the parent's is left out.
     """
-    everything = list(catalogue())
+    given = _SKELETON.search(code.get(LEARNER, ""))
+    skeleton = given[1] if given else "stream"
+    everything = [name for name, m in catalogue().items() if skeleton in m.card["skeletons"]]
     lacking = [name for name in everything if f"parts/{name}.py" not in code]
     best = sorted(lacking, key=lambda name: (-weights.get(name, 1.0), name))[:CARDS_BY_GAIN]
     best = best if weights else []
