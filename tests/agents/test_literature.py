@@ -59,8 +59,8 @@ class Direct:
     def withdraw(self, name: str) -> None:
         del self.files[name]
 
-    def boundary(self) -> None:
-        self.meter.call("boundary", self.learner.task_boundary)
+    def task_boundary(self) -> None:
+        self.meter.call("task_boundary", self.learner.task_boundary)
 
     def predict_file(self, name: str) -> Array:
         scores: Array = self.meter.call(
