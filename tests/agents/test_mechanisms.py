@@ -98,18 +98,6 @@ def test_one_of_every_role_works_on_every_kind_of_task(kind: str) -> None:
         assert answers.shape == shape and answers.isfinite().all(), chosen
 
 
-def test_a_part_that_fits_other_kinds_is_idle() -> None:
-    learner = load_learner(composed("class_mean", "gate"))(TaskSpec("regression", (4,), 1), seed=0)
-    assert len(learner.active) == BASIC and len(learner.parts) == BASIC + 2
-
-
-def test_two_parts_of_an_exclusive_role_are_an_error_that_names_them() -> None:
-    learner = make(composed())
-    learner.active = [*learner.active, type(learner.parts[0])()]
-    with pytest.raises(TypeError, match=r"one part with the hook run_layers; got \['MLP', 'MLP'\]"):
-        learner.predict(TEST_X)
-
-
 @pytest.mark.parametrize(
     "part",
     [

@@ -161,6 +161,18 @@ def test_without_a_part_for_it_data_are_asked_for_by_chance() -> None:
 # the kinds of task
 
 
+def test_a_part_that_fits_other_kinds_is_idle() -> None:
+    learner = load_learner(composed("class_mean", "gate"))(TaskSpec("regression", (4,), 1), seed=0)
+    assert len(learner.active) == BASIC and len(learner.parts) == BASIC + 2
+
+
+def test_two_parts_of_an_exclusive_role_are_an_error_that_names_them() -> None:
+    learner = make(composed())
+    learner.active = [*learner.active, type(learner.parts[0])()]
+    with pytest.raises(TypeError, match=r"one part with the hook run_layers; got \['MLP', 'MLP'\]"):
+        learner.predict(TEST_X)
+
+
 def test_a_composed_learner_fits_real_numbers() -> None:
     learner = load_learner(composed("reservoir", lr=0.1))(TaskSpec("regression", (4,), 2), seed=0)
     x = torch.rand(320, 4, generator=torch.Generator().manual_seed(0))
