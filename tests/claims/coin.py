@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cambrian.claims.claim import Claim, Gain
-from cambrian.claims.lab import Lab
+from cambrian.claims.rig import Rig
 from cambrian.claims.running import measure
 
 
@@ -23,7 +23,7 @@ class Coin:
     ran: Path
     spread: float = 0.0
 
-    def __call__(self, lab: Lab, seed: int) -> dict[str, float]:
+    def __call__(self, rig: Rig, seed: int) -> dict[str, float]:
         with self.ran.open("a", encoding="utf-8") as file:
             file.write(f"{self.value} {seed}\n")
         return {"accuracy": self.value + self.spread * (-1) ** seed}

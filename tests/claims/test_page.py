@@ -89,6 +89,6 @@ def test_a_stale_result_is_called_stale(tmp_path: Path) -> None:
     text = page.document(tmp_path)
     section = text.split("### tiny_memories", 1)[1]
     assert "**Holds** (5 seeds" in section and "Stale" not in section
-    store.save(dataclasses.replace(fresh, code="0", depends={**depends, "gone": "0"}), tmp_path)
+    store.save(dataclasses.replace(fresh, depends={**depends, "gone": "0"}), tmp_path)
     section = page.document(tmp_path).split("### tiny_memories", 1)[1]
     assert "Stale: the code behind it has changed." in section

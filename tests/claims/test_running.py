@@ -14,9 +14,9 @@ import pytest
 from cambrian.agents.tree import SourceTree
 from cambrian.claims import code, store
 from cambrian.claims.claim import Claim, Figures, Gain
-from cambrian.claims.lab import Lab, Run
 from cambrian.claims.registry import claim, claims
-from cambrian.claims.running import measure
+from cambrian.claims.rig import Rig, Run
+from cambrian.claims.running import confirm, measure
 from cambrian.errors import CambrianError, NotFound, UsageError
 from cambrian.evaluators.benchmarks.base import REPORTED
 
@@ -101,8 +101,23 @@ def test_a_result_is_stale_once_a_learner_has_changed(tmp_path: Path) -> None:
     other = known.conditions["fine-tuning"]
     changed = dataclasses.replace(known, conditions={**known.conditions, "replay": other})
     assert store.stale(changed, result) == ["learner: replay"]
-    older = dataclasses.replace(result, depends={**depends, "cambrian.gone": "0"}, code="0")
+    older = dataclasses.replace(result, depends={**depends, "cambrian.gone": "0"})
     assert store.stale(known, older) == ["cambrian.gone"]
+
+
+def test_a_stale_result_is_fresh_when_its_first_seed_gives_the_same(tmp_path: Path) -> None:
+    known = coin(tmp_path, 0.01)
+    result = measure(known, folder=tmp_path / "work")
+    old = dataclasses.replace(result, depends={**result.depends, "cambrian.gone": "0"}, code="0")
+    assert store.stale(known, old) == ["cambrian.gone"]
+    confirmed = confirm(known, old)
+    assert ran(tmp_path)[10:] == ["0.6 100", "0.5 100"]
+    assert store.stale(known, confirmed) == []
+    assert (confirmed.code, confirmed.depends) == ("0", old.depends)  # what it was measured with
+    store.save(confirmed, tmp_path)
+    assert store.load("coin", tmp_path) == confirmed
+    with pytest.raises(CambrianError, match=r"heads, accuracy: 0\.61 → 0\.62"):
+        confirm(coin(tmp_path, 0.02), old)
 
 
 def test_code_is_followed_through_imports_into_agents_and_evaluators() -> None:
@@ -111,7 +126,7 @@ def test_code_is_followed_through_imports_into_agents_and_evaluators() -> None:
         "cambrian.claims.papers.l2metrics",
         "cambrian.evaluators.metrics.lifelong",  # by way of a package's __init__
         "cambrian.evaluators.protocols.tasks",  # by way of the streams
-        "cambrian.evaluators.job",  # by way of the claims' own lab
+        "cambrian.evaluators.job",  # by way of the claims' own rig
         "cambrian.agents.contract",  # by way of the learner
         "learner: strength 100",
     ):
@@ -137,9 +152,9 @@ def test_a_learner_that_fails_is_said_and_nothing_measured_is_lost(tmp_path: Pat
     )
     with (
         pytest.raises(CambrianError, match="split-mnist, seed 100: the learner failed"),
-        Lab("smoke") as lab,
+        Rig("smoke") as rig,
     ):
-        measure(bad, lab=lab, folder=tmp_path / "work")
+        measure(bad, rig=rig, folder=tmp_path / "work")
     assert len(list((tmp_path / "work").iterdir())) == 5
 
 

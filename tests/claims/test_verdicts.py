@@ -95,6 +95,14 @@ def test_looking_at_many_shares_the_five_percent_between_them() -> None:
     assert "shown on 1, the opposite on 1 of 2" in found.said
 
 
+def test_a_pair_that_is_equal_does_not_hide_one_that_may_be_better() -> None:
+    figures = Figures(pieces(a=[0.0] * 5, b=[0.0] * 5, c=[-0.05, 0.02, 0.03, 0.04, 0.05]))
+    pairs = (("a", "b", "accuracy"), ("c", "b", "accuracy"))
+    found = Somewhere("somewhere", pairs).judge(figures)
+    assert (found.verdict, found.open) == ("not settled", True)
+    assert found.estimate.mean == pytest.approx(0.018)
+
+
 def test_the_worst_deciding_test_is_the_claims_verdict() -> None:
     holds, open_ = gain([0.01, 0.02, 0.03, 0.04, 0.05]), gain([-0.05, 0.02, 0.03, 0.04, 0.05])
     lost = gain([-0.01, -0.02, -0.03, -0.04, -0.05])
@@ -168,5 +176,5 @@ def made(**changes: Any) -> Claim:
     return Claim(**{**given, **changes})
 
 
-def _nothing(lab: object, seed: int) -> dict[str, float]:
+def _nothing(rig: object, seed: int) -> dict[str, float]:
     return {"accuracy": float(seed)}

@@ -46,6 +46,11 @@ def test_a_wrong_number_of_seeds_is_wrong_usage(run_cli: Cli) -> None:
     assert run_cli("claim", "run", "tiny_memories", "--seeds", "1").exit_code == 2
 
 
+def test_what_was_not_measured_cannot_be_confirmed(run_cli: Cli, tmp_path: Path) -> None:
+    result = run_cli("claim", "run", "tiny_memories", "--confirm", "--into", str(tmp_path))
+    assert result.exit_code == 2 and "got no result of tiny_memories" in result.stderr
+
+
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(
     run_cli: Cli, tmp_path: Path
 ) -> None:
@@ -72,3 +77,8 @@ def test_a_claim_is_measured_and_few_seeds_are_not_kept(
     assert kept is not None and not pieces.exists()
     assert json.loads(whole.stdout)["verdict"] == kept.verdict
     assert kept.seeds >= 5
+    again = run_cli("claim", "run", "tiny_memories", "--confirm", *into)
+    assert again.exit_code == 0, again.stderr
+    confirmed = store.load("tiny_memories", tmp_path / "results")
+    assert confirmed is not None and confirmed.again is not None
+    assert confirmed.figures == kept.figures

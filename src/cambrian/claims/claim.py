@@ -23,7 +23,7 @@ from cambrian.evaluators.statistics import (
 )
 
 if TYPE_CHECKING:
-    from cambrian.claims.lab import Lab
+    from cambrian.claims.rig import Rig
 
 Verdict = Literal["holds", "did not reproduce", "not settled"]
 WORST_FIRST: tuple[Verdict, ...] = ("did not reproduce", "not settled", "holds")
@@ -35,7 +35,7 @@ MOST_SEEDS = 20
 Measured = Mapping[str, float]
 """The figures that one condition gave with one seed, by name."""
 
-Condition = Callable[["Lab", int], Measured]
+Condition = Callable[["Rig", int], Measured]
 """Runs one condition with one seed. One that has an attribute `sources` (path -> text) says with it
 which learner it runs: a result is stale once that has changed."""
 
@@ -227,8 +227,8 @@ Pair = tuple[str, str, str]
 class Somewhere(Test):
     """Of several pairs of conditions, the first is above the second in at least one.
 
-    The pair with the highest lower bound decides; the intervals share the 5 % between them
-    (Bonferroni), so that looking at many does not make one up.
+    The pair with the best verdict decides, and of those the one with the highest lower bound; the
+    intervals share the 5 % between them (Bonferroni), so that looking at many does not make one up.
     """
 
     says: str
@@ -251,7 +251,10 @@ class Somewhere(Test):
 
     def _best(self, figures: Figures) -> tuple[Pair, Estimate]:
         found = self._estimates(figures)
-        return max(found.items(), key=lambda item: (item[1].lower, item[1].mean))
+        return max(found.items(), key=lambda item: (self._rank(item[1]), item[1].lower))
+
+    def _rank(self, found: Estimate) -> int:
+        return WORST_FIRST.index(self.verdict(found))
 
     def _estimates(self, figures: Figures) -> dict[Pair, Estimate]:
         sure = 1 - (1 - CONFIDENCE) / len(self.pairs)

@@ -147,6 +147,8 @@ def _section(claim: Claim, result: Result | None) -> Sequence[str]:
     used = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     seeds = f"{result.seeds} seeds from {result.first_seed} on"
     measured = f"{seeds}, {result.date}, {used}, code `{result.code}`"
+    if result.again:
+        measured += f"; one seed the same {result.again.date} with code `{result.again.code}`"
     changed = " Stale: the code behind it has changed." if stale(claim, result) else ""
     return [
         *lines,

@@ -11,15 +11,15 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cambrian import places
 from cambrian.claims import code
 from cambrian.claims.claim import Claim, Figures, Measured, verdict_of
-from cambrian.claims.lab import Lab
-from cambrian.claims.store import Result, write
+from cambrian.claims.rig import Rig
+from cambrian.claims.store import Again, Result, write
 from cambrian.errors import CambrianError, UsageError
 from cambrian.evaluators.benchmarks.base import REPORTED
 
@@ -51,8 +51,11 @@ class Pieces:
 
     def put(self, condition: int, seed: int, figures: Measured, seconds: float) -> dict[str, Any]:
         """Keep a piece. Raises OSError: it cannot be written."""
-        kept = {name: round(float(value), DIGITS) for name, value in sorted(figures.items())}
-        piece = {"code": self.code, "figures": kept, "seconds": round(seconds, 2)}
+        piece = {
+            "code": self.code,
+            "figures": rounded(figures),
+            "seconds": round(seconds, 2),
+        }
         write(self._path(condition, seed), json.dumps(piece) + "\n")
         return piece
 
@@ -75,7 +78,7 @@ class Measurement:
     """
 
     claim: Claim
-    lab: Lab
+    rig: Rig
     pieces: Pieces
     seeds: int | None = None
     said: Said = lambda text: None
@@ -105,7 +108,7 @@ class Measurement:
                 piece = self.pieces.get(number, seed)
                 if piece is None:
                     began = self.clock()
-                    figures = condition(self.lab, seed)
+                    figures = condition(self.rig, seed)
                     piece = self.pieces.put(number, seed, figures, self.clock() - began)
                     self.said(f"{name}, seed {seed}: {piece['seconds']:.1f} s")
                 self.seconds += piece["seconds"]
@@ -115,7 +118,7 @@ class Measurement:
 def measure(
     claim: Claim,
     *,
-    lab: Lab | None = None,
+    rig: Rig | None = None,
     seeds: int | None = None,
     resume: bool = False,
     keep: bool = False,
@@ -125,7 +128,7 @@ def measure(
     """Measure a claim.
 
     Args:
-        lab: where it runs; None: one of its own, closed in the end.
+        rig: where it runs; None: one of its own, closed in the end.
         seeds: exactly so many; None: as many as the claim says, and more where those do not settle
             it.
         resume: take the pieces that an earlier run with the same code left.
@@ -144,13 +147,59 @@ def measure(
     if not resume:
         pieces.clear()
     with ExitStack() as stack:
-        place = lab or stack.enter_context(Lab())
-        measurement = Measurement(claim, place, pieces, seeds, said or (lambda text: None))
+        place = rig or stack.enter_context(Rig())
+        measurement = Measurement(claim, place, pieces, seeds, said or _silent)
         done = measurement.run()
     result = _result(claim, done, depends, measurement.seconds)
     if not keep:
         pieces.clear()
     return result
+
+
+def confirm(
+    claim: Claim, result: Result, *, rig: Rig | None = None, said: Said | None = None
+) -> Result:
+    """Run the first seed of each condition again. Where every figure is the same to the last digit
+    that is kept, what was measured holds for today's code as well, and is judged by today's tests.
+
+    Raises:
+        CambrianError: a figure has changed, or a condition failed.
+        UsageError: a test asks for what was not measured.
+    """
+    depends = code.hashes(claim)
+    differ = []
+    with ExitStack() as stack:
+        place = rig or stack.enter_context(Rig())
+        for name, condition in claim.conditions.items():
+            now = rounded(condition(place, result.first_seed))
+            then = {figure: values[0] for figure, values in result.figures.get(name, {}).items()}
+            differ += [
+                f"{name}, {figure}: {value} → {now.get(figure)}"
+                for figure, value in then.items()
+                if now.get(figure) != value
+            ]
+            (said or _silent)(f"{name}, seed {result.first_seed}")
+    if differ:
+        raise CambrianError(
+            f"{claim.name}: expected the figures of seed {result.first_seed} as they were; got "
+            f"others ({'; '.join(differ)}): `cambrian claim run {claim.name}` measures all again"
+        )
+    findings = claim.judge(Figures(result.pieces()))
+    again = Again(code.code_of(depends), depends, code.versions(), _today())
+    return replace(result, findings=findings, verdict=verdict_of(findings), again=again)
+
+
+def rounded(figures: Measured) -> dict[str, float]:
+    """Figures as they are kept, by name in alphabetical order."""
+    return {name: round(float(value), DIGITS) for name, value in sorted(figures.items())}
+
+
+def _silent(text: str) -> None:
+    """Says nothing."""
+
+
+def _today() -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime())
 
 
 def _result(
@@ -174,6 +223,6 @@ def _result(
         code=code.code_of(depends),
         depends=depends,
         versions=code.versions(),
-        date=time.strftime("%Y-%m-%d", time.gmtime()),
+        date=_today(),
         seconds=round(seconds, 1),
     )

@@ -23,6 +23,21 @@ FOLDER = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
+class Again:
+    """One seed of each condition, run again with newer code: every figure was the same to the last
+    digit.
+
+    Attributes:
+        code, depends, versions, date: as a result's.
+    """
+
+    code: str
+    depends: Mapping[str, str]
+    versions: Mapping[str, str]
+    date: str
+
+
+@dataclass(frozen=True)
 class Result:
     """A measured claim.
 
@@ -34,6 +49,7 @@ class Result:
         versions: of cambrian, numpy, python and torch.
         date: year-month-day, UTC.
         seconds: that the pieces took together.
+        again: the newest code that gave the same; None where none was tried.
     """
 
     claim: str
@@ -47,6 +63,12 @@ class Result:
     versions: Mapping[str, str]
     date: str
     seconds: float
+    again: Again | None = None
+
+    @property
+    def known(self) -> Mapping[str, str]:
+        """What the newest code was, as `depends` says it, that gave these figures."""
+        return self.again.depends if self.again else self.depends
 
     def pieces(self) -> dict[str, list[dict[str, float]]]:
         """The figures as `Claim.judge` takes them: condition -> one mapping per seed."""
@@ -78,7 +100,8 @@ def load(name: str, folder: Path = FOLDER) -> Result | None:
             Finding(**{**each, "estimate": Estimate(**each["estimate"])})
             for each in given["findings"]
         ]
-        return Result(**{**given, "findings": tuple(findings)})
+        again = given["again"] and Again(**given["again"])
+        return Result(**{**given, "findings": tuple(findings), "again": again})
     except (ValueError, TypeError, KeyError) as error:
         raise CambrianError(
             f"{path}: expected the result of a claim; got a file that makes no sense "
@@ -99,8 +122,7 @@ def save(result: Result, folder: Path = FOLDER) -> Path:
 
 def stale(claim: Claim, result: Result) -> list[str]:
     """What has changed since a claim was measured, by name; empty where the result is fresh."""
-    now = code.hashes(claim)
-    return code.changes(result.depends, now) if code.code_of(now) != result.code else []
+    return code.changes(result.known, code.hashes(claim))
 
 
 def write(path: Path, text: str) -> None:

@@ -19,7 +19,7 @@ from cambrian.cli.render.output import (
     show_table,
 )
 from cambrian.cli.render.text import difference, duration
-from cambrian.errors import Refused
+from cambrian.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from cambrian.claims.claim import Claim, Finding
@@ -84,6 +84,7 @@ def show(name: str, as_json: bool) -> None:
         {
             "verdict": result.verdict,
             "measured": _measured(item),
+            "the same again": result.again and result.again.date,
             "changed since": ", ".join(item["stale"]) or None,
             "seeds": f"{result.seeds} from {result.first_seed} on",
             "took": duration(result.seconds),
@@ -104,6 +105,12 @@ def show(name: str, as_json: bool) -> None:
     "as many as the claim says, and more where those do not settle it]",
 )
 @click.option("--resume", is_flag=True, help="Go on with what a run that was stopped has measured.")
+@click.option(
+    "--confirm",
+    is_flag=True,
+    help="Run only the first seed of each condition again: where every figure is the same to the "
+    "last digit, a stale result is fresh.",
+)
 @click.option("--keep", is_flag=True, help="Leave the pieces in the user's cache directory.")
 @click.option(
     "--into",
@@ -114,7 +121,13 @@ def show(name: str, as_json: bool) -> None:
 @json_option
 @common
 def run(
-    name: str, seeds: int | None, resume: bool, keep: bool, into: Path | None, as_json: bool
+    name: str,
+    seeds: int | None,
+    resume: bool,
+    confirm: bool,
+    keep: bool,
+    into: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure the claim NAME and keep the result.
 
@@ -129,7 +142,16 @@ def run(
     kept = seeds is None or seeds >= found.seeds
     if kept:
         _check_writable(folder)
-    result = running.measure(found, seeds=seeds, resume=resume, keep=keep, said=note)
+    if confirm:
+        before = store.load(name, folder)
+        if before is None or seeds is not None or resume:
+            raise UsageError(
+                "expected --confirm alone, for a claim that was measured; got "
+                + ("other options beside it" if before else f"no result of {name}")
+            )
+        result = running.confirm(found, before, said=note)
+    else:
+        result = running.measure(found, seeds=seeds, resume=resume, keep=keep, said=note)
     if kept:
         note(f"kept in {store.save(result, folder)}")
     else:

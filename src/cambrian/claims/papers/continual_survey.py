@@ -6,7 +6,7 @@ import functools
 
 from cambrian.claims.agents import Maker, patched, seed_agent
 from cambrian.claims.claim import Claim, Gain
-from cambrian.claims.lab import Run
+from cambrian.claims.rig import Run
 from cambrian.evaluators.benchmarks.base import Outcome
 
 TASK, DOMAIN, CLASS = "split-mnist-tasks", "split-mnist-domains", "split-mnist"

@@ -6,7 +6,7 @@ import dataclasses
 
 from cambrian.claims.agents import composed
 from cambrian.claims.claim import Claim, Gain
-from cambrian.claims.lab import Run
+from cambrian.claims.rig import Run
 from cambrian.evaluators.benchmarks.scenarios import Scenario, Views
 from cambrian.evaluators.benchmarks.streams import SCENARIOS
 from cambrian.evaluators.protocols.views import permutations

@@ -17,7 +17,7 @@ from cambrian.evaluators.benchmarks.base import Outcome
 from cambrian.evaluators.metrics import Block, lifelong_metrics
 
 if TYPE_CHECKING:
-    from cambrian.claims.lab import Lab
+    from cambrian.claims.rig import Rig
 
 STREAM = "rotated-mnist+each-batch"
 STRENGTHS = (0.0, 10.0, 30.0, 100.0, 300.0)
@@ -63,10 +63,10 @@ class Strength:
         """The learner's files, and the expert's."""
         return {**self.learner, **{f"expert/{path}": text for path, text in EXPERT().items()}}
 
-    def __call__(self, lab: Lab, seed: int) -> dict[str, float]:
+    def __call__(self, rig: Rig, seed: int) -> dict[str, float]:
         """The suite's figures, and the final accuracy."""
         found, expert = (
-            lab.run(tree, benchmark(STREAM), seed) for tree in (self.learner, EXPERT())
+            rig.run(tree, benchmark(STREAM), seed) for tree in (self.learner, EXPERT())
         )
         return {**lifelong(found, expert), "accuracy": found.metrics["accuracy"]}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cambrian.claims.agents import composed, seed_agent
 from cambrian.claims.claim import Claim, Somewhere
-from cambrian.claims.lab import Run
+from cambrian.claims.rig import Run
 
 STREAMS = ("split-mnist", "split-mnist-domains", "rotated-mnist", "digit-sums", "label-drift")
 NAIVE = "fine-tuning"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cambrian.claims.agents import seed_agent
 from cambrian.claims.claim import Claim, Derived, Figures
-from cambrian.claims.lab import Run
+from cambrian.claims.rig import Run
 
 
 def falls(figures: Figures) -> list[float]:

@@ -6,7 +6,7 @@ import math
 
 from cambrian.claims.agents import patched, seed_agent
 from cambrian.claims.claim import Claim, Close, Derived, Figures, Gain, Somewhere
-from cambrian.claims.lab import Run
+from cambrian.claims.rig import Run
 from cambrian.evaluators import metrics
 from cambrian.evaluators.benchmarks.base import Outcome
 from cambrian.evaluators.benchmarks.mixed_tasks import STATIONS
@@ -99,7 +99,7 @@ CLAIM = Claim(
         Close("at the same cost", "previous", "independent", "log10_flops", within=0.01),
         Somewhere(
             "on some task it is worse than starting afresh",
-            tuple(("independent", "previous", task.name) for task in STATIONS),
+            tuple(("independent", "previous", task.name) for task in STATIONS[1:]),
         ),
         Gain("starting from the nearest task beats starting from the last", "nearest", "previous"),
         Derived("more than one learner is on the front of error and cost", on_the_front, points),

@@ -6,7 +6,7 @@ import functools
 
 from cambrian.claims.agents import seed_agent
 from cambrian.claims.claim import Claim, Derived, Figures
-from cambrian.claims.lab import Run
+from cambrian.claims.rig import Run
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.benchmarks.base import Outcome
 from cambrian.evaluators.calibration import calibration

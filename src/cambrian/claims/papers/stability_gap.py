@@ -10,7 +10,7 @@ import numpy as np
 
 from cambrian.claims.agents import composed
 from cambrian.claims.claim import Claim, Close, Derived, Figures, Gain, Test
-from cambrian.claims.lab import Run
+from cambrian.claims.rig import Run
 from cambrian.evaluators.benchmarks.base import Outcome
 from cambrian.evaluators.benchmarks.scenarios import Scenario, Views
 from cambrian.evaluators.benchmarks.streams import SCENARIOS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cambrian.claims.agents import composed
 from cambrian.claims.claim import Claim, Close
-from cambrian.claims.lab import Run
+from cambrian.claims.rig import Run
 
 CLAIM = Claim(
     name="three_scenarios",

@@ -12,7 +12,8 @@ from cambrian.claims.agents import Maker
 from cambrian.errors import CambrianError
 from cambrian.evaluators import benchmarks
 from cambrian.evaluators.benchmarks.base import Benchmark, Outcome
-from cambrian.evaluators.job import Unit, drive
+from cambrian.evaluators.job import drive
+from cambrian.measurement import Unit
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.failures import LearnerFailed
 from cambrian.sandbox.session.session import Session
@@ -23,7 +24,7 @@ ROOM = 6 << 20
 FREE_FLOPS = 1 << 60
 
 
-class Lab(ExitStack):
+class Rig(ExitStack):
     """Runs learners on streams, one at a time and one thread each; a session is kept for each
     learner, as torch is slow to import.
 
@@ -92,8 +93,8 @@ class Run:
             return benchmarks.benchmark(self.stream)
         return self.stream
 
-    def __call__(self, lab: Lab, seed: int) -> dict[str, float]:
+    def __call__(self, rig: Rig, seed: int) -> dict[str, float]:
         """The figures of one seed. Raises CambrianError: the learner failed."""
-        outcome = lab.run(self.sources, self.benchmark, seed)
+        outcome = rig.run(self.sources, self.benchmark, seed)
         read = self.read(outcome) if self.read else {}
         return {**outcome.metrics, **read}
