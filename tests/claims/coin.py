@@ -10,9 +10,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cambrian.claims import code
 from cambrian.claims.claim import Claim, Gain
 from cambrian.claims.rig import Rig
 from cambrian.claims.running import measure
+from cambrian.claims.store import Result
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +42,17 @@ def coin(folder: Path, spread: float = 0.0) -> Claim:
         controls="none",
         conditions={"heads": Coin(0.6, ran, spread), "tails": Coin(0.5, ran)},
         tests=(Gain("heads win", "heads", "tails"),),
+    )
+
+
+def fresh(known: Claim, folder: Path) -> Result:
+    """A result of another claim, as if it had just been measured: the coin's figures."""
+    depends = code.hashes(known)
+    return dataclasses.replace(
+        measure(coin(folder), folder=folder / "work"),
+        claim=known.name,
+        depends=depends,
+        code=code.code_of(depends),
     )
 
 

@@ -11,15 +11,14 @@ import pytest
 
 from cambrian.agents.catalogue import catalogue
 from cambrian.agents.seeds import all_seed_names
-from cambrian.claims import code, page, store
+from cambrian.claims import page, store
 from cambrian.claims.literature import ROWS, Part, paper, papers
 from cambrian.claims.registry import claim, claims
-from cambrian.claims.running import measure
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import benchmarks
 from cambrian.evaluators.metrics.catalogue import SECTIONS
 
-from .coin import coin
+from .coin import fresh
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -78,17 +77,11 @@ def test_what_is_not_there_is_an_error() -> None:
 
 def test_a_stale_result_is_called_stale(tmp_path: Path) -> None:
     known = claim("tiny_memories")
-    depends = code.hashes(known)
-    fresh = dataclasses.replace(
-        measure(coin(tmp_path), folder=tmp_path / "work"),
-        claim=known.name,
-        depends=depends,
-        code=code.code_of(depends),
-    )
-    store.save(fresh, tmp_path)
+    result = fresh(known, tmp_path)
+    store.save(result, tmp_path)
     text = page.document(tmp_path)
     section = text.split("### tiny_memories", 1)[1]
     assert "**Holds** (5 seeds" in section and "Stale" not in section
-    store.save(dataclasses.replace(fresh, depends={**depends, "gone": "0"}), tmp_path)
+    store.save(dataclasses.replace(result, depends={**result.depends, "gone": "0"}), tmp_path)
     section = page.document(tmp_path).split("### tiny_memories", 1)[1]
     assert "Stale: the code behind it has changed." in section

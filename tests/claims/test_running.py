@@ -20,7 +20,7 @@ from cambrian.claims.running import confirm, measure
 from cambrian.errors import CambrianError, NotFound, UsageError
 from cambrian.evaluators.benchmarks.base import REPORTED
 
-from .coin import Coin, coin, ran
+from .coin import Coin, coin, fresh, ran
 
 HERE = Path(__file__).parent
 
@@ -90,18 +90,12 @@ def test_what_is_kept_is_read_back_and_judged_the_same(tmp_path: Path) -> None:
 
 def test_a_result_is_stale_once_a_learner_has_changed(tmp_path: Path) -> None:
     known = claim("tiny_memories")
-    depends = code.hashes(known)
-    result = dataclasses.replace(
-        measure(coin(tmp_path), folder=tmp_path / "work"),
-        claim=known.name,
-        depends=depends,
-        code=code.code_of(depends),
-    )
+    result = fresh(known, tmp_path)
     assert store.stale(known, result) == []
     other = known.conditions["fine-tuning"]
     changed = dataclasses.replace(known, conditions={**known.conditions, "replay": other})
     assert store.stale(changed, result) == ["learner: replay"]
-    older = dataclasses.replace(result, depends={**depends, "cambrian.gone": "0"})
+    older = dataclasses.replace(result, depends={**result.depends, "cambrian.gone": "0"})
     assert store.stale(known, older) == ["cambrian.gone"]
 
 
