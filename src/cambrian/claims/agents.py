@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cambrian.agents.catalogue import mechanism
-from cambrian.agents.recombine.agent import Agent
-from cambrian.agents.recombine.surgery import Part
+from cambrian.agents.compose import compose
 from cambrian.agents.seeds import load_seed
 from cambrian.agents.tree import IMPROVER, LEARNER, SourceTree
 from cambrian.errors import UsageError
@@ -27,16 +25,9 @@ def seed_agent(name: str) -> Maker:
 
 
 def composed(*parts: tuple[str, dict[str, Any]], **knobs: Any) -> Maker:
-    """The composed seed agent with these mechanisms (name, knobs) and knobs of its own."""
-    return lambda: _composed(parts, knobs)
-
-
-def _composed(parts: tuple[tuple[str, dict[str, Any]], ...], knobs: dict[str, Any]) -> SourceTree:
-    seed, found = load_seed("composed"), {name: mechanism(name) for name, _ in parts}
-    calls = [Part(name, found[name].cls, values) for name, values in parts]
-    agent = Agent.of(seed).with_knobs(knobs)
-    agent = agent.with_parts(calls, {name: found[name].source for name, _ in parts})
-    return learner(seed.replace(agent.changes(seed)))
+    """The composed seed agent with these mechanisms (name, knobs), and knobs of its own or of the
+    parts that it keeps."""
+    return lambda: learner(compose(*parts, **knobs))
 
 
 def patched(base: Maker, changes: Mapping[str, str], more: str = "") -> Maker:

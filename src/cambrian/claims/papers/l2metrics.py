@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 STREAM = "rotated-mnist+each-batch"
 STRENGTHS = (0.0, 10.0, 30.0, 100.0, 300.0)
-BOUNDARY = """        for boundary in self.hooks("boundary"):
-            boundary(self)
+AFRESH = """
+    def task_boundary(self) -> None:
+        self.__init__(self.spec, seed=self.seed + 1, device=str(self.device))
 """
-AFRESH = "        self.__init__(self.spec, seed=self.seed + 1, device=str(self.device))\n"
-EXPERT = patched(composed(), {BOUNDARY: AFRESH})
+EXPERT = patched(composed(), {}, AFRESH)
 """A network of its own for each task: it starts afresh when one has ended."""
 
 
