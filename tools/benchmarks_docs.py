@@ -11,7 +11,7 @@ The seeds are N from 100 on (`REPORTED`): no stage of a search has them, and not
 or tuned on them. The control, streams in which there is nothing to learn, is measured with the
 rest, or alone as the benchmark "control". Measuring saves after every benchmark and agent, the
 cheapest first, so it can be stopped and goes on where it was. Our own code only, so it runs without
-a sandbox. docs/orderings.json, where it is there, says which orderings of the literature hold.
+a sandbox. Claims of the literature that need more than these figures: `cambrian claim`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,6 @@ from cambrian.sandbox.backends.plain import PlainBackend  # noqa: E402
 from cambrian.sandbox.session.session import Session  # noqa: E402
 
 PAGE, STORE = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "benchmarks.json"
-ORDERINGS = ROOT / "docs" / "orderings.json"
 CLAIMS = (
     (
         *("few-shot-digits", "protonet", "finetune", 0.1),
@@ -119,9 +118,11 @@ INTRODUCTION = (
     "why. In the sections, a mean stands beside its 95 % t interval over the seeds."
 )
 HOLDING = (
-    "Whether they hold here, by differences between agents on the same seeds, with the 95 % t "
-    "interval beside the mean. A claim is not settled where the mean says so and the interval "
-    "does not. What did not reproduce is reported as such and decides nothing."
+    "Those that follow from the figures of this page; those that need an experiment of their own "
+    "are in [literature.md](literature.md). Whether they hold here, by differences between agents "
+    "on the same seeds, with the 95 % t interval beside the mean. A claim is not settled where the "
+    "mean says so and the interval does not. What did not reproduce is reported as such and "
+    "decides nothing."
 )
 CONTROL = (
     "The control: streams whose labels are drawn at random, those of the test images too, so "
@@ -262,7 +263,7 @@ class Judge(ExitStack):
 # -- the page --------------------------------------------------------------------------
 
 
-def page(store: dict[str, Any], orderings: dict[str, Any] | None) -> str:
+def page(store: dict[str, Any]) -> str:
     benches = shown()
     lines = [
         "# Benchmarks",
@@ -277,7 +278,7 @@ def page(store: dict[str, Any], orderings: dict[str, Any] | None) -> str:
         "",
         *_control(store.get("control", {})),
         "",
-        *_orderings(store["results"], orderings),
+        *_orderings(store["results"]),
     ]
     for bench in benches:
         lines += ["", *_section(bench, store["results"].get(bench.name, {}))]
@@ -442,7 +443,7 @@ def _above(chances: dict[str, float]) -> str:
 # -- what the literature says ----------------------------------------------------------
 
 
-def _orderings(results: dict[str, Any], given: dict[str, Any] | None) -> list[str]:
+def _orderings(results: dict[str, Any]) -> list[str]:
     lines = [
         "## Orderings that the literature reports",
         "",
@@ -453,14 +454,7 @@ def _orderings(results: dict[str, Any], given: dict[str, Any] | None) -> list[st
     ]
     for claim, holds, figures in _claims(results):
         lines.append(f"| {claim} | {holds} | {figures} |")
-    for row in (given or {}).get("orderings", []):
-        lines.append(f"| {row['claim']} | {_verdict(row)} | {row.get('figures', '')} |")
     return lines
-
-
-def _verdict(row: dict[str, Any]) -> str:
-    said = {True: "holds", None: "not settled"}
-    return said.get(row["holds"], "**did not reproduce**")
 
 
 def _claims(results: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -552,7 +546,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.measure:
         measure(given.names, given.seeds, given.minutes)
-    text = page(read(STORE) or {"results": {}}, read(ORDERINGS))
+    text = page(read(STORE) or {"results": {}})
     if not given.check:
         PAGE.write_text(text, encoding="utf-8")
     elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text:

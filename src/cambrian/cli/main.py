@@ -24,6 +24,7 @@ import click
 from cambrian._version import __version__
 from cambrian.cli.agent.group import agent
 from cambrian.cli.bench.group import bench
+from cambrian.cli.claim import claim
 from cambrian.cli.context import INTERRUPTED, TRACEBACKS, Shared, default_archive, examples
 from cambrian.cli.mechanism import mechanism
 from cambrian.cli.ops import config as configuration
@@ -164,7 +165,7 @@ def cli(ctx: click.Context, archive: Path, config: Path | None, verbose: int) ->
 
 for command in (
     *(init, doctor, run, daemon, status, events, *control.COMMANDS, cost, configuration.config),
-    *(tree, agent, plot, bench, mechanism, sql, db, archive_group, image),
+    *(tree, agent, plot, bench, mechanism, claim, sql, db, archive_group, image),
 ):
     cli.add_command(command)
 

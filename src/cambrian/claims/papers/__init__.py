@@ -1,0 +1,1 @@
+"""One file a paper, named after it; each has a `CLAIM`."""
