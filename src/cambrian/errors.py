@@ -12,7 +12,7 @@
     │   └── StorageLocked    5   another process has been writing for too long (also Refused)
     └── SandboxBroken        1   the sandbox or the host broke; never the agent's fault
 
-A message says what was expected, what came, and what to do about it.
+A message says what was expected, what it got instead, and what to do about it.
 """
 
 from __future__ import annotations

@@ -289,7 +289,7 @@ class Archive:
             yield
 
     def lock_holder(self) -> int | None:
-        """The process id of the lock's holder (0 if unreadable); None if nobody holds it."""
+        """The process id of the lock's holder (0 if unreadable); None if it is free."""
         return lock.holder(self.path / LOCK)
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -40,7 +40,7 @@ class Database:
         read_only: refuse transactions with a clear message instead of SQLite's.
 
     Attributes:
-        sole_writer: nobody else writes while this is true (the archive's lock is held).
+        sole_writer: whether this process is the only writer (the archive's lock is held).
         caches: what is kept of what was read, while it is.
         writes: how many statements have changed something; a tally read before is then of the past.
     """
@@ -342,7 +342,7 @@ def encode(value: Any) -> str:
         return _JSON.encode(value)
     except (TypeError, ValueError) as error:
         raise UsageError(
-            f"expected plain JSON with finite numbers, came {value!r}: {error}"
+            f"expected plain JSON with finite numbers, got {value!r}: {error}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The commands that steer a run: over its control socket, or, where nobody runs, in the archive."""
+"""The commands that steer a run: over its control socket or, without a process, in the archive."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ dry_run_option = click.option(
 def request(
     shared: Shared, verb: str, arguments: Mapping[str, Any], *, dry_run: bool
 ) -> dict[str, Any]:
-    """Ask whoever runs in the archive; where nobody does, do it in the archive itself.
+    """Ask the process that runs in the archive; where no process does, do it in the archive itself.
 
     Raises:
-        Unreachable: somebody runs there and does not answer.
+        Unreachable: a process runs there and does not answer.
         CambrianError: it was refused.
     """
     from cambrian.daemon import socket
@@ -123,7 +123,7 @@ def resume(shared: Shared, dry_run: bool, as_json: bool) -> None:
 @common
 @click.pass_obj
 def stop(shared: Shared, drain: bool, wait: bool, dry_run: bool, as_json: bool) -> None:
-    """Stop what runs in the archive; the same command goes on with it later.
+    """Stop the run; the same command continues it later.
 
     The kill switch is a file STOP in the archive's directory: whatever runs there stops at once,
     and nothing is started while it is there. Nothing recorded is lost either way.
@@ -146,7 +146,7 @@ def stop(shared: Shared, drain: bool, wait: bool, dry_run: bool, as_json: bool) 
 
 
 def _ended(shared: Shared, seconds: float) -> bool:
-    """Wait until nobody holds the archive; False if somebody still does."""
+    """Wait until the archive is free; False if it is still held."""
     end = time.monotonic() + seconds
     with shared.reading() as archive:
         while archive.lock_holder() is not None:
@@ -236,7 +236,7 @@ def set_budget(shared: Shared, name: str, limit: str, dry_run: bool, as_json: bo
     try:
         value = None if limit == "none" else float(limit)
     except ValueError:
-        raise UsageError(f'expected a number or "none" as the limit, came {limit!r}') from None
+        raise UsageError(f'expected a number or "none" as the limit, got {limit!r}') from None
     arguments = {"name": name.replace("-", "_"), "limit": value}
     _steer(shared, "set-budget", arguments, dry_run=dry_run, as_json=as_json)
 
@@ -313,7 +313,11 @@ def approvals(shared: Shared, diff: bool, as_json: bool) -> None:
         show_table(("gate", "verdict", "value", "threshold", "rule"), rows)
         if diff:
             say(block(one["diff"]))
-    note(f"{len(found)} wait; `cambrian approve` or `cambrian reject`" if found else "none waits")
+    note(
+        f"{len(found)} wait; `cambrian approve` or `cambrian reject`"
+        if found
+        else "nothing is waiting for approval"
+    )
 
 
 COMMANDS = (

@@ -69,5 +69,5 @@ def daemon(ctx: click.Context, /, abandon: bool, as_json: bool, **options: Any) 
         log.close()
     report(shared.archive, as_json=as_json)
     if ending.state == "stopped":
-        note("stopped before its end: the same command goes on with it")
+        note("stopped before its end: the same command continues it")
         ctx.exit(INTERRUPTED)

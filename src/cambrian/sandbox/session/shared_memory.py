@@ -20,7 +20,7 @@ LEAST = 1 << 17
 
 
 class Bulk:
-    """The file of one job, made when it is first needed and made anew when it is too small."""
+    """The file of one job, made when it is first needed and rebuilt when it is too small."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
