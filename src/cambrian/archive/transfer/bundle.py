@@ -78,7 +78,7 @@ _SPEND = (
 
 
 def export(archive: Archive, target: Path) -> int:
-    """Write a bundle of everything that was decided; a run may go on meanwhile.
+    """Write a bundle of everything that was decided; a run may continue meanwhile.
 
     Returns:
         How many agents are in it.

@@ -214,7 +214,7 @@ def config() -> None:
 def show(ctx: click.Context, origin: bool, as_json: bool) -> None:
     """Show every setting of a run: its value, and where that comes from.
 
-    Flags win over the environment, that over cambrian.toml, and that over the defaults.
+    Flags override the environment, that overrides cambrian.toml, and that the defaults.
     """
     shared = ctx.ensure_object(Shared)
     rows = [("archive", str(shared.archive), _archive_origin(ctx)), *_rows(ctx)]

@@ -78,7 +78,7 @@ def lineage(shared: Shared, as_json: bool) -> None:
 @common
 @click.pass_obj
 def backup(shared: Shared, destination: Path, as_json: bool) -> None:
-    """Copy the archive to DESTINATION, a new or empty directory; a run may go on meanwhile.
+    """Copy the archive to DESTINATION, a new or empty directory; a run may continue meanwhile.
 
     The copy is an archive itself: database and git lineage as one consistent pair, and the
     control's with it. It appears under its name when it is whole.

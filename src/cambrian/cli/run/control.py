@@ -92,7 +92,7 @@ def _steer(
 @common
 @click.pass_obj
 def pause(shared: Shared, now: bool, dry_run: bool, as_json: bool) -> None:
-    """Begin nothing new until `cambrian resume`, over restarts too.
+    """Start nothing new until `cambrian resume`, across restarts too.
 
     What is being evaluated is finished first. A pause's time does not count.
     """
@@ -105,7 +105,7 @@ def pause(shared: Shared, now: bool, dry_run: bool, as_json: bool) -> None:
 @common
 @click.pass_obj
 def resume(shared: Shared, dry_run: bool, as_json: bool) -> None:
-    """Take back a pause."""
+    """End a pause."""
     _steer(shared, "resume", {}, dry_run=dry_run, as_json=as_json)
 
 
@@ -193,7 +193,7 @@ AGENT = "AGENT is an agent's id (or a prefix of it), or p and a proposal's numbe
 @common
 @click.pass_obj
 def approve(shared: Shared, agent: str, reason: str, dry_run: bool, as_json: bool) -> None:
-    """Let a variant into the tree whose admission waits for a person.
+    """Admit a variant that waits for a person's approval.
 
     AGENT is an agent's id (or a prefix of it), or p and a proposal's number (p12). `cambrian
     approvals` shows what waits.
@@ -210,7 +210,7 @@ def approve(shared: Shared, agent: str, reason: str, dry_run: bool, as_json: boo
 @common
 @click.pass_obj
 def reject(shared: Shared, agent: str, reason: str, dry_run: bool, as_json: bool) -> None:
-    """Keep a variant out of the tree whose admission waits for a person.
+    """Reject a variant that waits for a person's approval.
 
     AGENT is an agent's id (or a prefix of it), or p and a proposal's number (p12).
     """
@@ -226,7 +226,7 @@ def reject(shared: Shared, agent: str, reason: str, dry_run: bool, as_json: bool
 @common
 @click.pass_obj
 def set_budget(shared: Shared, name: str, limit: str, dry_run: bool, as_json: bool) -> None:
-    """Change a limit of the run, from now on and over restarts.
+    """Change a limit of the run, now and across restarts.
 
     NAME is one of proposals, judged, agents, evaluations, hours, cpu_hours, tokens and dollars;
     LIMIT a number, or "none". It holds until the run is resumed with another limit as an option.
@@ -248,9 +248,9 @@ def set_budget(shared: Shared, name: str, limit: str, dry_run: bool, as_json: bo
 @common
 @click.pass_obj
 def set_workers(shared: Shared, count: int, dry_run: bool, as_json: bool) -> None:
-    """Change how many evaluation processes the run keeps, over restarts too.
+    """Change how many evaluation processes the run keeps, across restarts too.
 
-    A worker that is too many ends after the job that it holds.
+    A surplus worker ends after its current job.
     """
     _steer(shared, "set-workers", {"count": count}, dry_run=dry_run, as_json=as_json)
 
@@ -262,7 +262,7 @@ def set_workers(shared: Shared, count: int, dry_run: bool, as_json: bool) -> Non
 @common
 @click.pass_obj
 def retry(shared: Shared, agent: str, dry_run: bool, as_json: bool) -> None:
-    """Judge a variant after all that was parked because our machine broke on it.
+    """Retry a parked variant: one that was not judged because this machine broke.
 
     AGENT is an agent's id (or a prefix of it), or p and a proposal's number (p12).
     """
@@ -276,7 +276,7 @@ def retry(shared: Shared, agent: str, dry_run: bool, as_json: bool) -> None:
 @common
 @click.pass_obj
 def cancel(shared: Shared, agent: str, dry_run: bool, as_json: bool) -> None:
-    """Give a variant up that is being made or judged; it is neither admitted nor rejected.
+    """Cancel a variant that is being made or judged; it is neither admitted nor rejected.
 
     An answer that a model was asked for is still counted. AGENT is an agent's id (or a prefix of
     it), or p and a proposal's number (p12).
