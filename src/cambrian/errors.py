@@ -61,7 +61,7 @@ class StorageTrouble(CambrianError):
     """The disk or the archive's file did not do what was asked; what was recorded stands.
 
     The transaction under way was rolled back, so the same step may be tried again once the
-    cause is gone: whoever runs for long pauses on it instead of dying.
+    cause is gone: a long run pauses on it instead of ending.
 
     Attributes:
         reason: full, read-only, failing (an input or output error), locked (another writer),

@@ -1,7 +1,7 @@
 """What may be asked of a run, by name: checked, written down, carried out, answered.
 
 Each is an intent: a row that is written before anything is done, so that what was asked for
-survives a kill, and is carried out by who runs next. All of them may be asked twice: the second
+survives a kill, and is carried out by the next process. All of them may be asked twice: the second
 time says that it is so already. With `dry_run` nothing is written and the answer says what would
 be done. Where no process runs, the same code works on the rows alone.
 """

@@ -99,7 +99,7 @@ async def _converse(stream: anyio.abc.SocketStream, answer: Answerer) -> None:
 
 
 def _peer(stream: anyio.abc.SocketStream) -> str:
-    """Who asks, as the kernel says.
+    """The user that asks, as the kernel says.
 
     Raises:
         Refused: it is neither us nor root.

@@ -125,7 +125,7 @@ class Database:
     def step(self) -> Iterator[None]:
         """A transaction of its own, or part of the one that is open, and then no savepoint: for the
         small verbs of which several make one. They look before they write, so that one that is
-        refused has written nothing; whoever catches anything else goes back to before the whole.
+        refused has written nothing; after any other error the whole has to be rolled back.
 
         Raises: as `transaction` does.
         """

@@ -213,7 +213,7 @@ class Agents:
 
     def children_through(self, agent_id: str, through: int, last: int) -> list[Agent]:
         """The `last` children that came of proposals up to `through`, members or not, by number
-        (undecided ones, who were parked, last)."""
+        (undecided ones, which were parked, last)."""
         rows = self._database.rows(
             "SELECT a.id, a.number, a.proposal_index FROM parents p "
             "JOIN agents a ON a.id = p.child_id "

@@ -175,7 +175,7 @@ class Evaluations:
         return tuple(map(Evaluation.of, rows))
 
     def _recorded(self, row: Row, evaluation_id: int) -> None:
-        """One more, of an agent whose evaluations are kept (as a new one's are, who has none)."""
+        """One more, of an agent whose evaluations are cached (a new agent's are: it has none)."""
         known = self._known.known(row["agent_id"])
         if known is None:
             return

@@ -1,8 +1,8 @@
 """One GPU for one session at a time: video memory has no control group.
 
 A lease is a lock on a file, one per GPU, which the kernel gives back when its holder ends, however
-that is. Who holds the lock has the whole GPU; containers get it by its id (`Limits.gpu`). CUDA is
-never touched on the host, and inside only after the fork.
+that is. The holder of the lock has the whole GPU; containers get it by its id (`Limits.gpu`). CUDA
+is never touched on the host, and inside only after the fork.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Bulk:
         return place, {"bulk": f"bulk-{self._made}", "shape": list(x.shape)}
 
     def _make(self, size: int) -> mmap.mmap:
-        # The last one may not have been opened yet, by who was asked about it; the one before has.
+        # The last one may not have been opened yet by the runner; the one before has.
         (self._folder / f"bulk-{self._made - 1}").unlink(missing_ok=True)
         self._made += 1
         path = self._folder / f"bulk-{self._made}"
