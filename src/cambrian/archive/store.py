@@ -280,7 +280,7 @@ class Archive:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the archive's lock while a block runs, as a process does that writes more than one verb.
+        """Hold the archive's lock while a block runs: needed to write more than a single verb.
 
         Raises (on entering):
             Refused: another process holds it; the message names it.
