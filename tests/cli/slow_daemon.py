@@ -52,7 +52,8 @@ def main(home: Path, given: dict[str, str]) -> None:
         200, approve=given.get("approve", "none"), workers=int(given.get("workers", "2"))
     )
     speed = float(given.get("speed", "0.02"))
-    killswitch.watch.__wrapped__.__defaults__ = (float(given.get("grace", "20")),)  # type: ignore[attr-defined]
+    bounds = (float(given.get("grace", "20")), killswitch.LOOK_EVERY_S)
+    killswitch.watch.__wrapped__.__defaults__ = bounds  # type: ignore[attr-defined]
     database.BUSY_TIMEOUT_MS = int(given.get("busy", "30000"))
     limit(home, "full" in given)
     if "hang" in given:
