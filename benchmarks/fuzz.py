@@ -2,7 +2,7 @@
 
     python benchmarks/fuzz.py --minutes 60 --seed 1
 
-Draws exchanges with the generators of `tests/sandbox/test_fuzz_channel.py`: every verb, answered by
+Draws exchanges with the generators of `cambrian.testing.hostile_peer`: every verb, answered by
 frames that fit, that are spoilt or that are no frames. Anything but the learner's own failure, a
 channel that closes, or an answer fit to go on with, is a finding: it is printed with the smallest
 exchange that shows it, and the exit status is 1. The same seed draws the same exchanges.

@@ -10,7 +10,7 @@ import pytest
 from tests.budget import pytest_addoption, pytest_terminal_summary
 
 from cambrian.evaluators import calibration, plugins
-from cambrian.evaluators.benchmarks import registry as known_benchmarks
+from cambrian.evaluators import registry as known_benchmarks
 
 __all__ = ["pytest_addoption", "pytest_terminal_summary"]
 

@@ -6,7 +6,9 @@ import ast
 from pathlib import Path
 from textwrap import dedent
 
-from tools.count import House, Said, circles, count, crowded_folders
+import pytest
+import tools.count
+from tools.count import House, Said, circles, count, crowded_folders, stale
 
 HERE = Path("src/cambrian/archive/made_up.py")
 
@@ -71,3 +73,12 @@ def test_every_circle_is_found_and_a_chain_is_none() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
     two = circles({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"c", "a"}})
     assert len(two) == 2
+
+
+def test_an_exception_that_lets_nothing_off_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools.count, "_NEEDED", set())
+    long = Path("tests/long.py")
+    count(long, 500, ast.parse(""), Said.of([]), House())
+    found = stale()
+    assert not any(" tests/ from the limit of a module" in line for line in found)
+    assert any(" tests/ from the limit of a function" in line for line in found)

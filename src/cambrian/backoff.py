@@ -1,4 +1,4 @@
-"""How long to wait before the next try: one value, passed to whoever waits."""
+"""How long to wait before the next try: one value, passed in."""
 
 from __future__ import annotations
 

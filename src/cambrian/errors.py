@@ -12,7 +12,7 @@
     │   └── StorageLocked    5   another process has been writing for too long (also Refused)
     └── SandboxBroken        1   the sandbox or the host broke; never the agent's fault
 
-A message says what was expected, what came, and what to do about it.
+A message says what was expected, what it got instead, and what to do about it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class StorageTrouble(CambrianError):
     """The disk or the archive's file did not do what was asked; what was recorded stands.
 
     The transaction under way was rolled back, so the same step may be tried again once the
-    cause is gone: whoever runs for long pauses on it instead of dying.
+    cause is gone: a long run pauses on it instead of ending.
 
     Attributes:
         reason: full, read-only, failing (an input or output error), locked (another writer),

@@ -29,7 +29,7 @@ POINTS: dict[str, str] = {
     "variant.made": "nothing of the variant that was made",
     "variant.inside": "nothing: half way through recording a variant",
     "variant.recorded": "the variant and its first job",
-    "job.leased": "a lease that nobody holds any more",
+    "job.leased": "a lease that is no longer held",
     "evaluation.judged": "nothing of the evaluation that was just made",
     "evaluation.recorded": "one evaluation of several, the job still leased",
     "improver.judged": "nothing of an improver's check",
@@ -71,7 +71,7 @@ def reach(name: str) -> None:
 def _reached(name: str) -> None:
     global _left
     if name not in POINTS:
-        raise KeyError(f"expected a fail point of cambrian.failpoints, came {name!r}")
+        raise KeyError(f"expected a fail point of cambrian.failpoints, got {name!r}")
     if _seen is not None and name not in _known:
         _known.add(name)
         with _seen.open("a", encoding="utf-8") as log:
@@ -91,7 +91,7 @@ def arm(point: str, seen: Path | None = None) -> None:
     global _armed, _left, _seen
     name, _, count = point.partition(":")
     if name and name not in POINTS:
-        raise KeyError(f"expected a fail point of cambrian.failpoints, came {name!r}")
+        raise KeyError(f"expected a fail point of cambrian.failpoints, got {name!r}")
     _armed, _left, _seen = name, int(count or 1), seen
     _known.clear()
 

@@ -20,7 +20,7 @@ def data() -> Path:
 
 
 def cache() -> Path:
-    """Where what can be made anew is. Raises UsageError: no home directory is known."""
+    """Where what can be rebuilt is. Raises UsageError: no home directory is known."""
     return _known("user_cache_dir", "XDG_CACHE_HOME")
 
 

@@ -29,7 +29,7 @@ def test_a_proposal_needs_the_next_index_and_parents_that_are_members(
     seed, run = garden.seed(), garden.run.id
     rejected = garden.reject(garden.propose("rejected", seed)).id
     proposals = garden.archive.proposals
-    with pytest.raises(UsageError, match="next index, 1, came 5"):
+    with pytest.raises(UsageError, match="next index, 1, got 5"):
         proposals.open(run, 5, 0, [seed], "recombine")
     with pytest.raises(UsageError, match=r"see through -1\.\.0"):
         proposals.open(run, 1, 1, [seed], "recombine")
@@ -271,7 +271,7 @@ def test_a_run_is_finished_or_resumed_before_another_starts(
     assert archive.runs.current() is None
     with pytest.raises(Refused, match="run 1 is finished"):
         archive.runs.resume(run.id)
-    with pytest.raises(UsageError, match="came 'running'"):
+    with pytest.raises(UsageError, match="got 'running'"):
         archive.runs.end(run.id, "running")
     with pytest.raises(NotFound):
         archive.runs.get(99)

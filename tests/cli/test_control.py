@@ -90,7 +90,7 @@ def test_a_running_daemon_is_paused_resumed_and_stopped(command: Command, tmp_pa
         assert {"name": "agents", "limit": 50.0}.items() <= next(
             one.items() for one in found["budget"] if one["name"] == "agents"
         )
-        assert ask("resume") == "run 1 goes on"
+        assert ask("resume") == "run 1 continues"
         running.until(lambda s: s["jobs"]["leased"] > 0 and not s["paused"])
         assert ask("stop", "--wait").startswith("finishing")
         assert running.process.wait(10) == 0
@@ -152,7 +152,7 @@ def test_what_nobody_runs_is_steered_in_the_archive_itself(
 ) -> None:
     assert run_cli("pause").stdout == "run 1 is paused\n"
     assert run_cli("set-workers", "7").stdout == "None workers before, 7 now\n"
-    assert run_cli("stop").stdout == "nobody runs in this archive\n"
+    assert run_cli("stop").stdout == "no process is running on this archive\n"
     with Archive.open(grown.path) as archive:
         assert archive.steering.orders(1) == {"paused": True, "workers": 7}
 
@@ -209,7 +209,7 @@ def test_no_request_however_odd_ends_a_run(tmp_path: Path) -> None:
                 with pytest.raises(CambrianError) as refused:
                     socket.ask(tmp_path / "run", verb, arguments, dry_run=dry_run)
                 assert not isinstance(refused.value, Unreachable), (verb, arguments)
-                assert "nobody foresaw" not in str(refused.value), (verb, arguments)
+                assert "failed unexpectedly" not in str(refused.value), (verb, arguments)
         assert running.until(lambda s: True)["state"] == "running"
     with Archive.open(tmp_path / "run", read_only=True) as archive:
         assert archive.database.value("SELECT count(*) FROM intents") == 0
@@ -330,7 +330,7 @@ def test_a_reload_says_what_it_took_what_belongs_to_the_run_and_what_needs_a_res
         for line in (home / "logs" / "daemon.jsonl").read_text().splitlines()
     )
     for text in ("agents: 70 before, 60 now", "workers: 2 before, 1 now", "prices: {}"):
-        assert text in said.split("settings read again: ")[1].splitlines()[0]
+        assert text in said.split("settings reloaded: ")[1].splitlines()[0]
     assert "not taken, a run keeps them to its end: seed: 0 before, 4 now\n" in said
     assert "restart: drain: 300.0 before, 5.0 now; metrics: 0 before, None now" in said
     # What was taken is the run's from now on, whoever looks and whoever changes it again.

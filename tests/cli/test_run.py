@@ -99,7 +99,7 @@ def test_a_run_that_goes_on_is_planned_from_where_it_is(grown: EvolvedArchive) -
     settings = Settings(proposals=40, benchmarks=SEARCH, workers=2)
     new = estimate_s(grown.path.parent / "new", settings, control=False)
     assert estimate_s(grown.path, settings, control=False) < new
-    assert "run 1 goes on" in next(iter(plan(grown.path, settings, control=False)))
+    assert "continuing run 1" in next(iter(plan(grown.path, settings, control=False)))
 
 
 def test_an_unfinished_run_with_other_settings_is_refused(
@@ -235,7 +235,7 @@ def test_ctrl_c_twice_stops_a_run_at_once_and_says_how_to_go_on(
     stopped: Stopped, read_json: ReadJson
 ) -> None:
     assert stopped.code == 130, stopped.said
-    assert "the same command goes on" in stopped.said
+    assert "the same command continues" in stopped.said
     assert "Traceback" not in stopped.said
     found = read_json("status", "--archive", str(stopped.path))
     assert (found["state"], found["running"]) == ("stopped", None)

@@ -93,8 +93,8 @@ def test_a_flag_wins_over_everything(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [
         ("workers = 0", "[run] workers: 0 is not in the range"),
         ("workers = 'many'", "[run] workers: 'many' is not a valid integer"),
-        ("seed = 1.5", "[run] seed: expected integer range, came 1.5"),
-        ("workers = true", "[run] workers: expected integer range, came True"),
+        ("seed = 1.5", "[run] seed: expected integer range, got 1.5"),
+        ("workers = true", "[run] workers: expected integer range, got True"),
         ("order = 'wild'", "[run] order: 'wild' is not one of"),
     ],
 )

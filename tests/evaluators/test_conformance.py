@@ -14,8 +14,7 @@ import pytest
 
 from cambrian.agents.spec import TaskSpec
 from cambrian.errors import NotFound, UsageError
-from cambrian.evaluators import benchmarks, plugins
-from cambrian.evaluators.benchmarks import registry
+from cambrian.evaluators import benchmarks, plugins, registry
 from cambrian.evaluators.benchmarks.base import Benchmark, Card, Outcome, generator
 from cambrian.evaluators.conformance import Measured, check, check_measured
 from cambrian.sandbox.session.learner_channel import LearnerChannel

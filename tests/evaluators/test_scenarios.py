@@ -11,8 +11,7 @@ import pytest
 
 from cambrian.agents.seeds import all_seed_names, load_seed
 from cambrian.errors import NotFound, UsageError
-from cambrian.evaluators import benchmarks, data
-from cambrian.evaluators.benchmarks import registry
+from cambrian.evaluators import benchmarks, data, registry
 from cambrian.evaluators.benchmarks.base import generator
 from cambrian.evaluators.benchmarks.drift import DRIFTS
 from cambrian.evaluators.benchmarks.scenarios import MODES, REVEAL

@@ -66,7 +66,7 @@ def _by_lines(text: str, search: str) -> list[tuple[int, int]]:
 
 
 def _nearest(text: str, search: str) -> str:
-    """The lines of the file most like the search text, for whoever has to mend it."""
+    """The lines of the file most like the search text, as a hint for mending it."""
     lines = text.splitlines()[:MAX_LINES_COMPARED]
     want = [line.strip()[:MAX_COMPARED] for line in search.splitlines() if line.strip()][:1]
     have = [line.strip()[:MAX_COMPARED] for line in lines]

@@ -1,4 +1,4 @@
-"""Parsing code that nobody trusts, without running it."""
+"""Parsing untrusted code, without running it."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@
         archive.sql("SELECT * FROM leaderboard LIMIT ?", (10,))
 
 Nothing can be changed through it: SQLite opens the file for reading only, and refuses every
-statement that is not a question. A run may go on meanwhile.
+statement that is not a question. A run may continue meanwhile.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def resolve(database: Database, agents: Agents, reference: str) -> str:
     if match is None:
         raise UsageError(
             f"expected an agent as 4 or more hex digits of its id, #NUMBER, @best or @root, "
-            f"with ^, ^2 or ~3 after it; came {reference!r}"
+            f"with ^, ^2 or ~3 after it; got {reference!r}"
         )
     agent_id = _base(database, agents, match["base"])
     for sign, digits in _SUFFIX.findall(match["path"]):

@@ -280,7 +280,7 @@ class Archive:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the archive's lock while a block runs; who writes for longer than a verb holds it.
+        """Hold the archive's lock while a block runs: needed to write more than a single verb.
 
         Raises (on entering):
             Refused: another process holds it; the message names it.
@@ -289,7 +289,7 @@ class Archive:
             yield
 
     def lock_holder(self) -> int | None:
-        """The process id of the lock's holder (0 if unreadable); None if nobody holds it."""
+        """The process id of the lock's holder (0 if unreadable); None if it is free."""
         return lock.holder(self.path / LOCK)
 
     def transaction(self) -> AbstractContextManager[None]:

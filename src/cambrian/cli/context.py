@@ -119,7 +119,7 @@ allow_option = click.option(
     callback=_allow,
     expose_value=False,
     allow_from_autoenv=False,
-    help="Go on where only the memory of each process alone can be bounded (bubblewrap without "
+    help="Continue where only the memory of each process alone can be bounded (bubblewrap without "
     "root).",
 )
 

@@ -99,7 +99,7 @@ def _report(ctx: click.Context | None, error: Exception) -> int:
 
 
 def _drop_stdout() -> None:
-    """Nobody reads standard output any more: do not complain about it again on the way out."""
+    """Standard output is closed: do not complain about it again on the way out."""
     try:
         target = sys.stdout.fileno()
     except (AttributeError, OSError, ValueError):

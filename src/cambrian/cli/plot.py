@@ -37,7 +37,7 @@ def progress(shared: Shared, output: Path | None) -> None:
     """
     target = output or shared.archive / "progress.png"
     if target.suffix.lower() not in FORMATS:
-        raise UsageError(f"expected a file that ends in {' or '.join(FORMATS)}, came {target}")
+        raise UsageError(f"expected a file that ends in {' or '.join(FORMATS)}, got {target}")
     with shared.reading() as archive, reading_control(shared.archive) as control:
         # Imported late: matplotlib takes a second.
         from cambrian.cli.render.picture import draw_progress

@@ -110,7 +110,10 @@ def _limit(one: dict[str, Any]) -> str:
 def _state(found: dict[str, Any]) -> str:
     if found["run"] is None:
         return "none yet; `cambrian run` starts one"
-    how = {"interrupted": " (killed; the same command goes on)", "stopped": " (may be resumed)"}
+    how = {
+        "interrupted": " (killed; the same command continues it)",
+        "stopped": " (may be resumed)",
+    }
     return f"{found['run']['id']}, {found['state']}{how.get(found['state'], '')}"
 
 

@@ -1,9 +1,9 @@
 """What may be asked of a run, by name: checked, written down, carried out, answered.
 
 Each is an intent: a row that is written before anything is done, so that what was asked for
-survives a kill, and is carried out by who runs next. All of them may be asked twice: the second
+survives a kill, and is carried out by the next process. All of them may be asked twice: the second
 time says that it is so already. With `dry_run` nothing is written and the answer says what would
-be done. Where nobody runs, the same code works on the rows alone.
+be done. Where no process runs, the same code works on the rows alone.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Intents:
 
     Args:
         settings: the run's, as JSON.
-        loop: that carries the run on in this process; None where nobody does.
-        stop: stops the process ("drain" or "now"); None where nobody runs.
+        loop: that carries the run on in this process; None where no process does.
+        stop: stops the process ("drain" or "now"); None where no process runs.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Intents:
 
     def _act(self, verb: str) -> Callable[[Intents, Arguments, str, bool], str]:
         if verb not in VERBS:
-            raise UsageError(f"expected one of {', '.join(VERBS)}, came {verb!r}")
+            raise UsageError(f"expected one of {', '.join(VERBS)}, got {verb!r}")
         return VERBS[verb]
 
     # -- the verbs ---------------------------------------------------------------------
@@ -117,7 +117,7 @@ class Intents:
                 self.loop.resume()
             else:
                 self.archive.steering.order(self.run.id, "paused", False)
-        return f"run {self.run.id} {'goes on' if paused else 'was not paused'}"
+        return f"run {self.run.id} {'continues' if paused else 'was not paused'}"
 
     def stop(self, arguments: Arguments, by: str, dry: bool) -> str:
         """End the process: `how` "drain" (the default) finishes what is being evaluated, "now"
@@ -128,9 +128,9 @@ class Intents:
         """
         how = _only(arguments, "how").get("how", "drain")
         if how not in ("drain", "now"):
-            raise UsageError(f"expected how to be drain or now, came {how!r}")
+            raise UsageError(f"expected how to be drain or now, got {how!r}")
         if self._stop_process is None:
-            return "nobody runs in this archive"
+            return "no process is running on this archive"
         if not dry:
             self._stop_process(how)
         return (
@@ -171,7 +171,7 @@ class Intents:
         given = _only(arguments, "name", "limit")
         name, limit = str(given.get("name")), given.get("limit")
         if limit is not None and type(limit) not in (int, float):
-            raise UsageError(f"expected a number as the limit, or null for none, came {limit!r}")
+            raise UsageError(f"expected a number as the limit, or null for none, got {limit!r}")
         if isinstance(limit, int) and abs(limit) > sys.float_info.max:
             raise UsageError("expected a number that is not beyond all bounds as the limit")
         check_limit(name, limit)
@@ -192,7 +192,7 @@ class Intents:
         """
         count = _only(arguments, "count").get("count")
         if type(count) is not int or not 1 <= count <= MOST_WORKERS:
-            raise UsageError(f"expected 1 to {MOST_WORKERS} workers, came {count!r}")
+            raise UsageError(f"expected 1 to {MOST_WORKERS} workers, got {count!r}")
         require_enough(self._device, count)
         orders = self.archive.steering.orders(self.run.id)
         before = self.loop.workers if self.loop else orders.get("workers", self._workers)
@@ -210,10 +210,10 @@ class Intents:
         if proposal.state in ("open", "proposed", "ready"):
             return f"{name} is under way already"
         if proposal.state != "parked" or proposal.agent_id is None:
-            raise Refused(f"{name} is {proposal.state}: only what is parked can be tried again")
+            raise Refused(f"{name} is {proposal.state}: only a parked proposal can be retried")
         if not dry:
             self.archive.proposals.reopen(proposal.id)
-        return f"{name} is tried again"
+        return f"{name} will be retried"
 
     def cancel(self, arguments: Arguments, by: str, dry: bool) -> str:
         """Give an undecided proposal up, made or not: nothing more is spent on it, and it is not
@@ -242,10 +242,10 @@ class Intents:
                 raise NotFound(f"there is no proposal {given}")
             return found
         if not isinstance(given, str):
-            raise UsageError(f"expected an agent's id or a proposal's number, came {given!r}")
+            raise UsageError(f"expected an agent's id or a proposal's number, got {given!r}")
         agent = self.archive.agents.get(self.archive.resolve(_text(given)))
         if agent.proposal_id is None:
-            raise Refused("a seed agent comes of no proposal")
+            raise Refused("a seed agent has no proposal")
         return self.archive.proposals.get(agent.proposal_id)
 
 
@@ -268,7 +268,7 @@ def _only(arguments: Arguments, *names: str) -> Arguments:
     """The arguments, if the verb takes them."""
     unknown = sorted(set(arguments) - set(names))
     if unknown:
-        raise UsageError(f"expected only {', '.join(names) or 'no arguments'}, came {unknown}")
+        raise UsageError(f"expected only {', '.join(names) or 'no arguments'}, got {unknown}")
     return arguments
 
 

@@ -1,4 +1,4 @@
-"""Structured logs: every event of the archive, and what a person is told, as JSON lines.
+"""Structured logs: every event of the archive, and every message to a person, as JSON lines.
 
 `logs/daemon.jsonl` in the archive, rotated by size. An event is logged after it was committed, with
 the ids of its run, agent, proposal and job; the archive's own `events` stay the record.

@@ -5,7 +5,7 @@ Signal handlers only set flags, which this acts on:
 =========== =====================================================================================
 SIGINT/TERM finish what is being evaluated (for at most `drain_s` seconds), then stop; the second
             one stops at once
-SIGHUP      read the settings again, and take what may change while a run goes on
+SIGHUP      reload the settings, and apply what may change during a run
 =========== =====================================================================================
 
 Storage that fails (a full disk, a read-only file system, a lock) does not end the process: the
@@ -54,7 +54,7 @@ class Options:
         drain_s: how long a drain may take before what is left is dropped.
         metrics_port: of `/metrics`, `/healthz` and `/readyz` on loopback; 0 takes any free one,
             None serves none.
-        reload: the settings, read again, and what else has changed and needs a restart, in words;
+        reload: the settings, reloaded, and what else has changed and needs a restart, in words;
             None where they cannot be.
         notifier: the service manager.
         make_worker, model: make workers and answer questions; None for real ones.
@@ -130,7 +130,7 @@ class Service:
         """Carry the run on until its end or until told to stop.
 
         Raises:
-            CambrianError: the run was given up; it may be resumed.
+            CambrianError: the run was abandoned; it may be resumed.
         """
         async with AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(anyio.create_task_group())
@@ -258,10 +258,10 @@ class Service:
             await anyio.sleep(self.options.timing.service_beat_s)
 
     def reload(self) -> None:
-        """Read the settings again, take what may change while a run goes on, and say what was
+        """Reload the settings, apply what may change during a run, and say what was
         taken, what belongs to the run for good and what needs a restart."""
         if self.options.reload is None:
-            self.tell("SIGHUP: there are no settings to read again")
+            self.tell("SIGHUP: no settings file to reload")
             return
         self.options.notifier.reloading()
         try:
@@ -275,7 +275,7 @@ class Service:
                 self.archive.runs.settle(self.run_id, settings.to_json(), taken)
                 self.settings = settings
                 self.loop.reload(settings)
-            self.tell(f"settings read again: {'; '.join(taken) or 'nothing has changed'}")
+            self.tell(f"settings reloaded: {'; '.join(taken) or 'nothing has changed'}")
             if fixed := differences(before, given):
                 self.tell(f"not taken, a run keeps them to its end: {'; '.join(fixed)}")
             if later:
@@ -306,8 +306,8 @@ class Service:
             raise
         except Exception as error:
             # Whatever somebody asks for, it must not end a run that has gone on for weeks.
-            text = f"{verb} failed in a way that nobody foresaw: {type(error).__name__}: {error}"
-            self.tell(f"{text}; the run goes on")
+            text = f"{verb} failed unexpectedly: {type(error).__name__}: {error}"
+            self.tell(f"{text}; the run continues")
             raise CambrianError(text) from error
         return {"answer": said, "data": {"dry_run": dry_run}}
 

@@ -99,7 +99,7 @@ async def _converse(stream: anyio.abc.SocketStream, answer: Answerer) -> None:
 
 
 def _peer(stream: anyio.abc.SocketStream) -> str:
-    """Who asks, as the kernel says.
+    """The user that asks, as the kernel says.
 
     Raises:
         Refused: it is neither us nor root.
@@ -137,17 +137,17 @@ def ask(
     dry_run: bool = False,
     patience_s: float = PATIENCE_S,
 ) -> dict[str, Any]:
-    """Ask whoever runs in the archive.
+    """Ask the process that runs in the archive.
 
     Raises:
-        Unreachable: nobody listens, or no answer came in time.
+        Unreachable: no process listens, or there was no answer in time.
         CambrianError: it was refused, with the exit code that its kind has.
     """
     request = {"verb": verb, "arguments": dict(arguments or {}), "dry_run": dry_run}
     try:
         descriptor = os.open(folder(archive), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        raise Unreachable(f"nobody listens in {folder(archive)}") from None
+        raise Unreachable(f"no process listens in {folder(archive)}") from None
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as stream:
             stream.settimeout(patience_s)

@@ -1,7 +1,7 @@
 """From settings to a finished run: the lock, the seeds, resuming, serving, the control.
 
 Signals, control and storage trouble are `daemon.service`'s; after any end of the process, kill -9
-included, the same command goes on where it stopped.
+included, the same command continues where it stopped.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run was left: finished, or stopped so that the same command goes on with it."""
+    """How a run was left: finished, or stopped so that the same command continues it."""
 
     state: Literal["finished", "stopped"]
     run_id: int
@@ -307,7 +307,7 @@ def _start_or_resume(archive: Archive, settings: Settings, abandon: bool) -> Run
     with archive.transaction():  # else a kill would leave its proposals to the next run's rules
         archive.runs.end(unfinished.id, "abandoned")
         for proposal in archive.proposals.undecided():
-            archive.proposals.close(proposal.id, "invalid", "given up with its run")
+            archive.proposals.close(proposal.id, "invalid", "abandoned with its run")
         return archive.runs.start(settings.seed, settings.to_json(), target)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators import calibration
 from cambrian.evaluators.benchmarks.base import Benchmark
-from cambrian.evaluators.benchmarks.registry import register
+from cambrian.evaluators.registry import register
 
 ENVIRONMENT = "CAMBRIAN_BENCHMARKS"
 GROUP = "cambrian.benchmarks"

@@ -183,7 +183,7 @@ def _left_s(spent: float, limit: float | None, wall_s: float) -> float | None:
 
 
 def evaluations_per_variant(benchmarks: Sequence[str], *, raced: bool = False) -> int:
-    """The most that judging one variant takes (sealed runs, at the end, are not of a budget)."""
+    """The most that judging one variant takes (sealed runs count towards no budget)."""
     own = sum(len(STAGES[stage]) for stage in STAGES_OF_VARIANTS)
     return len(benchmarks) * (own + (2 * len(STAGES["race"]) if raced else 0))  # with its parent
 
@@ -191,7 +191,7 @@ def evaluations_per_variant(benchmarks: Sequence[str], *, raced: bool = False) -
 def check_limit(name: str, limit: float | None) -> None:
     """Raises UsageError if that is no limit."""
     if name not in LIMITS:
-        raise UsageError(f"expected a limit out of {', '.join(LIMITS)}, came {name!r}")
+        raise UsageError(f"expected a limit out of {', '.join(LIMITS)}, got {name!r}")
     if limit is None:
         return
     timed = name in ("hours", "cpu_hours")

@@ -98,7 +98,7 @@ class Loop:
 
     @property
     def pauses(self) -> Pauses:
-        """Why it pauses; empty while it goes on."""
+        """Why it pauses; empty while it runs."""
         return self._context.pauses
 
     @property
@@ -233,7 +233,7 @@ class Loop:
         self._context.notify()
 
     def reload(self, settings: Settings) -> None:
-        """Take what may change while a run goes on: limits, prices, approval, patience, workers."""
+        """Apply what may change during a run: limits, prices, approval, patience, workers."""
         context = self._context
         if settings.workers != context.settings.workers:
             self.set_workers(settings.workers)

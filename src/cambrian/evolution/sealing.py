@@ -40,7 +40,7 @@ def require_no_search(archive: Archive) -> None:
 
 
 def wanted(archive: Archive, *, seeds: bool = True) -> list[str]:
-    """Who is sealed unless somebody is named: the seed agents (none that failed), and the
+    """Which agents are sealed unless some are named: the seed agents (none that failed), and the
     champion."""
     failed = {one.agent_id for one in archive.evaluations.failures_of_seeds()}
     found = [seed.id for seed in archive.agents.seeds() if seed.id not in failed] if seeds else []

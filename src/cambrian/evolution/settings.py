@@ -82,13 +82,13 @@ class Settings:
     agents: Annotated[int | None, _limit("End after N admissions to the tree by this run.")] = None
     evaluations: Annotated[
         int | None,
-        _limit("Never make more than N evaluations (sealed ones, at the end, apart)."),
+        _limit("Never make more than N evaluations (sealed runs do not count)."),
     ] = None
     cpu_hours: Annotated[
-        float | None, _limit("End after H hours of processor time inside.", "H", least=None)
+        float | None, _limit("End after H hours of processor time in sandboxes.", "H", least=None)
     ] = None
     tokens: Annotated[
-        int | None, _limit("Hard stop on the tokens a model may cost. [default: none]")
+        int | None, _limit("Hard stop on the tokens a model may use. [default: none]")
     ] = None
     dollars: Annotated[
         float | None,
@@ -115,7 +115,7 @@ class Settings:
     patience: Annotated[
         float,
         About(
-            "How long an engine or an endpoint may be down before the run is given up.",
+            "How long an engine or an endpoint may be down before the run is abandoned.",
             "MIN",
             least=0,
             may_change=True,
@@ -131,10 +131,10 @@ class Settings:
             may_change=True,
         ),
     ] = 2
-    seed: Annotated[int, About("Of every random choice.", "S", least=0, most=2**32 - 1)] = 0
+    seed: Annotated[int, About("Seed of every random choice.", "S", least=0, most=2**32 - 1)] = 0
     rewriter: Annotated[
         Rewriter,
-        About("Who rewrites: mechanisms recombined without a model, or a foundation model."),
+        About("What rewrites: mechanisms recombined without a model, or a foundation model."),
     ] = "recombine"
     model: Annotated[
         str,

@@ -164,7 +164,7 @@ def _existing(path: Path) -> Iterator[Archive | None]:
     """The archive at a path, open for reading; None where there is none."""
     try:
         archive = Archive.open(path, read_only=True)
-    except CambrianError:  # what is wrong with it is said by who opens it for writing
+    except CambrianError:  # what is wrong with it is said when it is opened for writing
         yield None
         return
     with archive:

@@ -83,7 +83,7 @@ def judged(
     files: Mapping[str, str], unit: Unit, level: float | None = None, texts: str = ""
 ) -> Measurement:
     """A verdict that is a function of the code and the unit; the quality of the code (`level`) and
-    its `texts` may be given, who has many units."""
+    its `texts` may be given, where there are many units."""
     version = benchmark(unit.benchmark).version
     if "raise" in files.get("NOTES.md", ""):
         return Measurement.on(unit, "failed", version, cause="exception", reason="it was asked to")

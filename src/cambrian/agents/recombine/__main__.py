@@ -1,6 +1,6 @@
 """`python -m cambrian.agents.recombine`: parents and a seed as JSON in, a proposal as JSON out.
 
-Parents are code that nobody trusts. They are only parsed, in this process, which limits itself
+Parents are untrusted code. They are only parsed, in this process, which limits itself
 first: a parser that runs away is stopped by the kernel, and so is one whose parent has ended.
 """
 

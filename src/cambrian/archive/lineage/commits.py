@@ -13,7 +13,7 @@ from cambrian.archive.lineage.git import GitError
 NAME = "cambrian.db"
 
 LAYOUT = 3
-"""Of the file and of the refs it goes with; a repository of another layout is made anew."""
+"""Of the file and of the refs it goes with; a repository of another layout is rebuilt."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS commits
@@ -44,7 +44,7 @@ class Commits:
         location = f"{(repository / NAME).absolute().as_uri()}?mode={mode}"
         self._connection = sqlite3.connect(location, uri=True, isolation_level=None)
         if not read_only:
-            # Lost or torn by a power cut, it is not what the refs say, and all is made anew.
+            # Lost or torn by a power cut, it is not what the refs say, and all is rebuilt.
             self._connection.execute("PRAGMA synchronous = OFF")
             fresh = not self._connection.execute("SELECT 1 FROM sqlite_master").fetchone()
             self._connection.executescript(_TABLES)

@@ -2,7 +2,7 @@
 
 `git log --graph --all` is the tree, `git diff A B` a rewrite. The repository is a projection of
 the database: it is never read to decide anything, `update` appends what is missing, and
-`rebuild` makes it anew, so no crash can cost more than the time of a rebuild.
+`rebuild` rebuilds it, so no crash can cost more than the time of a rebuild.
 
 **Refs.** A ref per agent would be a million files, and `git log --all` needs only what reaches
 everything. So there are `refs/heads/champion` (also HEAD: what a clone checks out),

@@ -139,7 +139,7 @@ def statements(script: str) -> Iterator[str]:
             yield pending.strip()
             pending = ""
     if pending.strip():
-        raise ValueError(f"expected a complete SQL statement, came {pending.strip()!r}")
+        raise ValueError(f"expected a complete SQL statement, got {pending.strip()!r}")
 
 
 def applied(database: Database) -> list[str]:
@@ -164,7 +164,7 @@ def pending(
     if seen != known[: len(seen)]:
         unknown = [name for name in seen if name not in known] or seen
         raise Refused(
-            f"the archive was written by a newer Cambrian: expected migrations {known}, came "
+            f"the archive was written by a newer Cambrian: expected migrations {known}, got "
             f"{', '.join(unknown)}; upgrade Cambrian to open it"
         )
     return migrations[len(seen) :]

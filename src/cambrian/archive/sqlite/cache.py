@@ -1,11 +1,11 @@
-"""What was read of the database and is read again on every step: kept while nobody else writes.
+"""A read cache, valid while this process is the sole writer.
 
-Who holds the archive's lock is its only writer, so what it has read stays true until it writes
-itself. While it holds the lock (and only then) the verbs keep the records that they hand out here,
-and each verb that changes a row changes or drops the record of it in the same breath. When a
-transaction is rolled back, when the connection is replaced, and when a transaction begins after
-someone wrote who does not know of the lock, everything is dropped. So a memory says at any time
-what a query would; `tests/evolution/test_memory.py` compares the two.
+The lock holder is the only writer, so its cached rows stay valid until it writes. While it holds
+the lock (and only then) the verbs keep the records that they return here, and each verb that
+changes a row changes or drops its record at once. Everything is dropped when a transaction is
+rolled back, when the connection is replaced, and when a transaction begins after a program that
+ignores the lock has written. So a cache says at any time what a query would;
+`tests/archive/test_cache.py` compares the two.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Owner(Protocol):
 
     Attributes:
         lock: serialises all that is done with the database.
-        sole_writer: nobody else writes while this is true.
+        sole_writer: whether this process is the only writer.
     """
 
     @property

@@ -42,7 +42,7 @@ def connect(
         StorageTrouble: it is to be written and cannot be, or its disk gives trouble.
     """
     if durability not in ("normal", "full"):
-        raise UsageError(f'expected durability "normal" or "full", came {durability!r}')
+        raise UsageError(f'expected durability "normal" or "full", got {durability!r}')
     if not read_only and not os.access(path.parent, os.W_OK):
         # SQLite would only say that it cannot open the file.
         raise storage_errors.of("read-only", str(path.parent))

@@ -40,7 +40,7 @@ class Database:
         read_only: refuse transactions with a clear message instead of SQLite's.
 
     Attributes:
-        sole_writer: nobody else writes while this is true (the archive's lock is held).
+        sole_writer: whether this process is the only writer (the archive's lock is held).
         caches: what is kept of what was read, while it is.
         writes: how many statements have changed something; a tally read before is then of the past.
     """
@@ -125,7 +125,7 @@ class Database:
     def step(self) -> Iterator[None]:
         """A transaction of its own, or part of the one that is open, and then no savepoint: for the
         small verbs of which several make one. They look before they write, so that one that is
-        refused has written nothing; whoever catches anything else goes back to before the whole.
+        refused has written nothing; after any other error the whole has to be rolled back.
 
         Raises: as `transaction` does.
         """
@@ -342,7 +342,7 @@ def encode(value: Any) -> str:
         return _JSON.encode(value)
     except (TypeError, ValueError) as error:
         raise UsageError(
-            f"expected plain JSON with finite numbers, came {value!r}: {error}"
+            f"expected plain JSON with finite numbers, got {value!r}: {error}"
         ) from error
 
 

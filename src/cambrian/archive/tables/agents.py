@@ -28,7 +28,7 @@ _ORDERS: dict[str, str] = {
 
 _EVERYTHING = 2**62
 KEPT = 512
-"""Agents kept at most, while nobody else writes."""
+"""Agents kept at most, while this process is the only writer."""
 
 
 class Agents:
@@ -76,7 +76,7 @@ class Agents:
             UsageError: `agent_id` is not 64 lower-case hexadecimal digits.
         """
         if len(agent_id) != 64 or set(agent_id) - set("0123456789abcdef"):
-            raise UsageError(f"expected 64 lower-case hex digits as an id, came {agent_id!r}")
+            raise UsageError(f"expected 64 lower-case hex digits as an id, got {agent_id!r}")
         row = {"id": agent_id, "hypothesis": "", "created_at": self._database.now()}
         row |= {"files": self._sources.add(agent_id, files)}
         self._database.insert("agents", {**row, "depth": self._depth(parents), **columns})
@@ -148,7 +148,7 @@ class Agents:
         """
         agent = self.find(agent_id)
         if agent is None:
-            raise NotFound(f"expected the id of an agent in this archive, came {agent_id!r}")
+            raise NotFound(f"expected the id of an agent in this archive, got {agent_id!r}")
         return agent
 
     def files(self, agent_id: str) -> dict[str, str]:
@@ -213,7 +213,7 @@ class Agents:
 
     def children_through(self, agent_id: str, through: int, last: int) -> list[Agent]:
         """The `last` children that came of proposals up to `through`, members or not, by number
-        (undecided ones, who were parked, last)."""
+        (undecided ones, which were parked, last)."""
         rows = self._database.rows(
             "SELECT a.id, a.number, a.proposal_index FROM parents p "
             "JOIN agents a ON a.id = p.child_id "
@@ -280,7 +280,7 @@ class Agents:
             UsageError: an unknown order.
         """
         if order not in _ORDERS:
-            raise UsageError(f"expected an order out of {sorted(_ORDERS)}, came {order!r}")
+            raise UsageError(f"expected an order out of {sorted(_ORDERS)}, got {order!r}")
         where = "" if everyone else "WHERE a.status IN ('seed', 'admitted')"
         rows = self._database.rows(
             f"SELECT {queries.COLUMNS} FROM agents a {where} ORDER BY {_ORDERS[order]} LIMIT ?",

@@ -46,7 +46,7 @@ CREATE INDEX nodes_parent ON nodes (parent, number);
 CREATE INDEX nodes_proposal ON nodes (proposal_index) WHERE proposal_index IS NOT NULL;
 
 -- How a member behaves, as the novelty gate sees it: float64, little-endian. `measure` tells of
--- what. A copy of what its evaluations say, made anew where it is missing.
+-- what. A copy of what its evaluations say, rebuilt where it is missing.
 CREATE TABLE behaviours (
     number INTEGER PRIMARY KEY REFERENCES agents (number),
     measure INTEGER NOT NULL,

@@ -23,7 +23,7 @@ from cambrian.errors import NotFound, UsageError
 from cambrian.measurement import COLUMNS, Array, Measurement
 
 KEPT = 1024
-"""Agents whose evaluations are kept at most, while nobody else writes."""
+"""Agents whose evaluations are kept at most, while this process is the only writer."""
 
 Made = TypeVar("Made")
 
@@ -86,7 +86,7 @@ class Evaluations:
             agent = self._agents.find(agent_id)
             if agent is None:
                 raise NotFound(
-                    f"expected an evaluation of an agent in this archive, came {agent_id!r}"
+                    f"expected an evaluation of an agent in this archive, got {agent_id!r}"
                 )
             if record.verdict != "broken" and self.recorded(agent_id, record, sealed=sealed):
                 return False
@@ -153,12 +153,12 @@ class Evaluations:
 
     def known(self, agent_id: str) -> tuple[Evaluation, ...]:
         """An agent's evaluations that count, in the same order; the same object for as long as no
-        other was recorded, while nobody else writes."""
+        other was recorded, while this process is the only writer."""
         return self._known.get(agent_id, lambda: self._counted(agent_id))
 
     def made_of(self, agent_id: str, make: Callable[[tuple[Evaluation, ...]], Made]) -> Made:
         """What a function makes of an agent's evaluations that count; made once for as long as no
-        other was recorded, while nobody else writes."""
+        other was recorded, while this process is the only writer."""
         rows, key = self.known(agent_id), (agent_id, make)
         found: tuple[tuple[Evaluation, ...], Made] | None = self._made.known(key)
         if found is None or found[0] is not rows:
@@ -175,7 +175,7 @@ class Evaluations:
         return tuple(map(Evaluation.of, rows))
 
     def _recorded(self, row: Row, evaluation_id: int) -> None:
-        """One more, of an agent whose evaluations are kept (as a new one's are, who has none)."""
+        """One more, of an agent whose evaluations are cached (a new agent's are: it has none)."""
         known = self._known.known(row["agent_id"])
         if known is None:
             return
@@ -193,7 +193,7 @@ class Evaluations:
             f"SELECT * FROM {_table('evaluations', sealed)} WHERE id = ?", (evaluation_id,)
         )
         if row is None:
-            raise NotFound(f"expected the id of an evaluation, came {evaluation_id}")
+            raise NotFound(f"expected the id of an evaluation, got {evaluation_id}")
         return Evaluation.of(row)
 
     def series(self, evaluation_id: int, *, sealed: bool = False) -> dict[str, np.ndarray]:
@@ -280,15 +280,15 @@ def _check(agent_id: str, record: Measurement) -> None:
     what = f"{record.benchmark} seed {record.seed} of {agent_id[:12]}"
     if (record.verdict == "scored") != (record.score is not None):
         raise UsageError(
-            f"{what}: expected a score exactly with the verdict scored, came "
+            f"{what}: expected a score exactly with the verdict scored, got "
             f"{record.score!r} with {record.verdict}"
         )
     for name in ("score", "raw", "cpu_s", "wall_s"):
         value = getattr(record, name)
         if value is not None and not math.isfinite(value):
-            raise UsageError(f"{what}: expected a finite {name}, came {value!r}")
+            raise UsageError(f"{what}: expected a finite {name}, got {value!r}")
     if both := set(record.curves) & set(record.matrices):
-        raise UsageError(f"{what}: expected a name once, came {sorted(both)} as curve and matrix")
+        raise UsageError(f"{what}: expected a name once, got {sorted(both)} as curve and matrix")
 
 
 def _series(record: Measurement) -> Iterator[Row]:

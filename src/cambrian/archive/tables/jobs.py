@@ -24,7 +24,7 @@ from cambrian.errors import NotFound, UsageError
 
 PARK_AFTER = 5
 KEPT = 256
-"""Jobs kept at most, while nobody else writes."""
+"""Jobs kept at most, while this process is the only writer."""
 LONGEST_BACK_OFF_S = 300.0
 """A job is left alone for so many seconds at most."""
 
@@ -78,7 +78,7 @@ class Jobs:
             UsageError: neither a proposal nor an agent is named.
         """
         if proposal_id is None and agent_id is None:
-            raise UsageError("expected a proposal_id or an agent_id for a job, came neither")
+            raise UsageError("expected a proposal_id or an agent_id for a job, got neither")
         key = {"kind": kind, "stage": stage, "proposal_id": proposal_id, "agent_id": agent_id}
         with self._database.step():
             row = self._database.change(
@@ -138,7 +138,7 @@ class Jobs:
         return job
 
     def _head(self, kind: str, at: float) -> tuple[int, int] | None:
-        # A time far ahead is one from before the clock was set back: it keeps nobody waiting.
+        # A time far ahead is one from before the clock was set back: nothing waits for it.
         row = self._database.row(
             "SELECT priority, id FROM jobs WHERE state = 'queued' AND kind = ? "
             "AND (not_before IS NULL OR not_before <= ? OR not_before > ?) "
@@ -276,7 +276,7 @@ class Jobs:
             return known
         row = self._database.row(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (job_id,))
         if row is None:
-            raise NotFound(f"expected the id of a job in this archive, came {job_id}")
+            raise NotFound(f"expected the id of a job in this archive, got {job_id}")
         return self._changed(row)
 
     def of(self, *, proposal_id: int | None = None, agent_id: str | None = None) -> list[Job]:

@@ -35,7 +35,7 @@ class ProposalRows:
         self._known: RowCache[str, UnderWay] = RowCache(database, 1)
 
     def under_way(self) -> UnderWay:
-        """The undecided proposals and the next index; kept while nobody else writes."""
+        """The undecided proposals and the next index (cached for the only writer)."""
         return self._known.get("", self._look)
 
     def _look(self) -> UnderWay:
@@ -58,7 +58,7 @@ class ProposalRows:
             found = next((one for one in undecided if one.id == proposal_id), None)
         found = found or self._find("id", proposal_id)
         if found is None:
-            raise NotFound(f"expected the id of a proposal in this archive, came {proposal_id}")
+            raise NotFound(f"expected the id of a proposal in this archive, got {proposal_id}")
         return found
 
     def at(self, idx: int) -> Proposal | None:

@@ -81,11 +81,11 @@ class Proposals(ProposalRows):
     def _check_opening(self, idx: int, seen_through: int, parents: Sequence[str]) -> None:
         following = self.under_way().following
         if idx != following:
-            raise UsageError(f"expected the next index, {following}, came {idx}")
+            raise UsageError(f"expected the next index, {following}, got {idx}")
         if not -1 <= seen_through < idx:
-            raise UsageError(f"expected to see through -1..{idx - 1}, came {seen_through}")
+            raise UsageError(f"expected to see through -1..{idx - 1}, got {seen_through}")
         if not 1 <= len(parents) <= 2 or len(set(parents)) != len(parents):
-            raise UsageError(f"expected one parent or two different ones, came {list(parents)}")
+            raise UsageError(f"expected one parent or two different ones, got {list(parents)}")
         for parent_id in parents:
             status = self._agents.get(parent_id).status
             if status not in ("seed", "admitted"):
@@ -278,7 +278,7 @@ class Proposals(ProposalRows):
         """
         if kind is not None and not (gates and _finite(score) and _finite(lower)):
             raise UsageError(
-                f"expected gates, a finite score and lower bound for an admission, came "
+                f"expected gates, a finite score and lower bound for an admission, got "
                 f"{len(gates)} gates, {score} and {lower}"
             )
         with self._database.transaction():
@@ -317,7 +317,7 @@ class Proposals(ProposalRows):
             Refused: it was decided before.
         """
         if state not in UNJUDGED:
-            raise UsageError(f"expected one of {sorted(UNJUDGED)}, came {state!r}")
+            raise UsageError(f"expected one of {sorted(UNJUDGED)}, got {state!r}")
         with self._database.transaction():
             proposal = self.get(proposal_id)
             if proposal.state == state:

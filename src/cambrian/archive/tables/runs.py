@@ -80,7 +80,7 @@ class Runs:
         """
         row = self._database.row("SELECT * FROM runs WHERE id = ?", (run_id,))
         if row is None:
-            raise NotFound(f"expected a run of this archive, came {run_id}")
+            raise NotFound(f"expected the id of a run in this archive, got {run_id}")
         return Run.of(row)
 
     def current(self) -> Run | None:
@@ -114,7 +114,7 @@ class Runs:
             Refused: the run has already finished or been abandoned.
         """
         if state not in ("finished", "stopped", "abandoned"):
-            raise UsageError(f"expected finished, stopped or abandoned, came {state!r}")
+            raise UsageError(f"expected finished, stopped or abandoned, got {state!r}")
         with self._database.transaction():
             self._unfinished(run_id)
             self._database.execute(

@@ -71,10 +71,10 @@ class Sealings:
             NotFound: no such agent. UsageError: nothing would be evaluated.
         """
         if evaluations < 1:
-            raise UsageError(f"expected at least one evaluation, came {evaluations}")
+            raise UsageError(f"expected at least one evaluation, got {evaluations}")
         database = self._database
         if database.value("SELECT 1 FROM agents WHERE id = ?", (agent_id,)) is None:
-            raise NotFound(f"expected an agent of this archive, came {agent_id!r}")
+            raise NotFound(f"expected an agent of this archive, got {agent_id!r}")
         with database.durable():
             row: Row = {
                 "agent_id": agent_id,

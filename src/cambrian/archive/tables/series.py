@@ -24,7 +24,7 @@ def pack(name: str, array: np.ndarray) -> dict[str, Any]:
     values = np.asarray(array)
     if values.dtype.kind not in _KINDS:
         raise UsageError(
-            f"series {name!r}: expected booleans, integers or floats, came dtype {values.dtype}"
+            f"series {name!r}: expected booleans, integers or floats, got dtype {values.dtype}"
         )
     values = values.astype(values.dtype.newbyteorder("<"), copy=False)
     return {
@@ -68,6 +68,6 @@ def unpack(row: Row) -> np.ndarray:
         raise CambrianError(f"series {row['name']!r} is damaged: {error}") from error
     if len(data) != expected:
         raise CambrianError(
-            f"series {row['name']!r} is damaged: expected {expected} bytes, came {len(data)}"
+            f"series {row['name']!r} is damaged: expected {expected} bytes, got {len(data)}"
         )
     return np.frombuffer(data, dtype=dtype).reshape(shape).copy()

@@ -16,7 +16,7 @@ from cambrian.archive.sqlite.database import Database, decode, encode
 from cambrian.errors import CambrianError, InvalidAgent
 
 KEPT, NUMBERS = 128, 4096
-"""Trees (128 KiB each at most) and numbers of texts kept at most, while nobody else writes."""
+"""Trees (128 KiB each at most) and numbers of texts kept at most, by the only writer."""
 
 TABLES = """
 CREATE TABLE texts (
@@ -71,7 +71,7 @@ class Sources:
         try:
             content = text.encode("utf-8")
         except UnicodeEncodeError as error:
-            raise InvalidAgent(f"{path}: expected Unicode text, came {error}") from error
+            raise InvalidAgent(f"{path}: expected Unicode text, got {error}") from error
         source_hash = hashlib.sha256(content).hexdigest()
         return self._numbers.get(source_hash, lambda: self._numbered(source_hash, content))
 
@@ -147,13 +147,13 @@ def check_paths(files: Mapping[str, str]) -> None:
             file and a folder.
     """
     if not files:
-        raise InvalidAgent("expected at least one file, came none")
+        raise InvalidAgent("expected at least one file, got none")
     for path in files:
         parts = path.split("/")
         plain = path.isprintable() and not set(path) & set('"\\')
         if not plain or any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
             raise InvalidAgent(
-                f"expected a plain relative path such as parts/replay.py, came {path!r}"
+                f"expected a plain relative path such as parts/replay.py, got {path!r}"
             )
     folders = {str(parent) for path in files for parent in PurePosixPath(path).parents}
     if both := folders & set(files):

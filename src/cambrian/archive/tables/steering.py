@@ -1,7 +1,7 @@
 """How a run is steered: standing orders, what people asked for, what waits for their word, meters.
 
 Everything here is a row, so that it survives a restart: a pause stays a pause, a raised budget
-stays raised, and what was asked while nobody ran is carried out by who runs next.
+stays raised, and a request made while no process ran is carried out by the next one.
 
 - *standing orders* hold until they are changed (`paused`, `workers`, `budget.tokens`, ...);
 - an *intent* is one request by one person, carried out once and answered;
@@ -67,7 +67,7 @@ ApprovalState = Literal["waiting", "approved", "rejected"]
 
 @dataclass(frozen=True, kw_only=True)
 class Intent:
-    """What somebody asked for, and what came of it."""
+    """A request to a run, and its result."""
 
     id: int
     verb: str
@@ -146,7 +146,7 @@ class Steering:
     # -- intents -----------------------------------------------------------------------
 
     def ask(self, verb: str, arguments: Mapping[str, Any], by: str) -> Intent:
-        """Record what somebody asks for; the same request that is still pending is returned."""
+        """Record a request; the same one that is still pending is returned."""
         given = encode(dict(arguments))
         with self._database.transaction():
             known = self._database.row(
@@ -170,7 +170,7 @@ class Steering:
         return self.intent(intent_id)
 
     def answer(self, intent_id: int, state: Literal["done", "refused"], answer: str) -> Intent:
-        """Say what came of an intent; the first answer stays."""
+        """Record the result of an intent; the first one stays."""
         with self._database.transaction():
             changed = self._database.execute(
                 "UPDATE intents SET state = ?, answer = ?, answered_at = ? "
@@ -189,7 +189,7 @@ class Steering:
         """
         row = self._database.row("SELECT * FROM intents WHERE id = ?", (intent_id,))
         if row is None:
-            raise NotFound(f"expected the id of an intent in this archive, came {intent_id}")
+            raise NotFound(f"expected the id of an intent in this archive, got {intent_id}")
         return Intent.of(row)
 
     def pending(self) -> list[Intent]:
@@ -229,12 +229,12 @@ class Steering:
         """A person's word on a decision that waits; False if the same was said before.
 
         Raises:
-            NotFound: nobody was asked about this proposal, or it has ended by itself.
+            NotFound: no approval was asked for, or it has ended by itself.
             Refused: the opposite was said before, and the decision may have been made on it.
             UsageError: `state` is neither approved nor rejected.
         """
         if state not in ("approved", "rejected"):
-            raise UsageError(f"expected approved or rejected, came {state!r}")
+            raise UsageError(f"expected approved or rejected, got {state!r}")
         with self._database.transaction():
             known = self.approval(proposal_id)
             if known is None or (known.state == "waiting" and self._ended(proposal_id)):
@@ -272,7 +272,7 @@ class Steering:
         return found is None
 
     def approval(self, proposal_id: int) -> Approval | None:
-        """What was asked about a proposal's decision; None where nobody was asked."""
+        """What was asked about a proposal's decision; None where no approval was asked for."""
         row = self._database.row("SELECT * FROM approvals WHERE proposal_id = ?", (proposal_id,))
         return None if row is None else Approval.of(row)
 

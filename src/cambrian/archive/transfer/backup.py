@@ -1,4 +1,4 @@
-"""Backups: the database and its lineage as one consistent pair, taken while a run goes on.
+"""Backups: the database and its lineage as one consistent pair, taken during a run.
 
 A backup is a directory that is an archive itself, with `backup.json` beside it: what made it, when,
 and the database's sha256. It is written under another name and renamed at the end, so that what

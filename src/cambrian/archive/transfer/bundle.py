@@ -1,4 +1,4 @@
-"""A bundle: a whole archive as one portable file that may come from anybody.
+"""A bundle: a whole archive as one portable file that may come from anyone.
 
 Gzipped JSON lines, in this order::
 
@@ -78,7 +78,7 @@ _SPEND = (
 
 
 def export(archive: Archive, target: Path) -> int:
-    """Write a bundle of everything that was decided; a run may go on meanwhile.
+    """Write a bundle of everything that was decided; a run may continue meanwhile.
 
     Returns:
         How many agents are in it.
@@ -245,7 +245,7 @@ class Line:
             UsageError: always.
         """
         raise UsageError(
-            f"line {self.number} of the bundle: expected {expected}, came {str(came)[:80]!r}"
+            f"line {self.number} of the bundle: expected {expected}, got {str(came)[:80]!r}"
         )
 
     def text(self, name: str, *, most: int = 1 << 20) -> str:
@@ -369,10 +369,10 @@ def _checked(text: BinaryIO, file: BinaryIO, bounds: Bounds) -> Iterator[Line]:
 
 def _expect_reason(line: int, read: int, compressed: int, bounds: Bounds) -> None:
     if line > bounds.line:
-        raise UsageError(f"expected lines of at most {bounds.line} bytes in a bundle, came more")
+        raise UsageError(f"expected lines of at most {bounds.line} bytes in a bundle, got more")
     if read > bounds.easy and read > bounds.ratio * compressed:
         raise UsageError(
-            f"expected a bundle at most {bounds.ratio} times as big as its file, came {read} bytes "
+            f"expected a bundle at most {bounds.ratio} times as big as its file, got {read} bytes "
             f"out of {compressed}"
         )
 

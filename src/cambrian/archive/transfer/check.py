@@ -1,4 +1,4 @@
-"""`cambrian db check`: is everything that the archive promises about itself true?"""
+"""`cambrian db check`: does every invariant of the archive hold?"""
 
 from __future__ import annotations
 
@@ -193,14 +193,14 @@ def _nodes(archive: Archive) -> Iterator[Problem]:
 
 
 def _leases(archive: Archive) -> Iterator[Problem]:
-    """Leases that nobody will give back. A run that was killed is not over: its next start does."""
+    """Leases that no process will return (the next start of a killed run returns its own)."""
     run = archive.runs.current()
     if archive.lock_holder() is not None or (run is not None and run.state == "running"):
         return
     for row in archive.database.stream("SELECT id, lease_owner FROM jobs WHERE state = 'leased'"):
         yield Problem(
             "lease without a daemon",
-            f"job {row['id']} is leased to {row['lease_owner']}, but nobody holds the lock",
+            f"job {row['id']} is leased to {row['lease_owner']}, but no process holds the lock",
         )
 
 

@@ -32,7 +32,7 @@ CLAIMED = "claimed_"
 @common
 @click.pass_context
 def recompute(ctx: click.Context, /, as_json: bool, **picked: Any) -> None:
-    """Work every metric out again from what the agent ID answered, running no agent.
+    """Recompute every metric from the recorded answers of the agent ID, without running it.
 
     The answers (one label for each input asked about) are kept with each evaluation; the true
     ones are made again from the benchmark's seed. Says "the same" where raw score and every

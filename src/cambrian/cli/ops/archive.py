@@ -24,7 +24,7 @@ other_benchmarks_option = click.option(
 
 @click.group()
 def archive() -> None:
-    """Take the archive elsewhere as one file, or add what is in another one."""
+    """Export the archive as one file, or import another one."""
 
 
 @archive.command(epilog=examples("cambrian archive export archive.cambrian"))
@@ -33,7 +33,7 @@ def archive() -> None:
 @common
 @click.pass_obj
 def export(shared: Shared, file: Path, as_json: bool) -> None:
-    """Write everything that was decided to FILE, a portable bundle; a run may go on meanwhile."""
+    """Write everything that was decided to FILE, a portable bundle, also during a run."""
     from cambrian.archive.transfer.bundle import export as write
 
     with shared.reading() as source:

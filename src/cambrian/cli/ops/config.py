@@ -83,7 +83,7 @@ def use(ctx: click.Context, path: Path | None) -> None:
     """Make the file's settings the defaults of the commands under this context.
 
     Raises:
-        UsageError: it cannot be read, or holds what nobody knows.
+        UsageError: it cannot be read, or holds an unknown key.
     """
     path = path or find()
     ctx.meta[USED] = path
@@ -117,7 +117,7 @@ def _wrong(option: click.Option, value: Scalar, ctx: click.Context) -> str:
     """What is wrong with a value of the file for this option; "" if nothing is."""
     cut = isinstance(value, float) and isinstance(option.type, click.types.IntParamType)
     if isinstance(value, bool) or (cut and value != int(value)):
-        return f"expected {option.type.name}, came {value!r}"
+        return f"expected {option.type.name}, got {value!r}"
     try:
         option.type.convert(value, option, ctx)
     except click.BadParameter as error:
@@ -214,7 +214,7 @@ def config() -> None:
 def show(ctx: click.Context, origin: bool, as_json: bool) -> None:
     """Show every setting of a run: its value, and where that comes from.
 
-    Flags win over the environment, that over cambrian.toml, and that over the defaults.
+    Flags override the environment, that overrides cambrian.toml, and that the defaults.
     """
     shared = ctx.ensure_object(Shared)
     rows = [("archive", str(shared.archive), _archive_origin(ctx)), *_rows(ctx)]

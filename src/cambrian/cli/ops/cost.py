@@ -34,7 +34,7 @@ from cambrian.reports.costs import GROUPS, costs
 def cost(shared: Shared, by: str, limit: int, as_json: bool) -> None:
     """Show what was spent: calls, tokens and dollars of models, evaluations and processor time.
 
-    Calls that an endpoint did not count, or that a kill cut off, are counted by an upper estimate
+    Calls that an endpoint did not count, or that a kill cut off, are counted at an upper estimate
     and shown as such.
     """
     with shared.reading() as archive:

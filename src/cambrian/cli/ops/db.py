@@ -14,7 +14,7 @@ from cambrian.cli.render.text import line
 
 @click.group()
 def db() -> None:
-    """Check the archive, back it up, bring it up to date, make its git lineage anew."""
+    """Check the archive, back it up, bring it up to date, rebuild its git lineage."""
 
 
 @db.command(epilog=examples("cambrian db check"))
@@ -22,7 +22,7 @@ def db() -> None:
 @common
 @click.pass_context
 def check(ctx: click.Context, as_json: bool) -> None:
-    """Check everything that the archive promises about itself.
+    """Check every invariant of the archive.
 
     The file's integrity, counts, code against ids, decisions against events, the git lineage.
     Exit code 1 if something is wrong. Nothing is changed.
@@ -54,7 +54,7 @@ def identity(files: Mapping[str, str]) -> str:
 @common
 @click.pass_obj
 def lineage(shared: Shared, as_json: bool) -> None:
-    """Make the git lineage anew from the database, and print its path.
+    """Rebuild the git lineage from the database, and print its path.
 
     It is a projection for people and tools: `git log --graph --all` is the tree, `git diff` a
     rewrite. Refused while a run holds the archive.
@@ -78,7 +78,7 @@ def lineage(shared: Shared, as_json: bool) -> None:
 @common
 @click.pass_obj
 def backup(shared: Shared, destination: Path, as_json: bool) -> None:
-    """Copy the archive to DESTINATION, a new or empty directory; a run may go on meanwhile.
+    """Copy the archive to DESTINATION, a new or empty directory; a run may continue meanwhile.
 
     The copy is an archive itself: database and git lineage as one consistent pair, and the
     control's with it. It appears under its name when it is whole.

@@ -61,11 +61,11 @@ def doctor(
     The sandbox is tried out with code that attempts what it must not be able to do (a few
     seconds). A row marked "reduced" is a wall that this kind of sandbox cannot raise; what is run
     in it is marked so. Exit code 0 if the sandbox is a full one and no wall was found open, else
-    1; what could not be told (a busy machine, nothing to enforce) is named.
+    1; what could not be determined (a busy machine, nothing to enforce) is named.
 
-    With --attack, the learners that try to cheat and to harm, and that come with Cambrian, are run
-    in Docker and bubblewrap (or in the sandbox that is named), and it is said of each whether its
-    wall held. Exit code 0 only if every one did.
+    With --attack, the hostile learners that ship with Cambrian are run in Docker and bubblewrap (or
+    in the sandbox that is named), and each is reported with whether its wall held. Exit code 0 only
+    if every wall did.
     """
     if attacked:
         from cambrian.cli.ops.attack import attack

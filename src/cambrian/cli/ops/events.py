@@ -40,7 +40,7 @@ LOOK_S = 0.5
     metavar="SEQ",
     help="Begin after the event with this sequence number instead (0: with the first).",
 )
-@click.option("--follow", is_flag=True, help="Go on with each new event, until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Continue with each new event, until Ctrl-C.")
 @click.option("--json-lines", is_flag=True, help="Print one JSON object a line instead of text.")
 @common
 @click.pass_obj

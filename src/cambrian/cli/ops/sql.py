@@ -46,7 +46,7 @@ def sql(
     """Ask the archive a question in SQL; nothing can be changed.
 
     Tables and views are documented in docs/archive.md. The function array_json(dtype, shape, data)
-    shows a curve or a matrix as JSON. A run may go on meanwhile.
+    shows a curve or a matrix as JSON. A run may continue meanwhile.
     """
     from cambrian.archive.reader import Reader
 

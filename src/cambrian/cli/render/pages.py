@@ -51,7 +51,7 @@ What a setting is comes from the first of these that there is: the flag of `camb
 `cambrian daemon`, the variable in the environment, `cambrian.toml`, the default.
 `cambrian config show --origin` says which it was. The file is the one that `--config` or
 `CAMBRIAN_CONFIG` names, else `cambrian.toml` in the current directory, else
-`cambrian/cambrian.toml` in the user's configuration directory. Whatever it holds that nobody knows
+`cambrian/cambrian.toml` in the user's configuration directory. Any key in it that is unknown
 is an error. An example:
 
 ```toml

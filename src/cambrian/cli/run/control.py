@@ -1,4 +1,4 @@
-"""The commands that steer a run: over its control socket, or, where nobody runs, in the archive."""
+"""The commands that steer a run: over its control socket or, without a process, in the archive."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ dry_run_option = click.option(
 def request(
     shared: Shared, verb: str, arguments: Mapping[str, Any], *, dry_run: bool
 ) -> dict[str, Any]:
-    """Ask whoever runs in the archive; where nobody does, do it in the archive itself.
+    """Ask the process that runs in the archive; where no process does, do it in the archive itself.
 
     Raises:
-        Unreachable: somebody runs there and does not answer.
+        Unreachable: a process runs there and does not answer.
         CambrianError: it was refused.
     """
     from cambrian.daemon import socket
@@ -92,7 +92,7 @@ def _steer(
 @common
 @click.pass_obj
 def pause(shared: Shared, now: bool, dry_run: bool, as_json: bool) -> None:
-    """Begin nothing new until `cambrian resume`, over restarts too.
+    """Start nothing new until `cambrian resume`, across restarts too.
 
     What is being evaluated is finished first. A pause's time does not count.
     """
@@ -105,7 +105,7 @@ def pause(shared: Shared, now: bool, dry_run: bool, as_json: bool) -> None:
 @common
 @click.pass_obj
 def resume(shared: Shared, dry_run: bool, as_json: bool) -> None:
-    """Take back a pause."""
+    """End a pause."""
     _steer(shared, "resume", {}, dry_run=dry_run, as_json=as_json)
 
 
@@ -123,7 +123,7 @@ def resume(shared: Shared, dry_run: bool, as_json: bool) -> None:
 @common
 @click.pass_obj
 def stop(shared: Shared, drain: bool, wait: bool, dry_run: bool, as_json: bool) -> None:
-    """Stop what runs in the archive; the same command goes on with it later.
+    """Stop the run; the same command continues it later.
 
     The kill switch is a file STOP in the archive's directory: whatever runs there stops at once,
     and nothing is started while it is there. Nothing recorded is lost either way.
@@ -146,7 +146,7 @@ def stop(shared: Shared, drain: bool, wait: bool, dry_run: bool, as_json: bool) 
 
 
 def _ended(shared: Shared, seconds: float) -> bool:
-    """Wait until nobody holds the archive; False if somebody still does."""
+    """Wait until the archive is free; False if it is still held."""
     end = time.monotonic() + seconds
     with shared.reading() as archive:
         while archive.lock_holder() is not None:
@@ -193,7 +193,7 @@ AGENT = "AGENT is an agent's id (or a prefix of it), or p and a proposal's numbe
 @common
 @click.pass_obj
 def approve(shared: Shared, agent: str, reason: str, dry_run: bool, as_json: bool) -> None:
-    """Let a variant into the tree whose admission waits for a person.
+    """Admit a variant that waits for a person's approval.
 
     AGENT is an agent's id (or a prefix of it), or p and a proposal's number (p12). `cambrian
     approvals` shows what waits.
@@ -210,7 +210,7 @@ def approve(shared: Shared, agent: str, reason: str, dry_run: bool, as_json: boo
 @common
 @click.pass_obj
 def reject(shared: Shared, agent: str, reason: str, dry_run: bool, as_json: bool) -> None:
-    """Keep a variant out of the tree whose admission waits for a person.
+    """Reject a variant that waits for a person's approval.
 
     AGENT is an agent's id (or a prefix of it), or p and a proposal's number (p12).
     """
@@ -226,7 +226,7 @@ def reject(shared: Shared, agent: str, reason: str, dry_run: bool, as_json: bool
 @common
 @click.pass_obj
 def set_budget(shared: Shared, name: str, limit: str, dry_run: bool, as_json: bool) -> None:
-    """Change a limit of the run, from now on and over restarts.
+    """Change a limit of the run, now and across restarts.
 
     NAME is one of proposals, judged, agents, evaluations, hours, cpu_hours, tokens and dollars;
     LIMIT a number, or "none". It holds until the run is resumed with another limit as an option.
@@ -236,7 +236,7 @@ def set_budget(shared: Shared, name: str, limit: str, dry_run: bool, as_json: bo
     try:
         value = None if limit == "none" else float(limit)
     except ValueError:
-        raise UsageError(f'expected a number or "none" as the limit, came {limit!r}') from None
+        raise UsageError(f'expected a number or "none" as the limit, got {limit!r}') from None
     arguments = {"name": name.replace("-", "_"), "limit": value}
     _steer(shared, "set-budget", arguments, dry_run=dry_run, as_json=as_json)
 
@@ -248,9 +248,9 @@ def set_budget(shared: Shared, name: str, limit: str, dry_run: bool, as_json: bo
 @common
 @click.pass_obj
 def set_workers(shared: Shared, count: int, dry_run: bool, as_json: bool) -> None:
-    """Change how many evaluation processes the run keeps, over restarts too.
+    """Change how many evaluation processes the run keeps, across restarts too.
 
-    A worker that is too many ends after the job that it holds.
+    A surplus worker ends after its current job.
     """
     _steer(shared, "set-workers", {"count": count}, dry_run=dry_run, as_json=as_json)
 
@@ -262,7 +262,7 @@ def set_workers(shared: Shared, count: int, dry_run: bool, as_json: bool) -> Non
 @common
 @click.pass_obj
 def retry(shared: Shared, agent: str, dry_run: bool, as_json: bool) -> None:
-    """Judge a variant after all that was parked because our machine broke on it.
+    """Retry a parked variant: one that was not judged because this machine broke.
 
     AGENT is an agent's id (or a prefix of it), or p and a proposal's number (p12).
     """
@@ -276,7 +276,7 @@ def retry(shared: Shared, agent: str, dry_run: bool, as_json: bool) -> None:
 @common
 @click.pass_obj
 def cancel(shared: Shared, agent: str, dry_run: bool, as_json: bool) -> None:
-    """Give a variant up that is being made or judged; it is neither admitted nor rejected.
+    """Cancel a variant that is being made or judged; it is neither admitted nor rejected.
 
     An answer that a model was asked for is still counted. AGENT is an agent's id (or a prefix of
     it), or p and a proposal's number (p12).
@@ -313,7 +313,11 @@ def approvals(shared: Shared, diff: bool, as_json: bool) -> None:
         show_table(("gate", "verdict", "value", "threshold", "rule"), rows)
         if diff:
             say(block(one["diff"]))
-    note(f"{len(found)} wait; `cambrian approve` or `cambrian reject`" if found else "none waits")
+    note(
+        f"{len(found)} wait; `cambrian approve` or `cambrian reject`"
+        if found
+        else "nothing is waiting for approval"
+    )
 
 
 COMMANDS = (

@@ -34,7 +34,7 @@ def daemon(ctx: click.Context, /, abandon: bool, as_json: bool, **options: Any) 
 
     As `cambrian run`, and besides: tells systemd when it is ready and that it is alive
     (Type=notify, packaging/cambrian.service), writes every event to logs/daemon.jsonl in the
-    archive, and reads its settings again on SIGHUP. SIGTERM finishes what is being evaluated
+    archive, and reloads its settings on SIGHUP. SIGTERM finishes what is being evaluated
     (within --drain seconds), a second one stops at once. See docs/daemon.md.
     """
     from cambrian.daemon.logs import EventLog
@@ -69,5 +69,5 @@ def daemon(ctx: click.Context, /, abandon: bool, as_json: bool, **options: Any) 
         log.close()
     report(shared.archive, as_json=as_json)
     if ending.state == "stopped":
-        note("stopped before its end: the same command goes on with it")
+        note("stopped before its end: the same command continues it")
         ctx.exit(INTERRUPTED)

@@ -121,7 +121,7 @@ OF_THE_SERVICE: tuple[Callable[[Any], Any], ...] = (
         "[default: no]",
     ),
 )
-"""What is told to the process, and not to the run."""
+"""What concerns the process, and not the run."""
 
 OPTIONS = (*(_made(each) for each in schema() if each.about.help), *OF_THE_SERVICE)
 

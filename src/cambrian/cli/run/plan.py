@@ -46,7 +46,7 @@ def _model(use: ModelUse) -> str:
 def _state(found: Standing) -> str:
     if found.kind != "there":
         return "to be brought up to date" if found.kind == "old" else "new"
-    goes_on = "" if found.run is None else f", run {found.run} goes on"
+    goes_on = "" if found.run is None else f", continuing run {found.run}"
     return f"{found.members} agents in the tree{goes_on}"
 
 

@@ -1,4 +1,4 @@
-"""What a run says while it goes on: a bar on a terminal, else one line per event."""
+"""What a run says on its way: a bar on a terminal, else one line per event."""
 
 from __future__ import annotations
 

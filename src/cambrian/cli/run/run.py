@@ -77,7 +77,7 @@ def run(
     """Let the archive evolve, then report.
 
     Ctrl-C finishes what is being evaluated and stops, a second one stops at once; the same
-    command goes on from there, and so it does after a kill. Every option that takes a value can
+    command continues from there, also after a kill. Every option that takes a value can
     also be set in the environment, as CAMBRIAN_RUN_ and its name, or under [run] in cambrian.toml
     (`cambrian config show --origin`).
     """
@@ -91,7 +91,7 @@ def run(
             raise UsageError(
                 "--detach goes without --control and --seal: they come after the run, when nothing "
                 "answers `cambrian status` and `cambrian stop`. Once the run has finished, the "
-                "same command with them and without --detach goes on there"
+                "same command with them and without --detach continues from there"
             )
         detached(ctx, shared, settings, as_json=as_json)
         return
@@ -106,5 +106,5 @@ def run(
     )
     report(shared.archive, as_json=as_json)
     if ending.state == "stopped":
-        note("stopped before its end: the same command goes on with it")
+        note("stopped before its end: the same command continues it")
         ctx.exit(INTERRUPTED)

@@ -32,10 +32,10 @@ from cambrian.evaluators.benchmarks.meta.functions import LinearFunctions, Sinus
 from cambrian.evaluators.benchmarks.meta.in_context import InContext
 from cambrian.evaluators.benchmarks.mixed_tasks import MixedTasks
 from cambrian.evaluators.benchmarks.plasticity import PLASTICITY
-from cambrian.evaluators.benchmarks.registry import find, known, register
 from cambrian.evaluators.benchmarks.split_mnist import SplitMnist
 from cambrian.evaluators.benchmarks.streams import SCENARIOS
 from cambrian.evaluators.protocols.tasks import TaskStream
+from cambrian.evaluators.registry import find, known, register
 
 __all__ = [
     "DEFAULT",

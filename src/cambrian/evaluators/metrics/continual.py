@@ -31,7 +31,7 @@ def min_accuracy(probes: Probes) -> float:
 
 def worst_case_accuracy(probes: Probes) -> float:
     """WC-ACC = 1/k · A(E_k, f_t) + (1 − 1/k) · min-ACC at the last probe, in task k (De Lange
-    2023): how bad it may be for who asks at the worst moment."""
+    2023): how bad it is at the worst moment."""
     task, seen = probes[-1]
     return float(seen[task]) / (task + 1) + (1 - 1 / (task + 1)) * min_accuracy(probes)
 

@@ -1,4 +1,4 @@
-"""Error against cost: who is dominated, and how much a front covers.
+"""Error against cost: which points are dominated, and how much a front covers.
 
 NEVIS'22 (Bornschein 2022, arXiv 2211.11747) compares learners in the plane of mean
 error and cumulative training FLOPs by Pareto dominance. Its repository holds no code for it;

@@ -62,8 +62,8 @@ class EvaluationProtocol:
         probe_every: batches between probes.
         boundaries: whether the learner is told that a task has ended.
         reveal: samples that are revealed at a time, a multiple of `batch`; 0: those up to the next
-            probe. Never more than those: who sees further could have learned, at a probe, what
-            comes after it.
+            probe. Never more than those: a learner that sees further could have learned, at a
+            probe, what comes after it.
         identity: whether the learner is told which task it observes and which it is asked about.
     """
 

@@ -23,7 +23,7 @@ from cambrian.evaluators.benchmarks.base import stem
 HOMES = (Path("/dev/shm"), Path("/tmp"))  # noqa: S108 - the folder in it is made sure to be ours
 """Where the locks lie: the same for everything that this user runs, whatever its TMPDIR says."""
 WAIT_S = 1800.0
-"""Longer than any evaluation: who holds a turn for so long has been stopped."""
+"""Longer than any evaluation: a process that holds a turn for so long has been stopped."""
 LOOK_S, TELL_S = 0.05, 5.0
 
 Waiting = Callable[[], None]

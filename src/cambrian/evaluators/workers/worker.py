@@ -42,7 +42,7 @@ FULL = Limits(request_s=40.0, job_s=240.0)
 """Of a session as it is made; each job has its benchmark's times."""
 IMPROVER = Limits(request_s=60.0, job_s=120.0)
 PASSING = (SandboxBroken, Unreachable, StorageTrouble)
-"""What may pass by itself: it is tried again, and pauses a run where it does not pass."""
+"""What may pass by itself: it is retried, and pauses a run where it does not pass."""
 
 
 class Refusal(Exception):
@@ -153,7 +153,9 @@ class WorkerServer:
 
     def _ask(self, messages: list[dict[str, str]]) -> str:
         self._say({"event": "ask", "messages": messages})
-        told = _object(self.source.readline() or '{"error": "nobody is there to answer"}')
+        told = _object(
+            self.source.readline() or '{"error": "no answer can be given: the other end is closed"}'
+        )
         if "error" in told:
             raise Refusal(str(told["error"]))
         return str(told["text"])
@@ -206,9 +208,9 @@ def _object(line: str) -> dict[str, Any]:
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise SandboxBroken(f"expected a line of JSON, came {line[:100]!r}") from error
+        raise SandboxBroken(f"expected a line of JSON, got {line[:100]!r}") from error
     if not isinstance(found, dict):
-        raise SandboxBroken(f"expected a JSON object on a line, came {line[:100]!r}")
+        raise SandboxBroken(f"expected a JSON object on a line, got {line[:100]!r}")
     return found
 
 

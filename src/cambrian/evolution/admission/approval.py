@@ -34,7 +34,7 @@ class Policy:
         kind, _, count = text.partition(":")
         if kind == "every" and count.isdigit() and int(count) >= 1:
             return cls(every=int(count))
-        raise UsageError(f"expected approve to be {FORMS}, came {text!r}")
+        raise UsageError(f"expected approve to be {FORMS}, got {text!r}")
 
     def why(self, archive: Archive, lower: float) -> str:
         """Why an admission with this lower bound waits for a person; "" if it does not."""

@@ -1,4 +1,4 @@
-"""Who is nearest: exact nearest neighbours among a million behaviours, with newcomers.
+"""Exact nearest neighbours among a million behaviours, with newcomers.
 
 The distance is the root mean square, over entries, of the difference divided by a noise that
 every question brings along, so no index with a metric of its own will do. Descriptors stand in

@@ -145,7 +145,7 @@ class StageMachine:
         self.archive.proposals.make_ready(proposal.id, outcome)
 
     def unchecked_improver(self, proposal: Proposal) -> str | None:
-        """The hash of a variant's improver if nobody knows yet whether it works."""
+        """The hash of a variant's improver if it is not known yet whether it works."""
         name = improver_hash(self.archive.agents.files(str(proposal.agent_id)))
         return None if self.archive.ledger.improver_check(name) else name
 

@@ -2,7 +2,7 @@
 
 A key goes into one header of a request and nowhere else. What is stray around it (line ends of a
 secret's file, quotes, "Bearer ") is taken off; a key that no header can hold is refused without
-being shown. Whatever an endpoint or a library says goes through `hide` before anybody is told.
+being shown. Whatever an endpoint or a library says goes through `hide` before it is shown.
 """
 
 from __future__ import annotations

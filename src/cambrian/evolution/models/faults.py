@@ -64,7 +64,7 @@ _PROXY = "a proxy may stand between: see HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
 
 @dataclass(frozen=True)
 class Place:
-    """Who was asked, for messages.
+    """The endpoint and model that were asked, for messages.
 
     Attributes:
         proven: whether it has answered a question before, so that its settings are right.

@@ -24,7 +24,7 @@ class Price:
         for name in ("prompt", "completion"):
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
-                raise UsageError(f"expected dollars per million {name} tokens, came {value!r}")
+                raise UsageError(f"expected dollars per million {name} tokens, got {value!r}")
 
     @classmethod
     def of(cls, text: str) -> Price:
@@ -39,7 +39,7 @@ class Price:
         except ValueError:
             raise UsageError(
                 f'expected a price as "PROMPT,COMPLETION" (dollars per million tokens), '
-                f"came {text!r}"
+                f"got {text!r}"
             ) from None
         return cls(prompt, completion)
 

@@ -1,7 +1,7 @@
 """Why a question was not answered, and what it used all the same.
 
 AskRefused           this question will not be answered
-├── EndpointDown     nobody answers, or not now: worth asking again later
+├── EndpointDown     no answer, or not now: worth asking again later
 ├── Misconfigured    no question can be answered until a person changes something
 ├── TooLong          the question does not fit into the model's context
 └── BudgetSpent      what the run may spend does not reach for another question
@@ -34,7 +34,7 @@ class AskRefused(Exception):
 
 
 class EndpointDown(AskRefused):
-    """Nobody answers, or says that it cannot now: worth asking again later.
+    """No answer, or one that says it cannot now: worth asking again later.
 
     Attributes:
         wait_s: how long the endpoint says to wait; 0 where it does not say.

@@ -1,7 +1,7 @@
 """Reading what an endpoint sent: an answer with what it used, or why there is none.
 
 Anything may come: other shapes of the protocol, errors that call themselves a success, half
-characters, a stream that nobody asked for. What was used is looked for in all of them.
+characters, a stream that was not asked for. What was used is looked for in all of them.
 """
 
 from __future__ import annotations

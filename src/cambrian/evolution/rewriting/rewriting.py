@@ -128,7 +128,7 @@ async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Imp
     recorded, and ends as a duplicate of its parent.
 
     Raises:
-        NoVariant: no valid edit in two tries, the improver failed, or nobody would answer.
+        NoVariant: no valid edit in two tries, the improver failed, or no answer could be had.
         SandboxBroken: ours; to be tried again.
     """
     problem, idle = "", None

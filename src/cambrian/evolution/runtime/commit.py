@@ -45,7 +45,7 @@ class Committer:
         """Commit what is ready: in proposal order, or as it comes where order is free.
 
         Args:
-            first: what was decided already, and nobody has been told of.
+            first: what was decided already, but not announced yet.
         """
         if first is not None:
             self._decided(first)
@@ -102,7 +102,7 @@ class Committer:
                 await anyio.to_thread.run_sync(self._update)
             except (CambrianError, OSError, sqlite3.Error) as error:
                 self._context.tell(
-                    f"the git lineage is behind ({error}); `cambrian db lineage` makes it anew"
+                    f"the git lineage is behind ({error}); `cambrian db lineage` rebuilds it"
                 )
 
     def _update(self) -> None:

@@ -31,7 +31,7 @@ class RunContext:
 
     Attributes:
         stop: "drain" to finish what is being carried out, "now" to drop it.
-        pauses: why it pauses; empty while it goes on.
+        pauses: why it pauses; empty while it runs.
         failure: why it was given up.
         timing: how long it waits for what, and by which clock.
         making: what is being made or carried out for a proposal; cancelled if it is given up.

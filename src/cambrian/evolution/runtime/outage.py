@@ -30,7 +30,7 @@ from cambrian.measurement import Unit
 
 OUTAGES = 3
 """A job on which the machine broke down more often than that, having worked just before, is set
-aside: the run goes on without it."""
+aside: the run continues without it."""
 RULE = "the sandbox does not break on this agent alone"
 
 Probe = Callable[[], Awaitable[None]]

@@ -50,7 +50,7 @@ class WorkerPool:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody holds a job."""
+        """Whether no job is held."""
         return not self._leased
 
     async def work(self, done: Callable[[], bool]) -> None:
@@ -181,4 +181,4 @@ class WorkerPool:
         if standing == "scored":
             self._context.tell(f"seed {agent.title}: {agent.score:.3f}")
         elif standing in ("failed", "set aside"):
-            self._context.tell(f"seed {seeding.why(agent)}; the run goes on without it")
+            self._context.tell(f"seed {seeding.why(agent)}; the run continues without it")

@@ -1,4 +1,4 @@
-"""The seed agents' way to a score, on their own: one that cannot be judged keeps nobody waiting.
+"""The seed agents' way to a score, on their own: one that cannot be judged delays nothing.
 
 A seed that fails on one of the benchmarks has *failed* for good: its failed evaluation says why, it
 gets no score, so that it is never drawn as a parent, and the run goes on with the others. One that

@@ -2,7 +2,7 @@
 
 - `Column`: an array with `append`, doubled when it is full;
 - `SumTree`: weights of which one is drawn in proportion, in O(log n);
-- `Ranking`: who is the r-th best, with newcomers, in O(log n) and no sort.
+- `Ranking`: which is the r-th best, with newcomers, in O(log n) and no sort.
 
 Each is a function of its contents alone: however it came to hold them (at once, or one by one
 over weeks), it answers the same to the last bit. A run that is killed and goes on draws what it

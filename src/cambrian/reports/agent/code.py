@@ -66,5 +66,5 @@ def _chosen(files: Mapping[str, str], path: str | None) -> dict[str, str]:
     if path is None:
         return dict(files)
     if path not in files:
-        raise NotFound(f"expected one of {', '.join(map(line, files))}; came {path!r}")
+        raise NotFound(f"expected one of {', '.join(map(line, files))}; got {path!r}")
     return {path: files[path]}

@@ -63,7 +63,7 @@ def _subject(
         proposal = archive.proposals.at(index)
         if proposal is None:
             last = archive.counts()["proposals"] - 1
-            raise NotFound(f"expected a proposal from 0 to {last}, came {index}")
+            raise NotFound(f"expected a proposal from 0 to {last}, got {index}")
         return (archive.agents.find(proposal.agent_id) if proposal.agent_id else None), proposal
     agent = archive.agents.get(archive.resolve(agent_id or ""))
     made_by = None if agent.proposal_id is None else archive.proposals.get(agent.proposal_id)

@@ -149,7 +149,7 @@ def unknowable(channel: Channel, steps: int = 40) -> float:
 
 
 class Lender:
-    """A live session of one backend, made anew whenever the last one is spent."""
+    """A live session of one backend, rebuilt whenever the last one is spent."""
 
     def __init__(self, backend: Backend, limits: Limits = LIMITS) -> None:
         self.backend = backend

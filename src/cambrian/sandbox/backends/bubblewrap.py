@@ -160,7 +160,7 @@ class BubblewrapBackend:
             SandboxBroken: bubblewrap cannot be started.
         """
         if limits.gpu is not None:
-            raise Refused("bubblewrap gives no GPU away; use Docker, or `--device cpu`")
+            raise Refused("bubblewrap cannot pass a GPU through; use Docker, or `--device cpu`")
         if "memory" in self.reduced:
             require_bound_memory(limits)
         group = Group(limits) if self.grouped else None

@@ -57,7 +57,7 @@ class Usage:
         return cls(_existing(found.get("memory")), _existing(found.get("cpuacct")))
 
     def oom_kills(self) -> OomKills | None:
-        """None where nobody counts, or the group is gone."""
+        """None where nothing is counted, or the group is gone."""
         if self.memory is None:
             return None
         if (self.memory / "memory.events").exists():

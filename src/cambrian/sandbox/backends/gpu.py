@@ -1,8 +1,8 @@
 """One GPU for one session at a time: video memory has no control group.
 
 A lease is a lock on a file, one per GPU, which the kernel gives back when its holder ends, however
-that is. Who holds the lock has the whole GPU; containers get it by its id (`Limits.gpu`). CUDA is
-never touched on the host, and inside only after the fork.
+that is. The holder of the lock has the whole GPU; containers get it by its id (`Limits.gpu`). CUDA
+is never touched on the host, and inside only after the fork.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Lease:
 
 
 def lease() -> Lease:
-    """Take the first GPU that nobody uses.
+    """Take the first GPU that is not in use.
 
     Raises:
         Refused: there is none, or all are taken.
@@ -121,7 +121,7 @@ def lease() -> Lease:
         if descriptor is not None:
             return Lease(gpu, descriptor)
     raise Refused(
-        f"expected a GPU that nobody uses; all {len(found)} of this machine are leased (one "
+        f"expected a GPU that is not in use; all {len(found)} of this machine are leased (one "
         "worker has one GPU to itself: use fewer --workers, or wait)"
     )
 

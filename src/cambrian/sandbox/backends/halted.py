@@ -41,7 +41,7 @@ class Halts:
 
 def idle(pid: int, seconds: float = 1.0) -> bool:
     """Whether no thread in the control group of a process runs, wants to, or waits for a disk, for
-    so long. False where nobody can tell."""
+    so long. False where that cannot be told."""
     places = cgroups.places(pid) if pid else {}
     place = places.get("pids") or places.get("")
     ends = time.monotonic() + seconds

@@ -84,11 +84,11 @@ class PlainProcess:
         return False  # it could, but so could anything else of this user
 
     def oom_kills(self) -> OomKills | None:
-        """None: without a control group nobody counts."""
+        """None: without a control group nothing is counted."""
         return None
 
     def cpu_s(self) -> float | None:
-        """None: without a control group nobody counts all processes."""
+        """None: without a control group the processes together are not counted."""
         return None
 
     def log(self) -> str:

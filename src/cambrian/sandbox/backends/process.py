@@ -120,13 +120,13 @@ class SandboxProcess(Protocol):
 
     def ended_from_inside(self) -> bool:
         """Whether a job ended the zygote, where a backend cannot keep it from doing so. False where
-        it can, or where nobody knows: then it was our own fault."""
+        it can, or where that is not known: then it was our own fault."""
 
     def oom_kills(self) -> OomKills | None:
-        """What the kernel killed inside it for want of memory; None where nobody counts."""
+        """What the kernel killed inside it for want of memory; None where nothing is counted."""
 
     def cpu_s(self) -> float | None:
-        """Processor seconds of all its processes so far; None where nobody counts."""
+        """Processor seconds of all its processes so far; None where nothing is counted."""
 
     def log(self) -> str:
         """The last the zygote itself printed (not the job); for messages about broken sandboxes."""

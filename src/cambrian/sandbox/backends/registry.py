@@ -24,11 +24,11 @@ def choose(name: str, announce: Callable[[str], None]) -> Backend:
 
     Args:
         name: one of `NAMES`; "none" has to be typed, it is never chosen.
-        announce: is told which one it is, and why not a stronger one.
+        announce: called with which one it is, and why not a stronger one.
 
     Raises:
         Refused: "auto", and neither Docker nor bubblewrap works; or what works does not bound
-            memory, and nobody has allowed that; says what to do.
+            memory, and that was not allowed; says what to do.
         Unreachable, NotFound, SandboxBroken: the one that was named does not work.
     """
     if name == "docker":

@@ -42,7 +42,7 @@ BUFFER = 1 << 16
 TICK_S = 1.0
 """The longest that is slept at once in a wait, so that a standstill is told from a long wait."""
 STANDSTILL_S = 1.0
-"""Who wakes up so much later than it asked to was stopped, or had no processor, in between."""
+"""A process that wakes up so much later than it asked to was stopped, or had no processor."""
 LAST_LOOK_S = 1.0
 """After a deadline, what lies there is still taken, without waiting for more, for so long."""
 

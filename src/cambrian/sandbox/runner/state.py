@@ -28,7 +28,7 @@ def freeze(learner: Any, meter: FlopMeter, limit: int) -> bytes:
 
 
 def thaw(frozen: bytes) -> tuple[Any, FlopMeter]:
-    """The inverse of `freeze`: the learner and the meter; chance goes on where it stopped."""
+    """The inverse of `freeze`: the learner and the meter; chance continues where it stopped."""
     learner, meter, chance = pickle.loads(frozen)  # noqa: S301 - our own process's bytes
     random.setstate(chance[0])
     np.random.set_state(chance[1])

@@ -51,7 +51,7 @@ def require_bound_memory(limits: Limits) -> None:
     """For a backend that cannot bound the memory of all processes together.
 
     Raises:
-        Refused: nobody has allowed that.
+        Refused: that was not allowed.
     """
     if not (limits.unbounded_memory or os.environ.get(ALLOW_UNBOUNDED) == "1"):
         raise Refused(UNBOUNDED)

@@ -282,7 +282,7 @@ class Session:
         return self._process.oom_kills() if self._process else None
 
     def cpu_s(self) -> float | None:
-        """Processor seconds of the whole sandbox so far; None where nobody counts."""
+        """Processor seconds of the whole sandbox so far; None where nothing is counted."""
         return self._cpu()
 
     def _cpu(self) -> float | None:

@@ -20,7 +20,7 @@ LEAST = 1 << 17
 
 
 class Bulk:
-    """The file of one job, made when it is first needed and made anew when it is too small."""
+    """The file of one job, made when it is first needed and rebuilt when it is too small."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -43,7 +43,7 @@ class Bulk:
         return place, {"bulk": f"bulk-{self._made}", "shape": list(x.shape)}
 
     def _make(self, size: int) -> mmap.mmap:
-        # The last one may not have been opened yet, by who was asked about it; the one before has.
+        # The last one may not have been opened yet by the runner; the one before has.
         (self._folder / f"bulk-{self._made - 1}").unlink(missing_ok=True)
         self._made += 1
         path = self._folder / f"bulk-{self._made}"
