@@ -1,26 +1,19 @@
 """The schema as a list of numbered migrations, each applied with its record in one transaction.
 
-A migration that was ever released is frozen: to change the schema, append one to `MIGRATIONS`
-and refresh `tests/archive/schema.sql`, which pins the result.
+A migration that was ever released is frozen, and so is its SQL in `migrations/`: to change the
+schema, append one to `MIGRATIONS` and refresh `tests/archive/schema.sql`, which pins the result.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from importlib import resources
 
-from cambrian.archive.schema import agents, events, tables, views
+from cambrian.archive.schema import views
 from cambrian.archive.sqlite.connection import APPLICATION_ID
 from cambrian.archive.sqlite.database import Database
-from cambrian.archive.tables import (
-    clades,
-    evaluations,
-    gates,
-    ledger,
-    sealings,
-    sources,
-    steering,
-)
+from cambrian.archive.tables import clades
 from cambrian.errors import Refused
 
 Migration = Callable[[Database], None]
@@ -29,9 +22,7 @@ Migration = Callable[[Database], None]
 def m001_tables(database: Database) -> None:
     """Every table, its indexes and triggers; marks the file as ours."""
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    for script in tables.SCRIPTS:
-        for statement in statements(script):
-            database.execute(statement)
+    _run(database, "m001_tables")
 
 
 def m002_views(database: Database) -> None:
@@ -42,30 +33,18 @@ def m002_views(database: Database) -> None:
 
 def m003_steering(database: Database) -> None:
     """Back-off of jobs, standing orders, intents, approvals, meters; spend that is an estimate."""
-    database.execute("ALTER TABLE jobs ADD COLUMN not_before REAL")
-    database.execute(
-        "ALTER TABLE spend ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0 "
-        "CHECK (estimated IN (0, 1))"
-    )
-    for script in (steering.TABLES, ledger.RESERVATIONS):
-        for statement in statements(script):
-            database.execute(statement)
+    _run(database, "m003_steering")
 
 
 def m004_nodes(database: Database) -> None:
     """The tree in numbers: clade counts, behaviours, and tallies of why agents were admitted."""
-    for statement in statements(clades.TABLES):
-        database.execute(statement)
+    _run(database, "m004_nodes")
     clades.fill(database)
 
 
 def m005_predictions(database: Database) -> None:
     """What learners answered; and each time that sealed data was used, and for whom."""
-    for prefix in ("", "sealed_"):
-        for statement in statements(evaluations.PREDICTIONS.format(prefix=prefix)):
-            database.execute(statement)
-    for statement in statements(sealings.TABLE):
-        database.execute(statement)
+    _run(database, "m005_predictions")
 
 
 def m006_more_views(database: Database) -> None:
@@ -82,33 +61,33 @@ def m007_views_that_scale(database: Database) -> None:
 
 def m008_said_once(database: Database) -> None:
     """Rules of gates, and what events point to, are said once; one index where two overlapped."""
-    for script in (gates.TABLES, events.LOG, evaluations.ONCE, agents.PARENTS):
-        for statement in statements(script):
-            database.execute(statement)
-    database.execute("DROP INDEX events_agent")
+    _run(database, "m008_said_once")
 
 
 def m009_files_with_agents(database: Database) -> None:
     """An agent's files are in its row; no index that nothing asks."""
-    for statement in statements(sources.TABLES):
-        database.execute(statement)
-    database.execute("DROP INDEX proposals_agent")
+    _run(database, "m009_files_with_agents")
 
 
 def m010_events_by_their_number(database: Database) -> None:
     """Events without a sequence beside them."""
-    for statement in statements(events.TABLE):
-        database.execute(statement)
+    _run(database, "m010_events_by_their_number")
 
 
 def m011_fingerprints(database: Database) -> None:
     """What agents do, as their syntax says it; filled at the next run's start, in batches. Failures
     in a race are no outcomes of clades any more."""
-    for statement in statements(agents.FINGERPRINTS):
-        database.execute(statement)
+    _run(database, "m011_fingerprints")
     raced = "SELECT 1 FROM evaluations WHERE stage = 'race' AND verdict = 'failed' LIMIT 1"
     if database.value(raced) is not None:
         clades.fill(database)
+
+
+def _run(database: Database, name: str) -> None:
+    """Execute the statements of a migration's file."""
+    script = resources.files(__package__).joinpath("migrations", f"{name}.sql")
+    for statement in statements(script.read_text(encoding="utf-8")):
+        database.execute(statement)
 
 
 MIGRATIONS: tuple[Migration, ...] = (

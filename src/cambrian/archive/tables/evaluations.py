@@ -27,27 +27,6 @@ KEPT = 1024
 
 Made = TypeVar("Made")
 
-PREDICTIONS = """
-CREATE TABLE {prefix}predictions (
-    evaluation_id INTEGER NOT NULL REFERENCES {prefix}evaluations (id),
-    name TEXT NOT NULL,
-    dtype TEXT NOT NULL,
-    shape TEXT NOT NULL CHECK (json_valid(shape)),
-    data BLOB NOT NULL,
-    PRIMARY KEY (evaluation_id, name)
-) STRICT, WITHOUT ROWID;
-"""
-"""What learners answered, apart from the series: read only to work a figure out again."""
-
-
-ONCE = """
-DROP INDEX evaluations_once;
-DROP INDEX evaluations_agent;
--- Exactly once, but for broken attempts, which are told apart by their id. Also by agent.
-CREATE UNIQUE INDEX evaluations_once ON evaluations
-    (agent_id, benchmark, version, stage, seed, CASE verdict WHEN 'broken' THEN id ELSE 0 END);
-"""
-
 
 class Evaluations:
     """The verbs on evaluations."""

@@ -14,41 +14,6 @@ from cambrian.archive.records import Gate
 from cambrian.archive.sqlite.cache import RowCache
 from cambrian.archive.sqlite.database import Database, storable
 
-TABLES = """
-CREATE TABLE gate_rules (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE gate_rows (
-    proposal_id INTEGER NOT NULL REFERENCES proposals (id),
-    position INTEGER NOT NULL,
-    gate TEXT NOT NULL,
-    rule INTEGER NOT NULL REFERENCES gate_rules (id),
-    threshold REAL,
-    value REAL,
-    lower REAL,
-    upper REAL,
-    verdict TEXT NOT NULL CHECK (verdict IN ('pass', 'fail', 'info')),
-    detail TEXT NOT NULL,
-    PRIMARY KEY (proposal_id, position)
-) STRICT, WITHOUT ROWID;
-INSERT INTO gate_rules (text) SELECT rule FROM gates GROUP BY rule ORDER BY min(id);
-INSERT INTO gate_rows
-    SELECT g.proposal_id, g.position, g.gate, r.id, g.threshold, g.value, g.lower, g.upper,
-           g.verdict, g.detail
-    FROM gates g JOIN gate_rules r ON r.text = g.rule ORDER BY g.proposal_id, g.position;
-DROP TABLE gates;
-CREATE VIEW gates AS
-    SELECT g.proposal_id * 1000 + g.position AS id, g.proposal_id, a.id AS agent_id, g.position,
-           g.gate, r.text AS rule, g.threshold, g.value, g.lower, g.upper, g.verdict, g.detail
-    FROM gate_rows g JOIN gate_rules r ON r.id = g.rule
-    LEFT JOIN agents a ON a.proposal_id = g.proposal_id;
-CREATE TRIGGER gates_insert INSTEAD OF INSERT ON gates BEGIN
-    INSERT OR IGNORE INTO gate_rules (text) VALUES (NEW.rule);
-    INSERT INTO gate_rows
-        SELECT NEW.proposal_id, NEW.position, NEW.gate, id, NEW.threshold, NEW.value, NEW.lower,
-               NEW.upper, NEW.verdict, NEW.detail
-        FROM gate_rules WHERE text = NEW.rule;
-END;
-"""
-
 _ROW = "INSERT OR REPLACE INTO gate_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 

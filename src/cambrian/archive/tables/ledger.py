@@ -9,22 +9,6 @@ from cambrian.archive.records import Answer, ImproverCheck, Spend
 from cambrian.archive.sqlite.cache import RowCache
 from cambrian.archive.sqlite.database import Database
 
-# What a question may cost at most, recorded before it is asked: if the process is killed before
-# the answer is recorded, the question counts as having cost that.
-RESERVATIONS = """
-CREATE TABLE reservations (
-    proposal_id INTEGER NOT NULL REFERENCES proposals (id),
-    position INTEGER NOT NULL,
-    run_id INTEGER REFERENCES runs (id),
-    model TEXT NOT NULL,
-    prompt_tokens INTEGER NOT NULL,
-    completion_tokens INTEGER NOT NULL,
-    dollars REAL NOT NULL,
-    at REAL NOT NULL,
-    PRIMARY KEY (proposal_id, position)
-) STRICT, WITHOUT ROWID;
-"""
-
 
 @dataclass(frozen=True)
 class Reserved:

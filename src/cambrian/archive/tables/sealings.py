@@ -11,17 +11,6 @@ from dataclasses import dataclass
 from cambrian.archive.sqlite.database import Database, Row
 from cambrian.errors import NotFound, UsageError
 
-TABLE = """
-CREATE TABLE sealings (
-    id INTEGER PRIMARY KEY,
-    agent_id TEXT NOT NULL REFERENCES agents (id),
-    run_id INTEGER REFERENCES runs (id),
-    evaluations INTEGER NOT NULL CHECK (evaluations > 0),
-    at REAL NOT NULL
-) STRICT;
-CREATE INDEX sealings_agent ON sealings (agent_id);
-"""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Sealing:

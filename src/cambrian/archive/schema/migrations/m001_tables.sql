@@ -1,13 +1,3 @@
-"""The tables of the first migration. Frozen: a change is a new migration, never an edit here.
-
-Every `*_at` is in seconds since the epoch, as the archive's clock gives them. JSON is text that
-`json_valid` accepts. What is recorded about an agent before its fate is known (a candidate) is
-in the same tables as what is recorded about a member.
-"""
-
-from __future__ import annotations
-
-RUNS = """
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     seed INTEGER NOT NULL,
@@ -20,11 +10,10 @@ CREATE TABLE runs (
     wall_s REAL NOT NULL DEFAULT 0,
     version TEXT NOT NULL
 ) STRICT;
+
 -- At most one run is unfinished at any time.
 CREATE UNIQUE INDEX runs_unfinished ON runs (1) WHERE state IN ('running', 'stopped');
-"""
 
-AGENTS = """
 CREATE TABLE sources (
     hash TEXT PRIMARY KEY CHECK (length(hash) = 64),
     size INTEGER NOT NULL,
@@ -52,13 +41,20 @@ CREATE TABLE agents (
     CHECK ((number IS NULL) = (status = 'candidate')),
     CHECK ((kind IS NOT NULL) = (status IN ('seed', 'admitted')))
 ) STRICT;
+
 CREATE INDEX agents_champion ON agents (lower DESC, number)
     WHERE status IN ('seed', 'admitted') AND lower IS NOT NULL;
+
 CREATE INDEX agents_members ON agents (number) WHERE status IN ('seed', 'admitted');
+
 CREATE INDEX agents_seeds ON agents (number) WHERE status = 'seed';
+
 CREATE INDEX agents_admitted ON agents (proposal_index) WHERE status = 'admitted';
+
 CREATE INDEX agents_proposal ON agents (proposal_id) WHERE proposal_id IS NOT NULL;
+
 CREATE INDEX agents_score ON agents (score);
+
 CREATE INDEX agents_created ON agents (created_at);
 
 CREATE TABLE agent_files (
@@ -77,10 +73,9 @@ CREATE TABLE parents (
     PRIMARY KEY (child_id, position),
     UNIQUE (child_id, parent_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX parents_children ON parents (parent_id, position);
-"""
 
-PROPOSALS = """
+CREATE INDEX parents_children ON parents (parent_id, position);
+
 CREATE TABLE proposals (
     id INTEGER PRIMARY KEY,
     run_id INTEGER NOT NULL REFERENCES runs (id),
@@ -104,8 +99,11 @@ CREATE TABLE proposals (
     created_at REAL NOT NULL,
     decided_at REAL
 ) STRICT;
+
 CREATE INDEX proposals_undecided ON proposals (idx) WHERE state IN ('open', 'proposed', 'ready');
+
 CREATE INDEX proposals_run ON proposals (run_id, idx);
+
 CREATE INDEX proposals_agent ON proposals (agent_id) WHERE agent_id IS NOT NULL;
 
 CREATE TABLE gates (
@@ -123,13 +121,10 @@ CREATE TABLE gates (
     detail TEXT NOT NULL,
     UNIQUE (proposal_id, position)
 ) STRICT;
-CREATE INDEX gates_agent ON gates (agent_id, proposal_id, position);
-"""
 
-# Sealed results are kept in tables of their own, so that a query over evaluations can never
-# show one to an improver by accident.
-EVALUATIONS = """
-CREATE TABLE {prefix}evaluations (
+CREATE INDEX gates_agent ON gates (agent_id, proposal_id, position);
+
+CREATE TABLE evaluations (
     id INTEGER PRIMARY KEY,
     agent_id TEXT NOT NULL REFERENCES agents (id),
     benchmark TEXT NOT NULL,
@@ -153,13 +148,15 @@ CREATE TABLE {prefix}evaluations (
     created_at REAL NOT NULL,
     CHECK ((score IS NOT NULL) = (verdict = 'scored'))
 ) STRICT;
--- Exactly once: broken attempts are kept beside it and counted apart.
-CREATE UNIQUE INDEX {prefix}evaluations_once
-    ON {prefix}evaluations (agent_id, benchmark, version, stage, seed) WHERE verdict <> 'broken';
-CREATE INDEX {prefix}evaluations_agent ON {prefix}evaluations (agent_id, stage);
 
-CREATE TABLE {prefix}series (
-    evaluation_id INTEGER NOT NULL REFERENCES {prefix}evaluations (id),
+-- Exactly once: broken attempts are kept beside it and counted apart.
+CREATE UNIQUE INDEX evaluations_once
+    ON evaluations (agent_id, benchmark, version, stage, seed) WHERE verdict <> 'broken';
+
+CREATE INDEX evaluations_agent ON evaluations (agent_id, stage);
+
+CREATE TABLE series (
+    evaluation_id INTEGER NOT NULL REFERENCES evaluations (id),
     name TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('curve', 'matrix')),
     dtype TEXT NOT NULL,
@@ -167,9 +164,48 @@ CREATE TABLE {prefix}series (
     data BLOB NOT NULL,
     PRIMARY KEY (evaluation_id, name)
 ) STRICT, WITHOUT ROWID;
-"""
 
-JOBS = """
+CREATE TABLE sealed_evaluations (
+    id INTEGER PRIMARY KEY,
+    agent_id TEXT NOT NULL REFERENCES agents (id),
+    benchmark TEXT NOT NULL,
+    version TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    verdict TEXT NOT NULL CHECK (verdict IN ('scored', 'failed', 'broken')),
+    reason TEXT NOT NULL,
+    score REAL,
+    raw REAL,
+    metrics TEXT NOT NULL CHECK (json_valid(metrics)),
+    flops INTEGER,
+    cpu_s REAL,
+    peak_bytes INTEGER,
+    state_bytes INTEGER,
+    wall_s REAL,
+    image_digest TEXT,
+    device TEXT,
+    backend TEXT,
+    provenance TEXT NOT NULL CHECK (json_valid(provenance)),
+    created_at REAL NOT NULL,
+    CHECK ((score IS NOT NULL) = (verdict = 'scored'))
+) STRICT;
+
+-- Exactly once: broken attempts are kept beside it and counted apart.
+CREATE UNIQUE INDEX sealed_evaluations_once
+    ON sealed_evaluations (agent_id, benchmark, version, stage, seed) WHERE verdict <> 'broken';
+
+CREATE INDEX sealed_evaluations_agent ON sealed_evaluations (agent_id, stage);
+
+CREATE TABLE sealed_series (
+    evaluation_id INTEGER NOT NULL REFERENCES sealed_evaluations (id),
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('curve', 'matrix')),
+    dtype TEXT NOT NULL,
+    shape TEXT NOT NULL CHECK (json_valid(shape)),
+    data BLOB NOT NULL,
+    PRIMARY KEY (evaluation_id, name)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL CHECK (kind IN ('propose', 'evaluate', 'seal')),
@@ -190,16 +226,18 @@ CREATE TABLE jobs (
     CHECK (proposal_id IS NOT NULL OR agent_id IS NOT NULL),
     CHECK ((lease_owner IS NOT NULL) = (state = 'leased'))
 ) STRICT;
+
 -- A job is queued once for its proposal, or for its agent where there is no proposal (seeds).
 CREATE UNIQUE INDEX jobs_of_proposal ON jobs (proposal_id, kind, ifnull(stage, ''))
     WHERE proposal_id IS NOT NULL;
+
 CREATE UNIQUE INDEX jobs_of_agent ON jobs (agent_id, kind, ifnull(stage, ''))
     WHERE proposal_id IS NULL;
-CREATE INDEX jobs_queued ON jobs (kind, priority, id) WHERE state = 'queued';
-CREATE INDEX jobs_leased ON jobs (lease_expires) WHERE state = 'leased';
-"""
 
-EVENTS = """
+CREATE INDEX jobs_queued ON jobs (kind, priority, id) WHERE state = 'queued';
+
+CREATE INDEX jobs_leased ON jobs (lease_expires) WHERE state = 'leased';
+
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     at REAL NOT NULL,
@@ -210,17 +248,19 @@ CREATE TABLE events (
     job_id INTEGER,
     data TEXT NOT NULL CHECK (json_valid(data))
 ) STRICT;
+
 CREATE INDEX events_agent ON events (agent_id, seq) WHERE agent_id IS NOT NULL;
+
 CREATE INDEX events_proposal ON events (proposal_id, seq) WHERE proposal_id IS NOT NULL;
+
 CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events BEGIN
     SELECT RAISE(ABORT, 'events are append-only: expected an insert, came an update');
 END;
+
 CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events BEGIN
     SELECT RAISE(ABORT, 'events are append-only: expected an insert, came a delete');
 END;
-"""
 
-LEDGER = """
 CREATE TABLE spend (
     id INTEGER PRIMARY KEY,
     run_id INTEGER REFERENCES runs (id),
@@ -233,6 +273,7 @@ CREATE TABLE spend (
     dollars REAL NOT NULL,
     at REAL NOT NULL
 ) STRICT;
+
 CREATE INDEX spend_proposal ON spend (proposal_id) WHERE proposal_id IS NOT NULL;
 
 CREATE TABLE answers (
@@ -252,37 +293,38 @@ CREATE TABLE improver_checks (
     detail TEXT NOT NULL,
     created_at REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
-"""
 
-# What `counts()` and the budget read on every step: kept by triggers, so that asking costs the
-# same with a million agents as with ten. `check()` compares them with a full count.
-TALLIES = """
 CREATE TABLE tallies (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER proposals_tally_insert AFTER INSERT ON proposals BEGIN
     INSERT INTO tallies VALUES ('proposals.' || NEW.state, 1)
         ON CONFLICT (name) DO UPDATE SET n = n + 1;
 END;
+
 CREATE TRIGGER proposals_tally_update AFTER UPDATE OF state ON proposals
 WHEN OLD.state <> NEW.state BEGIN
     UPDATE tallies SET n = n - 1 WHERE name = 'proposals.' || OLD.state;
     INSERT INTO tallies VALUES ('proposals.' || NEW.state, 1)
         ON CONFLICT (name) DO UPDATE SET n = n + 1;
 END;
+
 CREATE TRIGGER agents_tally_insert AFTER INSERT ON agents BEGIN
     INSERT INTO tallies VALUES ('agents.' || NEW.status, 1)
         ON CONFLICT (name) DO UPDATE SET n = n + 1;
 END;
+
 CREATE TRIGGER agents_tally_update AFTER UPDATE OF status ON agents
 WHEN OLD.status <> NEW.status BEGIN
     UPDATE tallies SET n = n - 1 WHERE name = 'agents.' || OLD.status;
     INSERT INTO tallies VALUES ('agents.' || NEW.status, 1)
         ON CONFLICT (name) DO UPDATE SET n = n + 1;
 END;
+
 CREATE TRIGGER evaluations_tally_insert AFTER INSERT ON evaluations BEGIN
     INSERT INTO tallies VALUES ('evaluations.' || NEW.verdict, 1)
         ON CONFLICT (name) DO UPDATE SET n = n + 1;
 END;
+
 CREATE TRIGGER sealed_evaluations_tally_insert AFTER INSERT ON sealed_evaluations BEGIN
     INSERT INTO tallies VALUES ('sealed_evaluations.' || NEW.verdict, 1)
         ON CONFLICT (name) DO UPDATE SET n = n + 1;
@@ -296,6 +338,7 @@ CREATE TABLE spend_totals (
     completion_tokens INTEGER NOT NULL,
     dollars REAL NOT NULL
 ) STRICT;
+
 CREATE TRIGGER spend_total_insert AFTER INSERT ON spend BEGIN
     INSERT INTO spend_totals
         VALUES (ifnull(NEW.run_id, 0), 1, NEW.prompt_tokens, NEW.completion_tokens, NEW.dollars)
@@ -305,16 +348,3 @@ CREATE TRIGGER spend_total_insert AFTER INSERT ON spend BEGIN
             completion_tokens = completion_tokens + excluded.completion_tokens,
             dollars = dollars + excluded.dollars;
 END;
-"""
-
-SCRIPTS = (
-    RUNS,
-    AGENTS,
-    PROPOSALS,
-    EVALUATIONS.format(prefix=""),
-    EVALUATIONS.format(prefix="sealed_"),
-    JOBS,
-    EVENTS,
-    LEDGER,
-    TALLIES,
-)
