@@ -103,9 +103,10 @@ def test_an_error_keeps_its_kind_and_exit_code_over_the_pipe(
 
 BENCHMARK = """
 import os, sys, time
+from cambrian.benchmarks import Benchmark
 from cambrian.evaluators.benchmarks import benchmark
 
-class Loud:
+class Loud(Benchmark):
     _like = benchmark("split-mnist")
     name, version, sealed_only = "loud", _like.version, False
     card = _like.card
