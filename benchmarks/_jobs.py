@@ -97,7 +97,7 @@ class DirectChannel:
     def withdraw(self, name: str) -> None:
         del self.files[name]
 
-    def boundary(self) -> None:
+    def task_boundary(self) -> None:
         self.learner.task_boundary()
 
 

@@ -232,7 +232,7 @@ class OneProcess:
     def predict_file(self, name: str) -> Any:
         return self._ask("PREDICT_FILE", {"file": name})[0]
 
-    def boundary(self) -> None:
+    def task_boundary(self) -> None:
         self._ask("BOUNDARY")
 
     def finish(self) -> None:
