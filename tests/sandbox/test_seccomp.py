@@ -57,17 +57,18 @@ TRAINS = """
 import torch, threading
 class Improver:
     def improve(self, evidence, ask):
-        layer = torch.nn.Linear(64, 8)
-        step = torch.optim.Adam(layer.parameters())
-        def train():
+        layers = [torch.nn.Linear(64, 8) for _ in range(3)]
+        def train(layer):  # a layer each: torch does not guard one that two threads train
+            step = torch.optim.Adam(layer.parameters())
             for _ in range(5):
                 step.zero_grad()
                 layer(torch.randn(32, 64)).square().mean().backward()
                 step.step()
-        threads = [threading.Thread(target=train) for _ in range(3)]
+        threads = [threading.Thread(target=train, args=(layer,)) for layer in layers]
         for each in threads: each.start()
         for each in threads: each.join()
-        return {"finite": bool(layer.weight.isfinite().all()), "threads": len(threads)}
+        finite = all(bool(layer.weight.isfinite().all()) for layer in layers)
+        return {"finite": finite, "threads": len(threads)}
 """
 USES = """
 import os, select, signal, socket, subprocess, sys, tempfile, threading, time
