@@ -233,7 +233,7 @@ class OneProcess:
         return self._ask("PREDICT_FILE", {"file": name})[0]
 
     def task_boundary(self) -> None:
-        self._ask("BOUNDARY")
+        self._ask("CALL", {"verb": "task_boundary"})
 
     def finish(self) -> None:
         self._ask("FINISH")
