@@ -48,7 +48,7 @@ test-hostile: $(VENV)/.installed-dev ## every hostile learner against every sand
 	@scripts/bubblewrap
 	@PYTHON=$(PY) scripts/sandbox-ready
 	@[ "$$(id -u)" -ne 0 ] || scripts/gvisor || [ $$? -eq 3 ]
-	$(PY) -m pytest -n $(PYTEST_JOBS) --dist loadfile -m "exhaustive or not exhaustive" tests/sandbox/test_hostile.py tests/sandbox/test_ordinary.py $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_JOBS) --dist loadfile -m "exhaustive or not exhaustive" tests/sandbox/attack/test_hostile.py tests/sandbox/attack/test_ordinary.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff (lint and format), mypy --strict, import-linter, tools/count.py
 	@code=0; for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports" "python tools/count.py"; do \

@@ -24,11 +24,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _one_process import OneProcess
 from _table import Figure, report
 from peers.environment import HERE as PEERS
 from peers.environment import NoEnvironment, python_of
@@ -49,7 +50,6 @@ PER_CLASS = 200
 """Images of a class that are learned from, and others that are tested on, at every step."""
 
 TEST_BATCH = {"Avalanche": BATCH, AT_ONCE: 1024}
-
 Measured = tuple[float, float, float]
 """Wall seconds, processor seconds, mean accuracy on all tasks at the end."""
 
@@ -95,9 +95,6 @@ def of_both(make: Callable[[list[Task]], Run]) -> Run:
     """A run on the one stream, or on the other where every step is evaluated."""
     once, stepped = make(tasks()), make(tasks_to_step_through())
     return lambda epochs, each_step: (stepped if each_step else once)(epochs, each_step)
-
-
-# -- (a) a bare loop -------------------------------------------------------------------------
 
 
 def bare(stream: list[Task]) -> Run:
@@ -147,9 +144,6 @@ def bare(stream: list[Task]) -> Run:
     return run
 
 
-# -- (b), (c) Cambrian -----------------------------------------------------------------------
-
-
 def driven(channel: Any, stream: list[Task], epochs: int, each_step: bool) -> float:
     """The stream as `run_tasks` goes through it, but for what is probed when."""
     every = np.concatenate([task.test_x for task in stream])
@@ -176,67 +170,6 @@ def driven(channel: Any, stream: list[Task], epochs: int, each_step: bool) -> fl
         answers = np.split(scores.argmax(1), ends)
         accuracy = [float(np.mean(a == t.test_y)) for a, t in zip(answers, seen, strict=True)]
     return float(np.mean(accuracy))
-
-
-class OneProcess:
-    """The runner's job code, called instead of written to: the frames that it would send are kept,
-    those that it would receive are made here."""
-
-    def __init__(self, folder: Path) -> None:
-        from cambrian.sandbox.runner.job import LearnerJob
-
-        self.folder = folder
-        self.job = LearnerJob(folder)
-        self.answers: list[Any] = []
-
-    def send(self, kind: Any, sequence: int, meta: Any = None, array: Any = None) -> None:
-        from cambrian.sandbox.runner.frames import Kind
-
-        if kind is Kind.FAILED:
-            raise RuntimeError(str(meta))
-        if array is not None:
-            self.answers.append(array)
-
-    def _ask(
-        self, kind: str, meta: Mapping[str, Any] | None = None, array: Any = None
-    ) -> list[Any]:
-        from cambrian.sandbox.runner.frames import Frame, Kind
-
-        self.answers.clear()
-        self.job._answer(self, Frame(Kind[kind], 1, dict(meta or {}), array))  # type: ignore
-        return self.answers
-
-    def start(self, stream: TaskSpec, seed: int) -> None:
-        from dataclasses import asdict
-
-        self._ask("START", {"spec": asdict(stream), "seed": seed, "device": "cpu"})
-
-    def publish(self, name: str, arrays: Mapping[str, Any]) -> None:
-        from cambrian.sandbox.session.channel import _write
-
-        layout = _write(self.folder / "data" / name, arrays)
-        self._ask("PUBLISH", {"file": name, "arrays": layout})
-
-    def withdraw(self, name: str) -> None:
-        self._ask("WITHDRAW", {"file": name})
-
-    def span(self, name: str, start: int, stop: int, batch: int, **probe: Any) -> Iterator[Any]:
-        meta = {"file": name, "start": start, "stop": stop, "batch": batch, "probe_every": 1}
-        yield from self._ask("SPAN", meta | probe)
-
-    def observe_and_probe(self, steps: Iterable[tuple[Any, Any]], probe: str) -> Iterator[Any]:
-        for x, y in steps:
-            self._ask("PRESENT", None, x)
-            yield self._ask("LESSON", {"file": probe}, y)[0]
-
-    def predict_file(self, name: str) -> Any:
-        return self._ask("PREDICT_FILE", {"file": name})[0]
-
-    def task_boundary(self) -> None:
-        self._ask("CALL", {"verb": "task_boundary"})
-
-    def finish(self) -> None:
-        self._ask("FINISH")
 
 
 def one_process(stream: list[Task], folder: Path) -> Run:
@@ -266,9 +199,6 @@ def in_session(stream: list[Task], session: Any) -> Run:
         return wall, cpu + session.report.cpu_s, accuracy
 
     return run
-
-
-# -- (d) Avalanche, and bare loops in processes of their own ------------------------------------
 
 
 class Process:
@@ -325,9 +255,6 @@ def avalanche(folder: Path) -> dict[str, Process]:
     # It warns of its own deprecated calls at every step, and resets every filter.
     call = str(python), str(PEERS / "avalanche_stream.py"), *map(str, paths)
     return {name: Process(*call, str(size), quiet=True) for name, size in TEST_BATCH.items()}
-
-
-# -- the whole ---------------------------------------------------------------------------------
 
 
 Times = Mapping[str, list[float]]

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, seed, settings
 
+from cambrian.testing.hostile_descriptions import descriptions
 from cambrian.testing.hostile_peer import (
     Trial,
     attempt,
-    descriptions,
     report_of,
     trials,
 )

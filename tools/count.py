@@ -32,12 +32,7 @@ MODULE_LINES, FUNCTION_LINES, FOLDER_MODULES, DOCUMENTED = 400, 60, 15, 0.95
 
 EXCEPTIONS: dict[str, dict[str, str]] = {
     "module": {
-        "src/cambrian/sandbox/session/channel.py": "exchanges, to be cut (issue 12)",
-        "src/cambrian/testing/hostile_peer.py": "to be cut (issue 12)",
-        "tests/": "to be sorted with the rooms that they test (issue 12)",
         "tools/benchmarks_docs.py": "to be cut (issue 12)",
-        "benchmarks/evaluators.py": "to be cut (issue 12)",
-        "benchmarks/soak.py": "to be cut (issue 12)",
     },
     "function": {
         "tests/": "a scenario reads best in one piece",
@@ -45,7 +40,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     },
     "folder": {
         "src/cambrian/sandbox/attack/programs": "data: one hostile learner a file",
-        "tests/": "to be sorted with the rooms that they test (issue 12)",
         "benchmarks": "one measurement a file",
     },
     "circle": {},

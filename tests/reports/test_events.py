@@ -33,14 +33,11 @@ def test_followed_events_are_each_committed_one_once_in_order(garden: ArchiveFix
     assert followed == sorted(set(followed)) and len(followed) > 6
 
 
-def test_batches_join_without_a_seam(
-    garden: ArchiveFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_join_without_a_seam(garden: ArchiveFixture) -> None:
     garden.grow("child", garden.seed())
     whole = [event.seq for event in reports.events(garden.archive)]
-    monkeypatch.setattr(reports, "BATCH", 2)
-    assert [event.seq for event in reports.events(garden.archive)] == whole
-    assert [event.seq for event in reports.events(garden.archive, whole[2])] == whole[3:]
+    assert [event.seq for event in reports.events(garden.archive, batch=2)] == whole
+    assert [event.seq for event in reports.events(garden.archive, whole[2], batch=2)] == whole[3:]
 
 
 def test_the_last_few_are_asked_for_by_their_number(garden: ArchiveFixture) -> None:

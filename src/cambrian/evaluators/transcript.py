@@ -23,8 +23,9 @@ from cambrian.evaluators.lab import JUDGED, Lab
 from cambrian.evaluators.metrics import confidences, predicted_labels
 from cambrian.sandbox.runner.verbs import VERBS, Verb
 from cambrian.sandbox.session.answers import check
-from cambrian.sandbox.session.channel import NO_SPEC, Channel, Cost, Diagnosis
+from cambrian.sandbox.session.channel import Channel, Cost, Diagnosis
 from cambrian.sandbox.session.claims import MAX_COUNT
+from cambrian.sandbox.session.exchange import NO_SPEC
 from cambrian.sandbox.session.failures import CONTENT, LearnerFailed
 from cambrian.sandbox.session.learner_channel import LearnerChannel, checked_call
 from cambrian.sandbox.session.limits import Limits

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from cambrian.archive import Archive, Event
 
 BATCH = 1000
-"""Events that are read at once."""
 
 
-def events(archive: Archive, after: int = 0) -> Iterator[Event]:
-    """The events with a sequence number above `after`, oldest first, that there are by now."""
-    while found := archive.events(after, BATCH):
+def events(archive: Archive, after: int = 0, batch: int = BATCH) -> Iterator[Event]:
+    """The events with a sequence number above `after`, oldest first, that there are by now;
+    `batch` are read at once."""
+    while found := archive.events(after, batch):
         yield from found
         after = found[-1].seq
 

@@ -13,7 +13,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -71,14 +71,15 @@ def turn(
         os.close(descriptor)
 
 
-def home() -> Path:
-    """The folder of the locks: this user's, and closed to everybody else.
+def home(places: Sequence[Path] = HOMES) -> Path:
+    """The folder of the locks, in the first of these places that has room for it: this user's, and
+    closed to everybody else.
 
     Raises:
         SandboxBroken: somebody else made it, or it is a link.
     """
     refused: list[SandboxBroken] = []
-    for place in HOMES:
+    for place in places:
         try:
             return _home(place / f"cambrian-turns-{os.geteuid()}")
         except SandboxBroken as error:

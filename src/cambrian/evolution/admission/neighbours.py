@@ -54,12 +54,17 @@ class Neighbours:
 
     Args:
         points: those that are there from the start, (n, d).
+        block: descriptors in a block at most. first: blocks that are looked into at first.
+        newcomers: how many wait in a block of their own. None of the three changes an answer.
     """
 
-    def __init__(self, points: Floats) -> None:
+    def __init__(
+        self, points: Floats, block: int = BLOCK, first: int = FIRST, newcomers: int = NEWCOMERS
+    ) -> None:
+        self._block, self._first, self._newcomers = block, first, newcomers
         self._new: Floats = np.empty((0, 0))
         self._count = 0
-        self._groves: list[_KdBlocks] = [_build(points)] if len(points) else []
+        self._groves: list[_KdBlocks] = [_build(points, block)] if len(points) else []
 
     def __len__(self) -> int:
         return self._count + sum(len(grove.points) for grove in self._groves)
@@ -67,15 +72,15 @@ class Neighbours:
     def add(self, point: Floats) -> None:
         """One more, (d,)."""
         if not self._count:
-            self._new = np.empty((NEWCOMERS, len(point)))
+            self._new = np.empty((self._newcomers, len(point)))
         self._new[self._count] = point
         self._count += 1
-        if self._count < NEWCOMERS:
+        if self._count < self._newcomers:
             return
         points = self._new
         while self._groves and len(self._groves[-1].points) <= len(points):
             points = np.concatenate([self._groves.pop().points, points])
-        self._groves.append(_build(points))
+        self._groves.append(_build(points, self._block))
         self._count = 0
 
     def nearest(self, point: Floats, noise: Floats, count: int) -> Floats:
@@ -89,7 +94,7 @@ class Neighbours:
             best = _distances(self._new[: self._count], point, noise)
         best = np.sort(best)[:count]
         for grove in self._groves:
-            best = _search(grove, point, noise, count, best)
+            best = _search(grove, point, noise, best, count, self._first)
         return best
 
 
@@ -98,10 +103,10 @@ def _distances(points: Floats, point: Floats, noise: Floats) -> Floats:
     return found
 
 
-def _build(points: Floats) -> _KdBlocks:
-    """Split in halves along the widest side, until no block has more than `BLOCK`."""
+def _build(points: Floats, block: int) -> _KdBlocks:
+    """Split in halves along the widest side, until no block has more than `block`."""
     order = np.arange(len(points))
-    starts = [0, *_split(points, order, 0, len(points))]
+    starts = [0, *_split(points, order, (0, len(points)), block)]
     points = points[order]
     ends = np.array(starts)
     return _KdBlocks(
@@ -112,9 +117,10 @@ def _build(points: Floats) -> _KdBlocks:
     )
 
 
-def _split(points: Floats, order: np.ndarray, start: int, stop: int) -> Iterable[int]:
+def _split(points: Floats, order: np.ndarray, span: tuple[int, int], block: int) -> Iterable[int]:
     """Order a range so that blocks are contiguous; the end of each block."""
-    if stop - start <= BLOCK:
+    start, stop = span
+    if stop - start <= block:
         return [stop]
     here = points[order[start:stop]]
     side = int(np.argmax(here.max(axis=0) - here.min(axis=0)))
@@ -122,13 +128,18 @@ def _split(points: Floats, order: np.ndarray, start: int, stop: int) -> Iterable
     halves = np.argpartition(here[:, side], middle)
     order[start:stop] = order[start:stop][halves]
     middle += start
-    return [*_split(points, order, start, middle), *_split(points, order, middle, stop)]
+    return [
+        *_split(points, order, (start, middle), block),
+        *_split(points, order, (middle, stop), block),
+    ]
 
 
-def _search(grove: _KdBlocks, point: Floats, noise: Floats, count: int, best: Floats) -> Floats:
+def _search(
+    grove: _KdBlocks, point: Floats, noise: Floats, best: Floats, count: int, first: int
+) -> Floats:
     """The best so far, and what this grove has that is better."""
     bounds = grove.bounds(point, noise)
-    order, at, many = np.argsort(bounds, kind="stable"), 0, FIRST
+    order, at, many = np.argsort(bounds, kind="stable"), 0, first
     while at < len(order):
         blocks = order[at : at + many]
         if len(best) == count:

@@ -123,13 +123,14 @@ class Ranking:
     """Positions by score, the best first; of equals, the one added earlier.
 
     Most of it is one sorted array; newcomers wait in a short sorted list and are merged into it
-    once there are `NEWCOMERS`.
+    once there are `newcomers`.
 
     Args:
         scores: of positions 0 to n − 1, (n,).
     """
 
-    def __init__(self, scores: Floats) -> None:
+    def __init__(self, scores: Floats, newcomers: int = NEWCOMERS) -> None:
+        self._newcomers = newcomers
         order = np.argsort(-scores, kind="stable")
         self._keys: Floats = -scores[order]
         self._positions: Integers = order.astype(np.int64)
@@ -141,7 +142,7 @@ class Ranking:
     def add(self, score: float) -> None:
         """The next position joins."""
         insort(self._new, (-score, len(self)))
-        if len(self._new) >= NEWCOMERS:
+        if len(self._new) >= self._newcomers:
             keys, positions = map(np.array, zip(*self._new, strict=True))
             places = np.searchsorted(self._keys, keys, side="right")
             self._keys = np.insert(self._keys, places, keys)

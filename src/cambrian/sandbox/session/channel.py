@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,41 +19,37 @@ from cambrian.errors import SandboxBroken
 from cambrian.sandbox.runner.frames import (
     Array,
     ChannelClosed,
-    DeadlinePassed,
     Expect,
-    Frame,
-    FrameError,
     FrameSocket,
     Kind,
     encode,
 )
 from cambrian.sandbox.session import answers, claims, shared_memory
 from cambrian.sandbox.session.claims import Cost
-from cambrian.sandbox.session.failures import CONTENT, LearnerFailed, untrusted
+from cambrian.sandbox.session.exchange import (
+    ANSWERS,
+    DONE,
+    EARLY_S,
+    FLOAT,
+    SPIN_S,
+    Exchange,
+)
+from cambrian.sandbox.session.failures import LearnerFailed, untrusted
 from cambrian.sandbox.session.learner_channel import Diagnosis, LearnerChannel, checked_call
 from cambrian.sandbox.session.limits import Limits
+from cambrian.sandbox.session.publishing import write
 
-FLOAT = np.dtype("<f4")
-ALIGNMENT = 64
 MAX_QUESTIONS = 32
 LESSON_LEAST = 1 << 16
 """Bytes from which on a lesson's inputs go by the file: the learner waits for them to come."""
-SPIN_S = 0.0001
-"""How long to look for an answer before sleeping: a fast learner's comes sooner than a wake-up."""
 SOON_S = 0.001
 """A lesson that took longer than this is not looked for before it is slept for."""
-EARLY_S = 0.0003
-"""How long before a step's usual end a nap ends, so that the waking up is over by then."""
 LONG_S = 0.005
 """A step that takes longer is not waited for so: there the waking up does not count."""
-DONE = Expect(frozenset({Kind.DONE, Kind.FAILED}))
 USAGE = Expect(frozenset({Kind.USAGE, Kind.FAILED}), max_meta=4096)
 HELD = Expect(frozenset({Kind.HELD, Kind.FAILED}), max_meta=4096)
 MAX_STATE = 1 << 26
 """Bytes that a learner may be kept as between two parts of a stream."""
-ANSWERS = frozenset({Kind.ANSWER, Kind.FAILED})
-NO_SPEC = TaskSpec("classification", (0,), 0)
-T = TypeVar("T")
 
 
 class Listener(Protocol):
@@ -69,21 +65,17 @@ class Listener(Protocol):
         """What the learner's process said it cost."""
 
 
-class Channel(LearnerChannel):
+class Channel(Exchange, LearnerChannel):
     """One job's channel. Every method raises `LearnerFailed`, or `ChannelClosed` when the other
     end is gone (the session then finds out why)."""
 
     def __init__(
         self, door: FrameSocket, share: Path, limits: Limits, *, shares_memory: bool = True
     ) -> None:
-        self.door = door
+        super().__init__(door, limits)
         self._bulk = shared_memory.Bulk(share / "data") if shares_memory else None
         self.share = share
-        self.limits = limits
-        self.ends = time.monotonic() + limits.job_s
-        self._sequence = 0
         self._rows: dict[str, int] = {}
-        self._spec = NO_SPEC
         self._flops = 0
         self.listener: Listener | None = None
 
@@ -100,7 +92,7 @@ class Channel(LearnerChannel):
         Inputs are float32, labels and orders int64; the first axis of `x` counts the samples.
         """
         try:
-            layout = _write(self.share / "data" / name, arrays)
+            layout = write(self.share / "data" / name, arrays)
         except OSError as error:
             raise SandboxBroken(f"expected to publish {name!r}; got: {error}") from None
         if "x" in arrays:
@@ -320,17 +312,6 @@ class Channel(LearnerChannel):
             ]
         return Diagnosis(layers, told.weight_magnitude, told.weight_norm)
 
-    def _taken(self, size: int, limit: int) -> Array:
-        """What the other side holds, of the size that it gave and at most `limit` bytes."""
-        if size > limit:
-            raise LearnerFailed("protocol", f"expected at most {limit} bytes, got {size}")
-        self._send(Kind.TAKE)
-        expect = Expect(frozenset({Kind.BLOB, Kind.FAILED}), (size,), np.dtype("u1"))
-        array = self._receive(expect).array
-        if array is None:
-            raise LearnerFailed("protocol", f"expected {size} bytes, got none")
-        return array
-
     # -- an improver's job -------------------------------------------------------------
 
     def improve(
@@ -356,83 +337,10 @@ class Channel(LearnerChannel):
             self._push(encode(Kind.TOLD, self._sequence, told, None), early=True)
         raise LearnerFailed("limit", f"the improver asked more than {MAX_QUESTIONS} questions")
 
-    # -- one exchange ------------------------------------------------------------------
-
-    def _ask(self, kind: Kind, meta: dict[str, Any] | None = None) -> Frame:
-        self._send(kind, meta)
-        return self._receive(DONE)
-
-    def _next(self) -> int:
-        self._sequence += 1
-        return self._sequence
-
-    def _send(
-        self, kind: Kind, meta: dict[str, Any] | None = None, array: Array | None = None
-    ) -> None:
-        self._push(encode(kind, self._next(), meta, array))
-
-    def _push(self, frames: list[memoryview], *, early: bool = False) -> None:
-        """Send requests; nothing may wait to be read then, unless `early`."""
-        if not early and self.door.pending():
-            raise LearnerFailed("protocol", "an answer came before the question")
-        try:
-            self.door.send_encoded(frames, deadline=self._deadline())
-        except DeadlinePassed:
-            raise LearnerFailed("timeout", "the learner did not take its input in time") from None
-
-    def _receive(
-        self,
-        expect: Expect,
-        sequence: int | None = None,
-        nap_s: float = 0.0,
-        spin_s: float = SPIN_S,
-    ) -> Frame:
-        if nap_s:
-            time.sleep(nap_s)
-            spin_s += 2 * EARLY_S
-        try:
-            frame = self.door.receive(expect, deadline=self._deadline(), spin_s=spin_s)
-        except DeadlinePassed:
-            raise LearnerFailed("timeout", self._late()) from None
-        except FrameError as error:
-            raise LearnerFailed("protocol", str(error)) from None
-        except CONTENT as error:
-            raise LearnerFailed("protocol", f"no frame: {type(error).__name__}") from error
-        if frame.sequence != (self._sequence if sequence is None else sequence):
-            raise LearnerFailed("protocol", "an answer to another question")
-        if frame.kind is Kind.FAILED:
-            with untrusted("why it failed"):
-                failure = claims.failure(frame.meta)
-            raise failure
-        return frame
-
-    def _told(self, expect: Expect, read: Callable[[Mapping[str, Any]], T]) -> T:
-        """What `read` makes of the description of the frame that comes."""
-        frame = self._receive(expect)
-        with untrusted(f"the description of {frame.kind.name}"):
-            return read(frame.meta)
+    # -- what is believed -------------------------------------------------------------
 
     def _scores(self, rows: int, sequence: int | None = None, nap_s: float = 0.0) -> Array:
         return self._checked(self._answer(rows, sequence, nap_s))
-
-    def _answer(
-        self, rows: int, sequence: int | None = None, nap_s: float = 0.0, spin_s: float = SPIN_S
-    ) -> Array:
-        """Scores of the right shape and type; their values are yet to be checked."""
-        shape = self._spec.scores_shape(rows)
-        return self._array(Expect(ANSWERS, shape, FLOAT), sequence, nap_s, spin_s)
-
-    def _array(
-        self,
-        expect: Expect,
-        sequence: int | None = None,
-        nap_s: float = 0.0,
-        spin_s: float = SPIN_S,
-    ) -> Array:
-        frame = self._receive(expect, sequence, nap_s, spin_s)
-        if frame.array is None:
-            raise LearnerFailed("protocol", f"expected an array {expect.shape}, got none")
-        return frame.array
 
     def _tell(self, verb: str, array: Array) -> None:
         if self.listener is None:
@@ -446,32 +354,6 @@ class Channel(LearnerChannel):
         answers.check("scores", scores, self._spec)
         self._tell("predict", scores)
         return scores
-
-    def _deadline(self) -> float:
-        """Of the next exchange. Time in which this side did not run or had other things to do than
-        to wait is nobody's: `FrameSocket.stood_s`."""
-        now = self.door.look()
-        return min(self.ends + self.door.stood_s, now + self.limits.request_s)
-
-    def _late(self) -> str:
-        if time.monotonic() >= self.ends + self.door.stood_s:
-            return f"the job took longer than {self.limits.job_s:g} s"
-        return f"no answer within {self.limits.request_s:g} s"
-
-
-def _write(path: Path, arrays: Mapping[str, Array]) -> dict[str, tuple[str, list[int], int]]:
-    """Write arrays one after the other, aligned; the file appears under its name when whole."""
-    layout: dict[str, tuple[str, list[int], int]] = {}
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        for name, array in arrays.items():
-            file.write(b"\0" * (-file.tell() % ALIGNMENT))
-            whole = np.ascontiguousarray(array)
-            layout[name] = (whole.dtype.str, list(whole.shape), file.tell())
-            file.write(whole.data)
-    part.chmod(0o644)
-    part.rename(path)
-    return layout
 
 
 __all__ = ["Channel", "ChannelClosed", "Cost", "Diagnosis"]
