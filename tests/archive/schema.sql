@@ -10,7 +10,7 @@ CREATE TABLE runs (
     ended_at REAL,
     wall_s REAL NOT NULL DEFAULT 0,
     version TEXT NOT NULL
-) STRICT;
+, suite_id INTEGER REFERENCES suites (id)) STRICT;
 CREATE UNIQUE INDEX runs_unfinished ON runs (1) WHERE state IN ('running', 'stopped');
 CREATE TABLE agents (
     id TEXT PRIMARY KEY CHECK (length(id) = 64 AND id NOT GLOB '*[^0-9a-f]*'),
@@ -471,3 +471,27 @@ CREATE INDEX agents_fingerprint ON agents (fingerprint) WHERE fingerprint IS NOT
 CREATE INDEX agents_learner ON agents (learner, number)
     WHERE learner IS NOT NULL AND status IN ('seed', 'admitted');
 CREATE INDEX agents_without_fingerprint ON agents (status) WHERE fingerprint IS NULL;
+CREATE TABLE suites (
+    id INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL UNIQUE CHECK (length(hash) = 64),
+    name TEXT NOT NULL,
+    definition TEXT NOT NULL CHECK (json_valid(definition)),
+    current INTEGER NOT NULL CHECK (current IN (0, 1)),
+    created_at REAL NOT NULL,
+    opened_at REAL NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX suites_current ON suites (current) WHERE current = 1;
+CREATE TABLE scores (
+    suite_id INTEGER NOT NULL REFERENCES suites (id),
+    number INTEGER NOT NULL REFERENCES agents (number),
+    score REAL NOT NULL,
+    lower REAL NOT NULL,
+    upper REAL NOT NULL,
+    vector TEXT NOT NULL CHECK (json_valid(vector)),
+    PRIMARY KEY (suite_id, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX scores_number ON scores (number);
+CREATE VIEW suite_scores AS
+SELECT s.name AS suite, substr(s.hash, 1, 12) AS hash, s.current, a.id, a.number, a.kind, a.title,
+       c.score, c.lower, c.upper, c.vector
+FROM scores c JOIN suites s ON s.id = c.suite_id JOIN agents a ON a.number = c.number;

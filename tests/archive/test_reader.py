@@ -34,8 +34,11 @@ VIEWS = {
     "lineage": "agent ancestor distance",
     "spend_by_day": "day model calls prompt_tokens completion_tokens dollars",
     "stepping_stones": "id number title score lower upper decided_at used",
+    "suite_scores": "suite hash current id number kind title score lower upper vector",
 }
 TABLES = {
+    "scores": "suite_id number score lower upper vector",
+    "suites": "id hash name definition current created_at opened_at",
     "series": "evaluation_id name kind dtype shape data",
 }
 

@@ -108,7 +108,7 @@ class EvolvedArchive:
     def _admit(self, name: str, score: float, kind: Any, *parents: str) -> None:
         proposal = self._variant(name, *parents)
         gates = [_gate("screen", "pass", 0.1), _gate("improvement", "pass", 0.3)]
-        bounds = {"score": score, "lower": score - 0.05, "upper": score + 0.05}
+        bounds: dict[str, Any] = {"score": score, "lower": score - 0.05, "upper": score + 0.05}
         self.archive.proposals.record(proposal.id, kind, "shown to work", gates, **bounds)
 
     def _fail_smoke(self) -> None:

@@ -9,6 +9,7 @@ import anyio
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Archive
 from cambrian.daemon.supervisor import prepare
+from cambrian.evaluators.suites import suite_of
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import Settings
 from cambrian.evolution.timing import USUAL, Timing
@@ -30,6 +31,7 @@ def run_with(
     with Archive.open_or_create(path) as archive, archive.lock():
         prepare(archive)
         given = settings(**changes)
+        archive.suites.open(suite_of(given.benchmarks))
         row = archive.runs.start(given.seed, given.to_json(), given.proposals or 0)
         loop = Loop(archive, row, given, lambda _: None, path / "logs", worker, timing=timing)
         try:

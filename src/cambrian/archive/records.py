@@ -39,7 +39,8 @@ UNJUDGED: frozenset[str] = frozenset({"duplicate", "invalid", "failed_smoke", "p
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One stretch of evolution; `wall_s` adds up over its restarts."""
+    """One stretch of evolution; `wall_s` adds up over its restarts. `suite_id` is what it was
+    judged by; None where no suite was opened."""
 
     id: int
     seed: int
@@ -51,6 +52,7 @@ class Run:
     ended_at: float | None
     wall_s: float
     version: str
+    suite_id: int | None = None
 
     @classmethod
     def of(cls, row: Row) -> Run:

@@ -18,6 +18,7 @@ from cambrian.archive.sqlite.cache import RowCache
 from cambrian.archive.sqlite.connection import Durability, connect, copy_database
 from cambrian.archive.sqlite.database import Clock, Database
 from cambrian.archive.sqlite.storage_errors import storage
+from cambrian.archive.suites import Suites
 from cambrian.archive.tables.agents import Agents
 from cambrian.archive.tables.clades import Nodes
 from cambrian.archive.tables.evaluations import Evaluations
@@ -123,8 +124,8 @@ class Archive:
     """Everything that is remembered, by noun; each verb is one transaction with its event.
 
     Attributes:
-        runs, agents, proposals, evaluations, sealings, jobs, ledger, steering: the verbs on each
-            noun.
+        runs, suites, agents, proposals, evaluations, sealings, jobs, ledger, steering: the verbs on
+            each noun.
         path: the archive's directory.
     """
 
@@ -133,7 +134,8 @@ class Archive:
         self.database = database
         self.runs = Runs(database)
         self.nodes = Nodes(database)
-        self.agents = Agents(database, Sources(database), self.nodes)
+        self.suites = Suites(database)
+        self.agents = Agents(database, Sources(database), self.nodes, self.suites)
         self.jobs = Jobs(database)
         self._gates = Gates(database)
         self.steering = Steering(database)

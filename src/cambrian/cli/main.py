@@ -42,6 +42,7 @@ from cambrian.cli.run.daemon import daemon
 from cambrian.cli.run.run import init, run
 from cambrian.cli.status import status
 from cambrian.cli.streams import prepare
+from cambrian.cli.suite import suite
 from cambrian.cli.tree import tree
 from cambrian.errors import CambrianError, StorageTrouble
 
@@ -165,7 +166,7 @@ def cli(ctx: click.Context, archive: Path, config: Path | None, verbose: int) ->
 
 for command in (
     *(init, doctor, run, daemon, status, events, *control.COMMANDS, cost, configuration.config),
-    *(tree, agent, plot, bench, mechanism, claim, sql, db, archive_group, image),
+    *(tree, agent, plot, bench, suite, mechanism, claim, sql, db, archive_group, image),
 ):
     cli.add_command(command)
 

@@ -23,11 +23,11 @@ from cambrian.archive.sqlite.storage_errors import explained
 from cambrian.archive.store import CONTROL
 from cambrian.daemon import killswitch
 from cambrian.daemon.service import Options, Service
-from cambrian.errors import CambrianError, Refused, StorageTrouble, UsageError
+from cambrian.errors import CambrianError, Refused, StorageTrouble
 from cambrian.evaluators.benchmarks import benchmark, search_names
 from cambrian.evaluators.calibration import calibration
+from cambrian.evaluators.suites import suite_of
 from cambrian.evolution import sealing
-from cambrian.evolution.admission.records import missing, units
 from cambrian.evolution.models.broker import OpenAIModel
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.process_worker import ProcessWorker
@@ -99,7 +99,7 @@ def run(
     Raises:
         Refused: another process holds the archive, its kill switch is set, or an unfinished run
             has other settings.
-        UsageError: settings that make no sense, or that the archive's agents were not judged by.
+        UsageError: settings that make no sense.
         SandboxBroken: nothing could be evaluated; the run may be resumed.
     """
     killswitch.require_clear(path)
@@ -114,7 +114,7 @@ def run(
             options.notifier.starting(text)
 
         prepare(archive, settings.benchmarks, progress)
-        _same_benchmarks(archive, settings.benchmarks)
+        _open_suite(archive, settings, progress, abandon=abandon)
         left = _rest_left(archive, settings, control=control, seal=seal)
         done = archive.runs.last() if left else None
         if done is None:
@@ -179,23 +179,30 @@ def _wait_for_storage(path: Path, settings: Settings, tell: Tell, options: Optio
         tell("the archive can be written")
 
 
-def _same_benchmarks(archive: Archive, names: Sequence[str]) -> None:
-    last = archive.runs.last()
-    if last is None or not archive.agents.seeds_and_last_of_runs():  # nobody has a score yet
+def _open_suite(archive: Archive, settings: Settings, tell: Tell, *, abandon: bool) -> None:
+    """Have the archive be about the suite that the settings name. What was scored by another stays
+    scored there.
+
+    Raises:
+        Refused: an unfinished run was judged by other versions of its benchmarks.
+    """
+    wanted, now = suite_of(settings.benchmarks), archive.suites.current()
+    if now is not None and now.suite.hash == wanted.hash:
         return
-    before = list(last.settings.get("benchmarks", names))
-    if sorted(before) != sorted(names):
-        raise UsageError(
-            f"this archive's agents were judged by {', '.join(before)}, not by "
-            f"{', '.join(names)}: give the same --benchmarks, or another archive"
+    unfinished = archive.runs.current()
+    if unfinished is not None and not abandon and not differences(unfinished.settings, settings):
+        raise Refused(
+            "the benchmarks have changed since the unfinished run's agents were judged by them: "
+            "--abandon gives that run up and begins one in a new suite"
         )
-    # Within a run versions do not change, so the last of each run speaks for all of it.
-    for agent_id in archive.agents.seeds_and_last_of_runs():
-        if missing(archive, agent_id, units("full", names)):
-            raise Refused(
-                "the benchmarks have changed since this archive's agents were judged by them: "
-                "start another archive (this one can still be looked at)"
-            )
+    if unfinished is not None and not abandon:
+        return  # it has other settings, which is refused where a run is taken up
+    opened = archive.suites.open(wanted)
+    if now is not None:
+        tell(
+            f"suite {opened.label}: agents of {now.label} keep their scores there, and are no "
+            "parents here; the seed agents are judged first"
+        )
 
 
 def _rest_left(archive: Archive, settings: Settings, *, control: bool, seal: bool) -> str:
@@ -291,6 +298,9 @@ def _start_or_resume(archive: Archive, settings: Settings, abandon: bool) -> Run
     if unfinished is None:
         return archive.runs.start(settings.seed, settings.to_json(), target)
     changed = differences(unfinished.settings, settings)
+    suite = archive.suites.current()
+    if suite is not None and unfinished.suite_id not in (None, suite.id):
+        changed.append("the versions of its benchmarks")
     if not changed:
         with archive.transaction():
             archive.runs.resume(unfinished.id, target)
@@ -332,6 +342,7 @@ def _control(
         **nothing | {"judged": judged},
     )
     with Archive.open_or_create(archive.path / CONTROL) as control, control.lock():
+        control.suites.open(suite_of(settings.benchmarks))
         _copy_seeds(archive, control)
         last = control.runs.last()
         if last is not None and last.state == "finished":

@@ -89,9 +89,26 @@ def describe_agent(archive: Archive, agent: Agent) -> dict[str, Any]:
         "children": [child.id for child in archive.agents.children(agent.id)],
         "benchmarks": _benchmarks([row for row in rows if row.verdict == "scored"]),
         "failures": [_failure(row) for row in rows if row.verdict != "scored"],
+        "suites": [] if agent.number is None else _suites(archive, agent.number),
         "gates": [asdict(gate) for gate in archive.gates(agent_id=agent.id)],
         "sealed": _sealed(archive, agent),
     }
+
+
+def _suites(archive: Archive, number: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "hash": one.suite.suite.hash,
+            "name": one.suite.suite.name,
+            "benchmarks": list(one.suite.suite.benchmarks),
+            "current": one.suite.current,
+            "score": one.score,
+            "lower": one.lower,
+            "upper": one.upper,
+            "vector": dict(one.vector),
+        }
+        for one in archive.suites.of_agent(number)
+    ]
 
 
 def _proposal(proposal: Proposal) -> dict[str, Any]:

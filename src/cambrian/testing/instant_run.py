@@ -15,6 +15,7 @@ import anyio
 
 from cambrian.archive import Archive
 from cambrian.daemon.supervisor import prepare
+from cambrian.evaluators.suites import suite_of
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import Settings
 from cambrian.testing.workers import InstantWorker
@@ -29,6 +30,7 @@ def grow(path: Path, settings: Settings, jitter_s: float = 0.0) -> None:
     make_worker = functools.partial(InstantWorker, before=lambda _: clock.uniform(0, jitter_s))
     with Archive.open_or_create(path) as archive, archive.lock():
         prepare(archive)
+        archive.suites.open(suite_of(settings.benchmarks))
         row = archive.runs.current()
         if row is None:
             row = archive.runs.start(settings.seed, settings.to_json(), settings.proposals or 0)

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from cambrian.archive import Archive
 from cambrian.archive.lineage.lineage import Lineage
-from cambrian.archive.transfer.bundle import Bounds, export
+from cambrian.archive.transfer.bundle import export
 from cambrian.archive.transfer.check import check
+from cambrian.archive.transfer.lines import Bounds
 from cambrian.archive.transfer.merging import merge
 from cambrian.errors import CambrianError, Refused, UsageError
 

@@ -233,7 +233,7 @@ class Lineage:
         return written
 
     def _following(self, number: int, through: float, size: int) -> list[Agent]:
-        batch = self._archive.agents.after(number, size)
+        batch = self._archive.suites.as_decided(self._archive.agents.after(number, size))
         return [agent for agent in batch if cast(int, agent.number) <= through]
 
     def _write(self, git: Git, commits: Commits, through: float, size: int, *, refs: bool) -> int:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 
+from cambrian.archive import suites
 from cambrian.archive.schema import views
 from cambrian.archive.sqlite.connection import APPLICATION_ID
 from cambrian.archive.sqlite.database import Database
@@ -39,7 +40,7 @@ def m003_steering(database: Database) -> None:
 def m004_nodes(database: Database) -> None:
     """The tree in numbers: clade counts, behaviours, and tallies of why agents were admitted."""
     _run(database, "m004_nodes")
-    clades.fill(database)
+    clades.fill(database, suites=False)
 
 
 def m005_predictions(database: Database) -> None:
@@ -80,7 +81,13 @@ def m011_fingerprints(database: Database) -> None:
     _run(database, "m011_fingerprints")
     raced = "SELECT 1 FROM evaluations WHERE stage = 'race' AND verdict = 'failed' LIMIT 1"
     if database.value(raced) is not None:
-        clades.fill(database)
+        clades.fill(database, suites=False)
+
+
+def m012_suites(database: Database) -> None:
+    """Suites, and a score for each agent in each."""
+    _run(database, "m012_suites")
+    suites.backfill(database)
 
 
 def _run(database: Database, name: str) -> None:
@@ -102,6 +109,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m009_files_with_agents,
     m010_events_by_their_number,
     m011_fingerprints,
+    m012_suites,
 )
 
 

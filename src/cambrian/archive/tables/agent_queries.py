@@ -36,7 +36,7 @@ FROM (
     WHERE status = 'seed' AND score IS NOT NULL
     UNION ALL
     SELECT id, number, score, lower, depth FROM agents
-    WHERE status = 'admitted' AND proposal_index <= :through
+    WHERE status = 'admitted' AND score IS NOT NULL AND proposal_index <= :through
 ) m
 ORDER BY m.number
 """

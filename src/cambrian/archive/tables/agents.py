@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 from cambrian.archive.records import Agent, Member
 from cambrian.archive.sqlite.cache import RowCache
 from cambrian.archive.sqlite.database import Database, Row
+from cambrian.archive.suites import Suites
 from cambrian.archive.tables import agent_queries as queries
 from cambrian.archive.tables.clades import Nodes
 from cambrian.archive.tables.sources import Sources
@@ -34,10 +35,11 @@ KEPT = 512
 class Agents:
     """The verbs on agents."""
 
-    def __init__(self, database: Database, sources: Sources, nodes: Nodes) -> None:
+    def __init__(self, database: Database, sources: Sources, nodes: Nodes, suites: Suites) -> None:
         self._database = database
         self._sources = sources
         self._nodes = nodes
+        self._suites = suites
         self._known: RowCache[str, Agent] = RowCache(database, KEPT)
 
     def add_seed(self, agent_id: str, files: Mapping[str, str], title: str) -> Agent:
@@ -109,8 +111,16 @@ class Agents:
         """The number for the next agent whose fate is decided (from 1)."""
         return int(self._database.value("SELECT ifnull(max(number), 0) + 1 FROM agents"))
 
-    def set_score(self, agent_id: str, score: float, lower: float, upper: float) -> Agent:
-        """Set a seed's mean normalised full score and its interval.
+    def set_score(
+        self,
+        agent_id: str,
+        score: float,
+        lower: float,
+        upper: float,
+        vector: Mapping[str, float] | None = None,
+    ) -> Agent:
+        """Set a seed's score in the current suite: its mean normalised score and its interval, and
+        the means by benchmark that it is made of.
 
         Raises:
             Refused: the agent is no seed; a variant's score is set when it is decided.
@@ -120,11 +130,22 @@ class Agents:
             if agent.status != "seed":
                 raise Refused(f"expected a seed agent, but {agent_id} is {agent.status}")
             self.set(agent_id, score=score, lower=lower, upper=upper)
-            self._nodes.scored(cast(int, agent.number), score)
+            number = cast(int, agent.number)
+            self._suites.keep(number, (score, lower, upper), vector or {})
+            self._nodes.scored(number, score)
             self._database.event(
                 "agent.scored", agent_id=agent_id, score=score, lower=lower, upper=upper
             )
         return self.get(agent_id)
+
+    def keep_score(self, agent_id: str, vector: Mapping[str, float]) -> None:
+        """File what a decided agent's row says among the scores of the current suite."""
+        agent = self.get(agent_id)
+        if agent.number is None or agent.score is None:
+            return
+        if agent.lower is not None and agent.upper is not None:
+            interval = agent.score, agent.lower, agent.upper
+            self._suites.keep(agent.number, interval, vector)
 
     def find(self, agent_id: str) -> Agent | None:
         """The agent with this full id, or None."""

@@ -7,8 +7,9 @@ Huxley-Gödel Machine (Wang et al. 2025, arXiv 2510.21614, section 3), where a t
 that was solved or not. Here a trial is an evaluation of the screen or full stage, and a normalised
 score s counts as max(0, min(1, s)) of a success (in millionths, so that sums are exact in any
 order); a learner that failed in a stage that it went through before it was decided is a trial
-without success. The race is no such stage: a member is raced again with each of its children, when
-depends on the workers, and what selection sees must not.
+without success. Evaluations by benchmarks that are not the current suite's do not count. The race
+is no such stage: a member is raced again with each of its children, when depends on the workers,
+and what selection sees must not.
 
 A row is made when an agent is decided, and each later evaluation is added when it is recorded:
 both go up the ancestors in the same transaction, at a cost of the depth, not of the size.
@@ -32,6 +33,15 @@ UNIT = 1_000_000
 _COUNTS = (
     "((verdict = 'failed' AND stage <> 'race') OR "
     "(verdict = 'scored' AND stage IN ('screen', 'full')))"
+)
+OF_SUITE = (
+    "SELECT json_extract(j.value, '$.benchmark'), json_extract(j.value, '$.version') "
+    "FROM suites s, json_each(s.definition, '$.benchmarks') j WHERE s.current = 1"
+)
+"""Benchmarks and versions of the current suite."""
+_IN_SUITE = (
+    "AND ((SELECT count(*) FROM suites WHERE current = 1) = 0 "
+    f"OR (benchmark, version) IN ({OF_SUITE}))"
 )
 _SUCCESS = (
     f"CASE verdict WHEN 'scored' THEN CAST(round(min(max(score, 0.0), 1.0) * {UNIT}) AS INTEGER) "
@@ -61,7 +71,7 @@ SELECT a.number, pa.number AS parent, a.status IN ('seed', 'admitted') AS member
 FROM agents a
 LEFT JOIN parents p ON p.child_id = a.id AND p.position = 0
 LEFT JOIN agents pa ON pa.id = p.parent_id
-LEFT JOIN (SELECT agent_id, {_OUTCOME} FROM evaluations WHERE {_COUNTS} {{agent}} GROUP BY 1) o
+LEFT JOIN (SELECT agent_id, {_OUTCOME} FROM evaluations WHERE {_COUNTS} {{which}} GROUP BY 1) o
     ON o.agent_id = a.id
 """
 
@@ -96,7 +106,8 @@ class Nodes:
     def decided(self, agent_id: str) -> None:
         """An agent got its number: give it its row, and its ancestors what it adds to them."""
         database = self._database
-        sql = _DECIDED.format(children="0", agent="AND agent_id = :agent") + "WHERE a.id = :agent"
+        which = f"{_IN_SUITE} AND agent_id = :agent"
+        sql = _DECIDED.format(children="0", which=which) + "WHERE a.id = :agent"
         row = database.row(sql, {"agent": agent_id})
         assert row is not None
         empty = {"clade_successes": 0, "clade_trials": 0, "clade_members": 0}
@@ -112,7 +123,8 @@ class Nodes:
     def evaluated(self, number: int, evaluation_id: int) -> None:
         """An agent that was decided before was evaluated once more."""
         row = self._database.row(
-            f"SELECT {_OUTCOME} FROM evaluations WHERE id = ? AND {_COUNTS}", (evaluation_id,)
+            f"SELECT {_OUTCOME} FROM evaluations WHERE id = ? AND {_COUNTS} {_IN_SUITE}",
+            (evaluation_id,),
         )
         if row is None or not row["trials"]:
             return
@@ -181,13 +193,16 @@ class Nodes:
         return None if row is None else Node(**row)
 
 
-def recount(database: Database) -> Iterator[Node]:
+def recount(database: Database, *, suites: bool = True) -> Iterator[Node]:
     """Every node as it should be, counted from agents, parents and evaluations, last number first.
 
     A parent has a smaller number than its child, so one walk from the end adds up all clades.
+
+    Args:
+        suites: false in an archive of old, which knows of none.
     """
     below: dict[int, list[int]] = {}
-    sql = _DECIDED.format(children=_CHILDREN, agent="")
+    sql = _DECIDED.format(children=_CHILDREN, which=_IN_SUITE if suites else "")
     for row in database.stream(sql + "WHERE a.number IS NOT NULL ORDER BY a.number DESC"):
         successes, trials, members = below.pop(row["number"], (0, 0, 0))
         totals = [successes + row["successes"], trials + row["trials"], members + row["member"]]
@@ -198,11 +213,11 @@ def recount(database: Database) -> Iterator[Node]:
             below[row["parent"]] = [a + b for a, b in zip(so_far, totals, strict=True)]
 
 
-def fill(database: Database) -> None:
-    """Make every row of `nodes` anew; called inside a transaction."""
+def fill(database: Database, *, suites: bool = True) -> None:
+    """Make every row of `nodes` anew; called inside a transaction. `suites`: as for `recount`."""
     database.execute("DELETE FROM nodes")
     names = [field.name for field in fields(Node)]
-    rows = [tuple(vars(node).values()) for node in recount(database)]
+    rows = [tuple(vars(node).values()) for node in recount(database, suites=suites)]
     rows.reverse()  # a parent's row is before its children's
     places = ", ".join("?" * len(names))
     database.execute_many(f"INSERT INTO nodes ({', '.join(names)}) VALUES ({places})", rows)

@@ -230,6 +230,21 @@ class Jobs:
             self._event("revived", job)
         return True
 
+    def renew(self, job_id: int) -> Job:
+        """A job that has ended, however that was, and is there to be done for another suite: queue
+        it again as if it never was."""
+        with self._database.transaction():
+            job = self.get(job_id)
+            if job.state in ("done", "parked", "cancelled"):
+                self._database.execute(
+                    "UPDATE jobs SET state = 'queued', attempts = 0, not_before = NULL, "
+                    "last_error = NULL, finished_at = NULL WHERE id = ?",
+                    (job_id,),
+                )
+                self._known.drop(job_id)
+                self._event("queued", job)
+        return self.get(job_id)
+
     def repeat(self, job_id: int, error: str, *, park_after: int, delay_s: float) -> Job:
         """A job that was carried out and left something undone: queue it again, to be left alone
         for a while, or park it at the cap of attempts. One that has not ended stays as it is."""

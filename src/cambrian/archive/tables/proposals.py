@@ -263,6 +263,7 @@ class Proposals(ProposalRows):
         score: float | None = None,
         lower: float | None = None,
         upper: float | None = None,
+        vector: Mapping[str, float] | None = None,
     ) -> Agent:
         """Record the decision: the candidate is admitted as one of two kinds, or rejected (`kind`
         None).
@@ -271,6 +272,7 @@ class Proposals(ProposalRows):
             gates: those looked at last, beside the ones that are kept already.
             score: mean normalised score on the full stage; None where it did not get there.
             lower, upper: its interval.
+            vector: the means by benchmark that the score is made of.
 
         Raises:
             Refused: it was decided before, or has no candidate.
@@ -298,6 +300,7 @@ class Proposals(ProposalRows):
                 decided_at=self._database.now(),
             )
             reach("decision.inside")
+            self._agents.keep_score(proposal.agent_id, vector or {})
             self._nodes.decided(proposal.agent_id)
             self._end(proposal, state, reason, gates, kind=kind, score=score, lower=lower)
         return self._agents.get(proposal.agent_id)

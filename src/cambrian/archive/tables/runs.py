@@ -28,7 +28,7 @@ class Runs:
         *,
         version: str = __version__,
     ) -> Run:
-        """Begin a run whose first proposal is the archive's next.
+        """Begin a run in the current suite, whose first proposal is the archive's next.
 
         Raises:
             Refused: a run is unfinished.
@@ -51,6 +51,7 @@ class Runs:
                     "first_proposal": first,
                     "started_at": database.now(),
                     "version": version,
+                    "suite_id": database.value("SELECT id FROM suites WHERE current = 1"),
                 },
             )
             self._count_before(run_id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from cambrian.archive import suites
 from cambrian.archive.lineage.lineage import Lineage
 from cambrian.archive.schema import schema
 from cambrian.archive.store import Archive
@@ -108,6 +110,15 @@ _RULES: dict[str, str] = {
            OR t.completion_tokens <> s.completion OR abs(t.dollars - s.dollars) > 1e-6""",
 }
 
+_CLOSE = 1e-9
+_NOT_COPIED = """
+SELECT a.number, a.score FROM agents a
+LEFT JOIN scores c ON c.number = a.number
+    AND c.suite_id = (SELECT id FROM suites WHERE current = 1)
+WHERE a.number IS NOT NULL AND EXISTS (SELECT 1 FROM suites WHERE current = 1)
+  AND (a.score IS NOT c.score OR a.lower IS NOT c.lower OR a.upper IS NOT c.upper)
+"""
+
 _TALLIED = " UNION ALL ".join(
     f"SELECT '{table}.' || {column} AS name, count(*) AS n FROM {table} GROUP BY {column}"  # noqa: S608 -- constants
     for table, column in (
@@ -152,6 +163,7 @@ def _everything(archive: Archive, identity: Identity | None) -> Iterator[Problem
         with archive.database.snapshot():
             yield from _rules(archive)
             yield from _nodes(archive)
+            yield from _scores(archive)
             yield from _leases(archive)
             yield from _code(archive, identity)
         yield from (Problem("lineage", text) for text in Lineage(archive).verify())
@@ -190,6 +202,33 @@ def _nodes(archive: Archive) -> Iterator[Problem]:
             return
     if (row := next(found, None)) is not None:
         yield Problem("clade counts", f"expected {counted} clades, found #{row['number']} too")
+
+
+def _scores(archive: Archive) -> Iterator[Problem]:
+    """Scores against the evaluations that they are made of, and the copy of the current suite's."""
+    database = archive.database
+    for kept in archive.suites.all():
+        for row in database.stream(
+            "SELECT c.*, a.id FROM scores c JOIN agents a ON a.number = c.number "
+            "WHERE c.suite_id = ?",
+            (kept.id,),
+        ):
+            vector = suites.vector_of(database, row["id"], kept.suite)
+            found = json.loads(row["vector"])
+            weights = kept.suite.weights
+            score = sum(weights[name] * mean for name, mean in vector.items())
+            if vector.keys() != weights.keys() or abs(score - row["score"]) > _CLOSE:
+                yield Problem(
+                    "score without its evaluations",
+                    f"#{row['number']} in {kept.label}: expected {score:.6f} of {vector}, found "
+                    f"{row['score']:.6f}",
+                )
+            elif found.keys() != vector.keys() or any(
+                abs(found[name] - mean) > _CLOSE for name, mean in vector.items()
+            ):
+                yield Problem("score vector", f"#{row['number']}: expected {vector}, found {found}")
+    for row in database.stream(_NOT_COPIED):
+        yield Problem("score of another suite", f"#{row['number']}: found {row['score']}")
 
 
 def _leases(archive: Archive) -> Iterator[Problem]:

@@ -36,10 +36,20 @@ import numpy as np
 from cambrian.archive.records import Agent
 from cambrian.archive.sqlite.database import encode
 from cambrian.archive.store import Archive
-from cambrian.archive.tables.series import unpack
 from cambrian.archive.tables.sources import read
-from cambrian.archive.transfer.bundle import USUAL, Bounds, Line, lines, measured
-from cambrian.errors import CambrianError, Refused, UsageError
+from cambrian.archive.transfer.bundle import measured
+from cambrian.archive.transfer.lines import (
+    USUAL,
+    Bounds,
+    Line,
+    array_of,
+    json_of,
+    lines,
+    score_of,
+    times_of,
+)
+from cambrian.archive.transfer.scores import ScoresMerging
+from cambrian.errors import Refused, UsageError
 from cambrian.measurement import COLUMNS, Measurement, plain
 
 Identity = Callable[[Mapping[str, str]], str]
@@ -90,6 +100,7 @@ def merge(
         merging = _Merging(archive, identity, other_benchmarks)
         for line in lines(path, bounds):
             merging.take(line)
+        merging.finish()
         archive.database.execute("DROP TABLE temp.bundle_sources")
         archive.database.event("archive.merged", **vars(merging.done))
     archive.database.forget()  # rows were written here that the verbs know nothing of
@@ -105,6 +116,8 @@ class _Merging:
         self.identity = identity
         self.other_benchmarks = other_benchmarks
         self.done = Merged()
+        self.scores = ScoresMerging(archive)
+        self._comparable = True
         self._runs: dict[int, int] = {}
         self._came: set[str] = set()
         self._indices: list[int] = []  # of there, in order; here they follow each other
@@ -114,6 +127,8 @@ class _Merging:
         )
         self._by_kind: dict[str, Callable[[Line], None]] = {
             "head": self._head,
+            "suite": self.scores.suite,
+            "score": lambda line: self.scores.score(line, self._came),
             "run": self._run,
             "source": self._source,
             "seed": self._seed,
@@ -127,11 +142,18 @@ class _Merging:
         """Check a line and keep what it says."""
         self._by_kind[line.choice("t", set(self._by_kind))](line)
 
+    def finish(self) -> None:
+        """Every line has come."""
+        self.scores.finish(self._came, comparable=self._comparable)
+
     def _head(self, line: Line) -> None:
         if line.number != 1:
             line.wrong("one head", "another")
+        if line.parts.get("suites"):
+            return  # its scores say of which suites they are
         ours, theirs = measured(self.database), line.parts.get("benchmarks")
-        if ours and theirs and ours != theirs and not self.other_benchmarks:
+        self._comparable = not (ours and theirs and ours != theirs)
+        if not self._comparable and not self.other_benchmarks:
             raise Refused(
                 f"scores cannot be compared: agents here were judged by {ours}, those in the "
                 f"bundle by {str(theirs)[:200]}; --other-benchmarks merges them all the same"
@@ -151,6 +173,7 @@ class _Merging:
                 "ended_at": line.maybe_real("ended_at"),
                 "wall_s": line.real("wall_s"),
                 "version": line.text("version", most=40),
+                "suite_id": self.scores.of_run(line),
             },
         )
 
@@ -192,14 +215,14 @@ class _Merging:
         if known is not None and known.status in _MEMBERS:
             self.done.known += 1
             return
-        scored = _score(agent) if agent.parts.get("score") is not None else {}
+        scored = score_of(agent) if agent.parts.get("score") is not None else {}
         columns = {
             "title": agent.text("title"),
             "hypothesis": agent.text("hypothesis"),
             "status": "seed",
             "kind": "seed",
             **scored,
-            **_times(agent),
+            **times_of(agent),
             "proposal_id": None,
             "proposal_index": None,
             "run_id": None,
@@ -228,7 +251,7 @@ class _Merging:
                 "hypothesis": line.maybe_text("hypothesis"),
                 "predicted_gain": line.maybe_real("predicted_gain"),
                 "confidence": line.maybe_real("confidence"),
-                **{name: _json(line, name) for name in ("edit", "operation", "outcome")},
+                **{name: json_of(line, name) for name in ("edit", "operation", "outcome")},
                 "created_at": line.real("created_at"),
             },
         )
@@ -283,7 +306,8 @@ class _Merging:
         if known is not None and (known.status in _MEMBERS or (decided and not admitted)):
             self.done.known += 1
             return False
-        scored = _score(agent) if admitted or agent.parts.get("score") is not None else {}
+        must = admitted and not self.scores.told  # else its scores come by themselves
+        scored = score_of(agent) if must or agent.parts.get("score") is not None else {}
         columns = {
             "title": agent.text("title"),
             "hypothesis": agent.text("hypothesis"),
@@ -293,7 +317,7 @@ class _Merging:
             "proposal_id": proposal_id,
             "proposal_index": index,
             **scored,
-            **_times(agent),
+            **times_of(agent),
         }
         self._place(agent.text("id"), files, parents, columns, known)
         return True
@@ -314,6 +338,7 @@ class _Merging:
         else:
             if known.number is not None:
                 self.archive.nodes.forget(known.number)
+                self.scores.promoted(agent_id, known.number)
             self.archive.agents.set(agent_id, **columns)
             self.archive.agents.set_parents(agent_id, parents)
             self.done.promoted += 1
@@ -340,7 +365,7 @@ class _Merging:
         arrays: dict[str, dict[str, np.ndarray]] = {"curve": {}, "matrix": {}}
         for series in line.each("series"):
             kind = series.choice("kind", set(arrays))
-            arrays[kind][series.text("name")] = _array(series)
+            arrays[kind][series.text("name")] = array_of(series)
         line.choice("verdict", {"scored", "failed"})
         try:
             fields = plain(line.parts, COLUMNS)
@@ -352,7 +377,7 @@ class _Merging:
             provenance=line.mapping("provenance"),
             curves=arrays["curve"],
             matrices=arrays["matrix"],
-            predictions={one.text("name"): _array(one) for one in line.each("predictions")},
+            predictions={one.text("name"): array_of(one) for one in line.each("predictions")},
         )
         sealed = line.parts.get("sealed") is True
         self.done.evaluations += self.archive.evaluations.record(agent_id, result, sealed=sealed)
@@ -372,26 +397,3 @@ class _Merging:
         self.archive.ledger.record_improver_check(
             line.text("improver_hash"), line.integer("valid") != 0, line.text("detail")
         )
-
-
-def _score(agent: Line) -> dict[str, float]:
-    return {name: agent.real(name) for name in ("score", "lower", "upper")}
-
-
-def _times(agent: Line) -> dict[str, float]:
-    return {name: agent.real(name) for name in ("created_at", "decided_at")}
-
-
-def _json(line: Line, name: str) -> str | None:
-    return None if (value := line.parts.get(name)) is None else encode(value)
-
-
-def _array(line: Line) -> np.ndarray:
-    shape = line.parts.get("shape")
-    if not isinstance(shape, list) or not all(type(side) is int and side >= 0 for side in shape):
-        line.wrong("shape as a list of sizes", shape)
-    row = {"name": line.text("name"), "dtype": line.text("dtype", most=8), "shape": encode(shape)}
-    try:
-        return unpack({**row, "data": line.data("data")})
-    except (CambrianError, TypeError, ValueError, OverflowError) as error:
-        line.wrong("an array", error)

@@ -59,6 +59,7 @@ def _show(agent: Agent, found: dict[str, Any]) -> None:
             "files": ", ".join(f"{path} ({size} B)" for path, size in found["files"].items()),
         }
     )
+    _show_suites(found["suites"])
     _show_benchmarks(found["benchmarks"])
     _show_metrics(found["benchmarks"])
     _show_failures(found["failures"])
@@ -76,6 +77,22 @@ def _predicted(proposal: dict[str, Any]) -> str | None:
     if gain is None:
         return None
     return f"gain {gain:+.3f}" + (f" with confidence {confidence:.2f}" if confidence else "")
+
+
+def _show_suites(rows: Sequence[dict[str, Any]]) -> None:
+    """Only where there is more than the one that its score is of."""
+    if len(rows) < 2 and all(row["current"] for row in rows):
+        return
+    heading("Suites (scores of two are never compared)")
+    cells = [
+        [
+            row["hash"][:8] + (" *" if row["current"] else ""),
+            row["name"] or ", ".join(row["benchmarks"]),
+            interval(row["score"], row["lower"], row["upper"]),
+        ]
+        for row in rows
+    ]
+    show_table(["suite", "of", "score"], cells)
 
 
 def _show_benchmarks(rows: Sequence[dict[str, Any]]) -> None:

@@ -66,6 +66,14 @@ class Results:
             return [self.score(benchmarks[0], s) for s in seeds]
         return [float(np.mean([self.score(b, s) for b in benchmarks])) for s in seeds]
 
+    def vector(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> dict[str, float]:
+        """The mean over seeds of each benchmark.
+
+        Raises:
+            KeyError: one of them was not run.
+        """
+        return {b: float(np.mean([self.score(b, s) for s in seeds])) for b in benchmarks}
+
     def estimate(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> Estimate:
         """Mean over benchmarks and seeds, with an interval over seeds."""
         key = tuple(benchmarks), tuple(seeds)

@@ -282,6 +282,7 @@ class StageMachine:
             score=estimate.mean,
             lower=estimate.lower,
             upper=estimate.upper,
+            vector=child.vector(self.benchmarks, SEARCH_SEEDS),
         )
         return True
 

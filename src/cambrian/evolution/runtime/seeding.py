@@ -44,15 +44,23 @@ class Seeding:
         for stage in STAGES_OF_SEEDS:
             if missing(self._archive, agent_id, units(stage, self._benchmarks)):
                 return self._queue(agent_id, stage, run_id)
-        estimate = results_of(self._archive, agent_id).estimate(self._benchmarks, SEARCH_SEEDS)
+        results = results_of(self._archive, agent_id)
+        estimate = results.estimate(self._benchmarks, SEARCH_SEEDS)
         self._archive.agents.set_score(
-            agent_id, score=estimate.mean, lower=estimate.lower, upper=estimate.upper
+            agent_id,
+            score=estimate.mean,
+            lower=estimate.lower,
+            upper=estimate.upper,
+            vector=results.vector(self._benchmarks, SEARCH_SEEDS),
         )
         return "scored"
 
     def _queue(self, agent_id: str, stage: str, run_id: int) -> SeedState:
         jobs = self._archive.jobs
         job = jobs.queue("evaluate", run_id=run_id, agent_id=agent_id, stage=stage, priority=-1)
+        suite = self._archive.suites.current()
+        if suite is not None and (job.finished_at or suite.opened_at) < suite.opened_at:
+            job = jobs.renew(job.id)
         if job.state == "done":  # and something is missing all the same: it was too slow
             error = self._too_slow(agent_id)
             delay_s = self._backoff.after(job.attempts)

@@ -1,0 +1,121 @@
+"""`cambrian suite`: what the agents of an archive are judged by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cambrian.cli.context import Shared, common, examples, json_option
+from cambrian.cli.render.output import (
+    heading,
+    say,
+    show_fields,
+    show_json,
+    show_list,
+    show_table,
+)
+from cambrian.cli.render.text import interval, short
+from cambrian.cli.render.text import number as figure
+
+
+@click.group()
+def suite() -> None:
+    """Show the suites: the benchmarks that agents are judged by, and the best in each.
+
+    Scores belong to an agent and a suite. `cambrian run --benchmarks` with other benchmarks, or
+    with new versions of the same, opens another suite in the same archive; scores of two suites are
+    never compared.
+    """
+
+
+@suite.command("list", epilog=examples("cambrian suite list"))
+@json_option
+@common
+@click.pass_obj
+def list_suites(shared: Shared, as_json: bool) -> None:
+    """List the suites of the archive; the current one is marked with a star.
+
+    The current suite is the one of the last run: the tree, the leaderboard and the champion are
+    about its scores.
+    """
+    from cambrian.reports.suites import suites
+
+    with shared.reading() as archive:
+        items = suites(archive)
+    if as_json:
+        show_list(items)
+        return
+    if not items:
+        say("no suite was opened here yet: `cambrian run` opens one")
+        return
+    headers = ["", "suite", "name", "benchmarks", "scored", "champion"]
+    show_table(headers, [_row(item) for item in items])
+
+
+def _row(item: dict[str, Any]) -> list[str]:
+    best = item["champion"]
+    return [
+        "*" if item["current"] else "",
+        item["hash"][:8],
+        item["name"] or "-",
+        ", ".join(f"{e['benchmark']} v{e['version']}" for e in item["benchmarks"]),
+        str(item["scored"]),
+        "-"
+        if best is None
+        else f"#{best['number']} {interval(best['score'], best['lower'], best['upper'])}",
+    ]
+
+
+@suite.command(epilog=examples("cambrian suite show", "cambrian suite show 3fa2 --limit 5"))
+@click.argument("name", metavar="[SUITE]", required=False)
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="Agents at most."
+)
+@json_option
+@common
+@click.pass_obj
+def show(shared: Shared, name: str | None, limit: int, as_json: bool) -> None:
+    """Show a suite and its best agents, benchmark by benchmark.
+
+    SUITE is its name or the first digits of its hash; without it, the current one.
+    """
+    from cambrian.reports.suites import leaderboard
+
+    with shared.reading() as archive:
+        told, rows = leaderboard(archive, name, limit)
+    if as_json:
+        show_json({"suite": told, "agents": rows})
+        return
+    show_fields(
+        {
+            "suite": told["hash"][:12],
+            "name": told["name"] or None,
+            "current": "yes" if told["current"] else "no",
+            "opened": told["opened_at"],
+            "agents scored": told["scored"],
+        }
+    )
+    heading("Benchmarks")
+    total = sum(entry["weight"] for entry in told["benchmarks"])
+    show_table(
+        ["benchmark", "version", "weight"],
+        [[e["benchmark"], e["version"], f"{e['weight'] / total:.3f}"] for e in told["benchmarks"]],
+    )
+    if not rows:
+        return
+    heading("Best agents (mean [lower, upper]; then benchmark by benchmark)")
+    names = [entry["benchmark"] for entry in told["benchmarks"]]
+    show_table(
+        ["agent", "id", "title", "score", *names],
+        [
+            [
+                f"#{row['number']}",
+                short(row["id"]),
+                row["title"],
+                interval(row["score"], row["lower"], row["upper"]),
+                *(figure(row["vector"].get(each)) for each in names),
+            ]
+            for row in rows
+        ],
+    )

@@ -1,0 +1,46 @@
+"""What agents are judged by, suite by suite, and the best in each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cambrian.reports.times import when
+
+if TYPE_CHECKING:
+    from cambrian.archive import Archive
+    from cambrian.archive.suites import KeptSuite
+
+
+def suites(archive: Archive) -> list[dict[str, Any]]:
+    """Every suite of an archive, the first one first, with the best agent in it."""
+    return [_suite(archive, kept) for kept in archive.suites.all()]
+
+
+def _suite(archive: Archive, kept: KeptSuite) -> dict[str, Any]:
+    best = archive.suites.leaderboard(kept.id, 1)
+    return {
+        "hash": kept.suite.hash,
+        "name": kept.suite.name,
+        "benchmarks": [vars(entry) for entry in kept.suite.entries],
+        "current": kept.current,
+        "created_at": when(kept.created_at),
+        "opened_at": when(kept.opened_at),
+        "scored": kept.scored,
+        "champion": best[0] if best else None,
+    }
+
+
+def leaderboard(
+    archive: Archive, reference: str | None, limit: int | None = None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A suite (the current one where none is named), and its members, the best lower bound first.
+
+    Raises:
+        NotFound: there is none. UsageError: the name may be several.
+    """
+    from cambrian.errors import NotFound
+
+    kept = archive.suites.current() if reference is None else archive.suites.resolve(reference)
+    if kept is None:
+        raise NotFound("no suite was opened here yet: `cambrian run` opens one")
+    return _suite(archive, kept), archive.suites.leaderboard(kept.id, limit)

@@ -1,0 +1,138 @@
+"""One archive, two suites, through the loop."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.evolution.running import PROPOSALS, settings
+
+from cambrian.archive import Archive
+from cambrian.archive.transfer.check import check
+from cambrian.daemon import supervisor
+from cambrian.daemon.service import Options
+from cambrian.errors import Refused
+from cambrian.evaluators.suites import suite_of
+from cambrian.evolution.settings import Settings
+from cambrian.testing.workers import InstantWorker
+
+FIRST, SECOND = ("split-mnist", "label-drift"), ("digit-sums", "label-drift")
+
+
+def run(
+    path: Path, *, abandon: bool = False, told: list[str] | None = None, **given: object
+) -> str:
+    with_them: Settings = settings(sandbox="none", **given)
+    said = told if told is not None else []
+    options = Options(make_worker=InstantWorker)
+    return supervisor.run(path, with_them, said.append, abandon=abandon, options=options).state
+
+
+def parents(archive: Archive, run_id: int) -> set[str]:
+    rows = archive.database.rows("SELECT parents FROM proposals WHERE run_id = ?", (run_id,))
+    return {parent for row in rows for parent in json.loads(row["parents"])}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("suites") / "archive"
+    said: list[str] = []
+    assert run(path, benchmarks=FIRST) == "finished"
+    assert run(path, benchmarks=SECOND, told=said) == "finished"
+    assert any("keep their scores there" in line for line in said)
+    return path
+
+
+def test_another_set_of_benchmarks_opens_another_suite(two: Path) -> None:
+    with Archive.open(two, read_only=True) as archive:
+        first, second = archive.suites.all()
+        assert (first.suite.benchmarks, first.current) == (FIRST, False)
+        assert (second.suite.benchmarks, second.current) == (SECOND, True)
+        assert [archive.runs.get(n).suite_id for n in (1, 2)] == [first.id, second.id]
+        assert archive.counts()["proposals"] == 2 * PROPOSALS
+
+
+def test_members_of_the_other_suite_are_no_parents_and_keep_their_scores(two: Path) -> None:
+    with Archive.open(two, read_only=True) as archive:
+        of_run = {
+            agent.id: agent.run_id for agent in archive.agents.select() if agent.status != "seed"
+        }
+        assert Counter(of_run.values()).keys() == {1, 2}, "both runs admitted somebody"
+        assert all(of_run.get(parent, 2) == 2 for parent in parents(archive, 2))
+        first, second = archive.suites.all()
+        for kept, run_id in ((first, 1), (second, 2)):
+            rows = archive.suites.leaderboard(kept.id)
+            assert rows
+            assert {of_run.get(row["id"], run_id) for row in rows} == {run_id}
+        champion = archive.champion()
+        assert champion is not None
+        assert champion.id == archive.suites.leaderboard(second.id, 1)[0]["id"]
+
+
+def test_an_archive_of_two_suites_is_sound(two: Path) -> None:
+    with Archive.open(two, read_only=True) as archive:
+        assert check(archive) == []
+
+
+def test_the_first_suite_goes_on_where_it_was_left(two: Path, tmp_path: Path) -> None:
+    """Its members are parents again; the seed agents are not judged anew."""
+    path = tmp_path / "again"
+    assert run(path, benchmarks=FIRST) == "finished"
+    with Archive.open(path, read_only=True) as archive:
+        members = {member.agent_id for member in archive.members()}
+        judged = archive.counts()["evaluations_scored"]
+    assert run(path, benchmarks=SECOND, proposals=1) == "finished"
+    assert run(path, benchmarks=FIRST[::-1], proposals=PROPOSALS, seed=9) == "finished"
+    with Archive.open(path, read_only=True) as archive:
+        assert len(archive.suites.all()) == 2
+        assert members <= {member.agent_id for member in archive.members()}
+        seeds = {seed.id for seed in archive.agents.seeds()}
+        assert parents(archive, 3) - seeds, "members of the first run were drawn"
+        anew = archive.database.value(
+            "SELECT count(*) FROM evaluations e JOIN agents a ON a.id = e.agent_id "
+            "WHERE a.status = 'seed' AND e.benchmark = 'split-mnist'"
+        )
+        assert anew == 5 * len(seeds)
+        assert judged < archive.counts()["evaluations_scored"]
+        assert check(archive) == []
+
+
+def test_an_unfinished_run_is_not_taken_to_another_suite(tmp_path: Path) -> None:
+    path = tmp_path / "archive"
+    with Archive.create(path) as archive, archive.lock():
+        supervisor.prepare(archive)
+        archive.suites.open(suite_of(FIRST))
+        given = settings(benchmarks=FIRST)
+        archive.runs.start(given.seed, given.to_json(), PROPOSALS)
+    with pytest.raises(Refused, match=r"had other settings.*benchmarks.*--abandon"):
+        run(path, benchmarks=SECOND)
+    with Archive.open(path, read_only=True) as archive:
+        current = archive.suites.current()
+        assert current is not None
+        assert current.suite.benchmarks == FIRST
+    assert run(path, benchmarks=SECOND, abandon=True) == "finished"
+    with Archive.open(path, read_only=True) as archive:
+        assert archive.runs.get(1).state == "abandoned"
+        assert check(archive) == []
+
+
+def test_new_versions_are_a_new_suite_and_an_unfinished_run_is_not_taken_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cambrian.evaluators.benchmarks.label_drift import LabelDrift
+
+    path = tmp_path / "archive"
+    assert run(path, benchmarks=FIRST, proposals=4) == "finished"
+    with Archive.open(path) as archive:
+        given = settings(benchmarks=FIRST, proposals=9)
+        archive.runs.start(given.seed, given.to_json(), 9)
+    monkeypatch.setattr(LabelDrift, "version", "0")
+    monkeypatch.setattr(supervisor, "calibration", lambda _: None)
+    with pytest.raises(Refused, match="the benchmarks have changed since the unfinished run"):
+        run(path, benchmarks=FIRST, proposals=9)
+    assert run(path, benchmarks=FIRST, proposals=9, abandon=True) == "finished"
+    with Archive.open(path, read_only=True) as archive:
+        assert [kept.current for kept in archive.suites.all()] == [False, True]
+        assert archive.runs.get(2).state == "abandoned"
