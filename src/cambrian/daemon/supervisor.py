@@ -26,6 +26,7 @@ from cambrian.daemon.service import Options, Service
 from cambrian.errors import CambrianError, Refused, StorageTrouble, UsageError
 from cambrian.evaluators.benchmarks import benchmark, search_names
 from cambrian.evaluators.calibration import calibration
+from cambrian.evaluators.suites import suite_of
 from cambrian.evolution import sealing
 from cambrian.evolution.admission.records import missing, units
 from cambrian.evolution.models.broker import OpenAIModel
@@ -133,7 +134,7 @@ def run(
 
 def _ready(settings: Settings, tell: Tell, options: Options) -> Settings:
     """Check benchmarks and sandbox before anything is touched; clean up after the dead."""
-    names = tuple(search_names(settings.benchmarks or None))
+    names = suite_of(settings.suite, settings.benchmarks).benchmarks
     for name in names:
         calibration(benchmark(name))
     gpu.require_enough(settings.device, settings.workers)

@@ -1,5 +1,8 @@
 """A suite: the weighted set of benchmarks by which agents are judged, as it was at one epoch.
 
+The named suites are made of families (`cambrian.evaluators.families`): those of one kind, or all in
+`general`, with the weights that `statistics.weights` gives them by what the reference agents score.
+
 Scores belong to an agent *and* a suite. Two suites of the same benchmarks, versions and weights are
 one, whatever they are called; anything else is another, and scores of the two are never compared.
 """
@@ -12,8 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from cambrian.errors import UsageError
+from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators.benchmarks import benchmark, search_names
+from cambrian.evaluators.families.listed import FAMILIES
+from cambrian.evaluators.families.shipped import weights
+
+GENERAL = "general"
+"""The suite of all families that a search may draw from."""
 
 
 @dataclass(frozen=True)
@@ -86,3 +94,40 @@ class Suite:
     def is_current(self) -> bool:
         """Whether every benchmark is still at the version that it had."""
         return all(benchmark(each.benchmark).version == each.version for each in self.entries)
+
+
+def suite_names() -> tuple[str, ...]:
+    """The names of the suites that `suite` makes."""
+    return (*dict.fromkeys(family.kind for family in FAMILIES), GENERAL)
+
+
+def suite(name: str) -> Suite:
+    """The named suite, at the present versions of its families.
+
+    Raises:
+        NotFound: there is none of that name, or data of a family is not on this machine.
+        UsageError: a family was never calibrated.
+    """
+    if name not in suite_names():
+        raise NotFound(f"no suite is called {name!r}; there are: {', '.join(suite_names())}")
+    chosen = [f for f in FAMILIES if not f.sealed_only and name in (f.kind, GENERAL)]
+    search_names([family.name for family in chosen])
+    known = weights()
+    return Suite(name, tuple(Entry(f.name, f.version, known.get(f.name, 1.0)) for f in chosen))
+
+
+def sealed_part(name: str) -> tuple[str, ...]:
+    """The families of a named suite that no search draws.
+
+    Raises:
+        NotFound: there is no suite of that name.
+    """
+    if name not in suite_names():
+        raise NotFound(f"no suite is called {name!r}; there are: {', '.join(suite_names())}")
+    return tuple(f.name for f in FAMILIES if f.sealed_only and name in (f.kind, GENERAL))
+
+
+def suite_of(name: str, names: Sequence[str]) -> Suite:
+    """The suite of a run's settings: the named one, where it has a name, else that of its
+    benchmarks."""
+    return suite(name) if name else Suite.of(names)
