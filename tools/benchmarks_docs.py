@@ -44,6 +44,7 @@ from cambrian.evaluators.benchmarks.base import EACH_BATCH, REPORTED, generator 
 from cambrian.evaluators.benchmarks.scenarios import Scenario  # noqa: E402
 from cambrian.evaluators.benchmarks.streams import CONTROLS  # noqa: E402
 from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration  # noqa: E402
+from cambrian.evaluators.families.base import Family  # noqa: E402
 from cambrian.evaluators.job import drive, evaluate  # noqa: E402
 from cambrian.evaluators.protocols.tasks import TaskStream  # noqa: E402
 from cambrian.evaluators.statistics import (  # noqa: E402
@@ -133,8 +134,12 @@ CARD = ("task", "data", "hidden", "floor", "ceiling", "shortcuts", "reference")
 
 
 def shown() -> list[Benchmark]:
-    """The benchmarks of the page: ours, not those that the reader's settings add."""
-    return [benchmarks.benchmark(name) for family in benchmarks.FAMILIES for name in _names(family)]
+    """The benchmarks of the page: ours, not those that the reader's settings add, and no families
+    (docs/families.md)."""
+    found = [
+        benchmarks.benchmark(name) for family in benchmarks.FAMILIES for name in _names(family)
+    ]
+    return [bench for bench in found if not isinstance(bench, Family)]
 
 
 def _names(family: tuple[Benchmark, ...]) -> list[str]:

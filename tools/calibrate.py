@@ -2,6 +2,7 @@
 """Measure what the benchmarks' scores are normalised by, and what their reference agents cost.
 
     tools/calibrate.py [BENCHMARK ...] [--seeds N]
+    tools/calibrate.py FAMILY ... [--only SEED ...] [--also SEED ...]
     tools/calibrate.py --joint BENCHMARK ...
 
 Writes `src/cambrian/evaluators/calibration/NAME-VERSION.json`. A benchmark's `bounds` say how: the
@@ -10,6 +11,11 @@ same network trained jointly to convergence, unless they name a seed agent (for 
 `random_features` seed agent told the current names). The costs are those of the `replay` seed
 agent, or of the one that the benchmark names as its `reference`. A name that ends in "+each-batch"
 has the ends of its stream and costs of its own.
+
+Of a family every stream is measured for itself, that of each seed of a search, of sealed runs and
+of the page, unless it was before: `src/cambrian/evaluators/families/measured/NAME-VERSION.json`. A
+stream whose floor and ceiling are less than 0.3 apart is drawn again, at most `REDRAWS` times;
+nothing else is looked at.
 
 With `--joint` it measures what intransigence is held against, and nothing else: for each task k of
 a stream whose ceiling is joint training, the accuracy on it of that network trained on tasks 1 to
@@ -21,6 +27,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -36,10 +43,14 @@ from cambrian.agents.seeds import load_seed
 from cambrian.evaluators import benchmarks, metrics
 from cambrian.evaluators.benchmarks.base import (
     EACH_BATCH,
+    REPORTED,
+    STAGES,
     Benchmark,
     generator,
 )
 from cambrian.evaluators.calibration import calibration
+from cambrian.evaluators.families.base import Family
+from cambrian.evaluators.families.scales import COLUMNS
 from cambrian.evaluators.job import drive
 from cambrian.evaluators.protocols.tasks import Task
 from cambrian.measurement import Unit
@@ -49,6 +60,7 @@ from cambrian.sandbox.session.session import Session
 
 HERE = Path(__file__).resolve().parent.parent
 TARGET = HERE / "src/cambrian/evaluators/calibration"
+FAMILIES = HERE / "src/cambrian/evaluators/families/measured"
 RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 GRID_SEEDS = 2
 LOWER, HIGHER = (0.02, 0.01, 0.005), (0.8, 1.2, 1.8)
@@ -86,16 +98,21 @@ def run(
     files: dict[str, str], bench: Benchmark, seeds: int
 ) -> tuple[list[float], list[dict[str, Any]]]:
     """Raw scores and costs, one per seed of the screen and full stages."""
-    raws, costs = [], []
-    stream = dataclasses.replace(bench.stream("full"), flops=1 << 60, memory_bytes=1 << 40)
+    found = [run_one(files, bench, "full", seed) for seed in range(seeds)]
+    return [raw for raw, _ in found], [cost for _, cost in found]
+
+
+def run_one(
+    files: dict[str, str], bench: Benchmark, stage: str, seed: int
+) -> tuple[float, dict[str, Any]]:
+    """Raw score and cost of one seed, without allowances."""
+    told = bench.stream_of(stage, seed)
+    stream = dataclasses.replace(told, flops=1 << 60, memory_bytes=1 << 40)
     session = session_of(files)
-    for seed in range(seeds):
-        with session.job() as channel:
-            outcome, cost = drive(channel, bench, stream, Unit(bench.name, "full", seed))
-        raws.append(outcome.raw)
-        assert session.report is not None
-        costs.append(dataclasses.asdict(cost) | {"cpu_s": session.report.cpu_s})
-    return raws, costs
+    with session.job() as channel:
+        outcome, cost = drive(channel, bench, stream, Unit(bench.name, stage, seed))
+    assert session.report is not None
+    return outcome.raw, dataclasses.asdict(cost) | {"cpu_s": session.report.cpu_s}
 
 
 def at_rate(files: dict[str, str], rate: float, bench: Benchmark, seeds: int) -> float:
@@ -106,14 +123,21 @@ def at_rate(files: dict[str, str], rate: float, bench: Benchmark, seeds: int) ->
         return 0.0
 
 
-def joint(bench: Benchmark, seed: int, apart: bool) -> float:
+def joint(
+    bench: Benchmark,
+    seed: int,
+    apart: bool,
+    stage: str = "full",
+    least: tuple[int, int] | None = None,
+) -> float:
     """The fine-tuning network trained on all tasks at once (or one for each) until it stops getting
-    better."""
-    tasks = bench.tasks("full", generator(bench.name, "full", seed))  # type: ignore[attr-defined]
+    better; `least` are the epochs and steps that it takes at least."""
+    tasks = bench.tasks(stage, generator(bench.name, stage, seed))  # type: ignore[attr-defined]
     tasks = tasks[-getattr(bench, "counted", len(tasks)) :]
     if not apart:
-        return float(np.mean(trained(bench, tasks, seed)))
-    return float(np.mean([trained(bench, [task], seed)[0] for task in tasks]))
+        return float(np.mean(trained(bench, tasks, seed, least, stage)))
+    tasks = tasks[-APART_TASKS:] if least else tasks
+    return float(np.mean([trained(bench, [task], seed, least, stage)[0] for task in tasks]))
 
 
 def joint_accuracies(bench: Benchmark) -> dict[str, Any]:
@@ -130,18 +154,25 @@ def joint_accuracies(bench: Benchmark) -> dict[str, Any]:
     return {"version": bench.version, "accuracies": means, "seeds": JOINT_SEEDS}
 
 
-def trained(bench: Benchmark, tasks: list[Task], seed: int) -> list[float]:
+def trained(
+    bench: Benchmark,
+    tasks: list[Task],
+    seed: int,
+    least: tuple[int, int] | None = None,
+    stage: str = "full",
+) -> list[float]:
     """The accuracy on each task of one network trained on all of them together."""
     x = torch.from_numpy(np.concatenate([t.train_x for t in tasks])).flatten(1)
     y = torch.from_numpy(np.concatenate([t.train_y for t in tasks]))
     torch.manual_seed(seed)
-    widths = [x.shape[1], 256, 256, bench.stream("full").outputs]
+    widths = [x.shape[1], 256, 256, bench.stream_of(stage, seed).outputs]
     layers: list[torch.nn.Module] = []
     for a, b in itertools.pairwise(widths):
         layers += [torch.nn.Linear(a, b), torch.nn.ReLU()]
     net = torch.nn.Sequential(*layers[:-1])
     optimiser = torch.optim.SGD(net.parameters(), JOINT_RATE, JOINT_MOMENTUM, weight_decay=5e-4)
-    epochs = max(JOINT_EPOCHS, -(-JOINT_STEPS // -(-len(y) // 64)))
+    epochs, steps = least or (JOINT_EPOCHS, JOINT_STEPS)
+    epochs = max(epochs, -(-steps // -(-len(y) // 64)))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     for _ in range(epochs):
         for rows in torch.split(torch.randperm(len(y)), 64):
@@ -214,6 +245,78 @@ def calibrate(bench: Benchmark, seeds: int) -> dict[str, Any]:
     }
 
 
+# -- families --------------------------------------------------------------------------
+
+FAMILY_RATES = (0.02, 0.1, 0.2, 0.4)
+JOINT_LEAST, APART_LEAST, APART_TASKS = (15, 1000), (15, 400), 3
+"""Epochs and steps of joint training, and of that of a network for each task; how many of the last
+tasks the latter is measured on."""
+REDRAWS, APART = 5, 0.3
+ROOM = 1.5
+"""The state that a family allows: so many times what its reference agent holds."""
+SEARCH = sorted({seed for stage in ("screen", "full", "race") for seed in STAGES[stage]})
+PAGE = (REPORTED, REPORTED + 1, REPORTED + 2)
+
+
+def calibrate_family(family: Family, parts: dict[str, list[int]]) -> None:
+    """Measure the streams of these seeds of "search" and "sealed" that were not measured, each kept
+    at once."""
+    path = FAMILIES / f"{family.name}-{family.version}.json"
+    kept = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    kept |= {"columns": list(COLUMNS), "torch": torch.__version__}
+    for part, seeds in parts.items():
+        rows = kept.setdefault(part, {})
+        for seed in seeds:
+            if str(seed) not in rows:
+                rows[str(seed)] = scale(family, "sealed" if part == "sealed" else "full", seed)
+                path.write_text(_compact(kept), encoding="utf-8")
+                print(family.name, part, seed, rows[str(seed)], flush=True)
+
+
+def scale(family: Family, stage: str, seed: int) -> list[float]:
+    """A row of `COLUMNS`: of the first of the seed's streams whose ends are far enough apart, or of
+    the one with the widest gap."""
+    best: list[float] = []
+    for number in range(REDRAWS + 1):
+        row = _scale(family.attempt(stage, seed, number).bench, family.reference, stage, seed)
+        if not best or row[1] - row[0] > best[2] - best[1]:
+            best = [number, *row]
+        if row[1] - row[0] >= APART:
+            break
+    return best
+
+
+def _scale(bench: Benchmark, reference: str, stage: str, seed: int) -> list[float]:
+    plain = dict(load_seed("finetune"))
+    grid = {}
+    for rate in FAMILY_RATES:
+        with contextlib.suppress(LearnerFailed):  # it diverges
+            grid[rate] = run_one(with_rate(plain, rate), bench, stage, seed)[0]
+    best = max(grid, key=lambda rate: grid[rate])
+    wanted = bench.bounds
+    if wanted.ceiling in ("joint", "apart"):
+        apart = wanted.ceiling == "apart"
+        top = joint(bench, seed, apart, stage, APART_LEAST if apart else JOINT_LEAST)
+    else:
+        oracle = wanted.oracle or bench
+        agents = wanted.ceiling.split("+")
+        top = max(run_one(dict(load_seed(a)), oracle, stage, seed)[0] for a in agents)
+    _, cost = run_one(dict(load_seed(reference)), bench, stage, seed)
+    ends = [round(grid[best], 4), round(top, 4)]
+    state = cost["state_bytes"]
+    return [*ends, cost["flops"], state, round(ROOM * state), round(cost["cpu_s"], 3), best]
+
+
+def _compact(kept: dict[str, Any]) -> str:
+    """JSON with a line for each stream."""
+    lines = [f' "{key}": {json.dumps(kept[key])}' for key in ("columns", "torch")]
+    for part in ("search", "sealed"):
+        rows = sorted(kept.get(part, {}).items(), key=lambda item: int(item[0]))
+        told = ",\n".join(f'  "{seed}": {json.dumps(row)}' for seed, row in rows)
+        lines.append(f' "{part}": {{\n{told}\n }}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
 def closer(bench: Benchmark) -> dict[str, Any]:
     """A stream probed after every batch: its ends are known, and what it costs is measured once."""
     known = calibration(benchmarks.benchmark(bench.name.removesuffix(EACH_BATCH)))
@@ -235,6 +338,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="BENCHMARK")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--also", type=int, nargs="*", default=[], help="more seeds of a family")
+    parser.add_argument("--only", type=int, nargs="*", help="these seeds of a family alone")
     parser.add_argument("--joint", action="store_true", help="only what intransigence needs")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -247,6 +352,15 @@ def main() -> None:
         return
     for name in given.names or benchmarks.names():
         bench = benchmarks.benchmark(name)
+        if isinstance(bench, Family):
+            search = [] if bench.sealed_only else SEARCH
+            parts = {"search": [*search, *PAGE], "sealed": list(STAGES["sealed"])}
+            wanted = {
+                p: [s for s in seeds if not given.only or s in given.only]
+                for p, seeds in parts.items()
+            }
+            calibrate_family(bench, {**wanted, "search": [*wanted["search"], *given.also]})
+            continue
         each = bench.name.endswith(EACH_BATCH)
         result = closer(bench) if each else calibrate(bench, given.seeds)
         path = TARGET / f"{bench.name}-{bench.version}.json"

@@ -8,7 +8,7 @@ import pytest
 from tests.cli.conftest import Cli, EvolvedArchive
 
 from cambrian.archive import Archive
-from cambrian.evaluators.suites import suite_of
+from cambrian.evaluators.suites import of_benchmarks
 from cambrian.suite import Entry, Suite
 
 OTHER = Suite("other", (Entry("split-mnist", "1", 3.0), Entry("label-drift", "1")))
@@ -18,7 +18,7 @@ OTHER = Suite("other", (Entry("split-mnist", "1", 3.0), Entry("label-drift", "1"
 def judged(grown: EvolvedArchive) -> EvolvedArchive:
     """What it was grown by is one suite; then another, in which one seed agent has a score."""
     with Archive.open(grown.path) as archive:
-        archive.suites.open(suite_of(("split-mnist", "label-drift")))
+        archive.suites.open(of_benchmarks(("split-mnist", "label-drift")))
         archive.suites.open(OTHER)
         seed = archive.agents.seeds()[0]
         means = {"split-mnist": 0.2, "label-drift": 0.6}

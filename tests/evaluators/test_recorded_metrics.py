@@ -120,7 +120,7 @@ def test_an_untaught_learner_beside_it_changes_nothing_of_the_one_that_is_judged
 ) -> None:
     bench = benchmark(CLOSE.benchmark)
     with session.job() as channel:
-        stream = allowed(bench, calibration(bench), CLOSE.stage)
+        stream = allowed(bench.stream(CLOSE.stage), calibration(bench))
         outcome, cost = drive(channel, bench, stream, CLOSE)
     assert (outcome.raw, cost.flops, cost.state_bytes) == (
         *(close.raw, close.flops, close.state_bytes),

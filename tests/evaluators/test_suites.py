@@ -6,16 +6,24 @@ import pytest
 
 from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators.benchmarks import DEFAULT
-from cambrian.evaluators.suites import is_present, suite_of
+from cambrian.evaluators.families import FAMILIES
+from cambrian.evaluators.suites import (
+    is_present,
+    of_benchmarks,
+    sealed_part,
+    suite,
+    suite_names,
+    suite_of,
+)
 from cambrian.suite import Entry, Suite
 
 
 def test_benchmarks_named_one_by_one_count_alike() -> None:
-    suite = suite_of(("label-drift", "split-mnist"))
+    suite = of_benchmarks(("label-drift", "split-mnist"))
     assert suite.benchmarks == ("label-drift", "split-mnist")
     assert suite.weights == {"label-drift": 0.5, "split-mnist": 0.5}
     assert is_present(suite)
-    assert suite_of(()).benchmarks == DEFAULT
+    assert of_benchmarks(()).benchmarks == DEFAULT
 
 
 def test_the_name_and_the_order_do_not_make_another_suite() -> None:
@@ -37,4 +45,40 @@ def test_a_suite_comes_back_from_its_json() -> None:
 
 def test_an_unknown_benchmark_is_refused() -> None:
     with pytest.raises(NotFound, match="no benchmark is called"):
-        suite_of(("nothing",))
+        of_benchmarks(("nothing",))
+
+
+def test_every_kind_of_family_is_a_suite_and_general_has_them_all() -> None:
+    assert suite_names() == ("continual", "drift", "plasticity", "few-shot", "general")
+    kinds = [suite(name) for name in suite_names()[:-1]]
+    everything = suite("general")
+    assert sorted(everything.entries, key=str) == sorted(
+        (entry for kind in kinds for entry in kind.entries), key=str
+    )
+    assert len(everything.entries) >= 10
+    assert is_present(everything)
+    assert everything.hash != of_benchmarks(everything.benchmarks).hash or all(
+        entry.weight == 1 for entry in everything.entries
+    )
+
+
+def test_what_is_sealed_is_in_no_suite() -> None:
+    sealed = set(sealed_part("general"))
+    assert len(sealed) >= 3
+    assert sealed == {family.name for family in FAMILIES if family.sealed_only}
+    assert not sealed & set(suite("general").benchmarks)
+    for name in suite_names():
+        assert set(sealed_part(name)) <= sealed
+        assert sealed_part(name)
+
+
+def test_a_runs_suite_is_the_named_one_or_that_of_its_benchmarks() -> None:
+    assert suite_of("drift", ()) == suite("drift")
+    assert suite_of("", ("label-drift",)) == of_benchmarks(("label-drift",))
+
+
+def test_an_unknown_suite_is_refused_with_those_there_are() -> None:
+    with pytest.raises(NotFound, match=r"no suite is called 'sums'.*general"):
+        suite("sums")
+    with pytest.raises(NotFound, match="no suite is called"):
+        sealed_part("sums")

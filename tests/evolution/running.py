@@ -31,7 +31,7 @@ def run_with(
     with Archive.open_or_create(path) as archive, archive.lock():
         prepare(archive)
         given = settings(**changes)
-        archive.suites.open(suite_of(given.benchmarks))
+        archive.suites.open(suite_of(given.suite, given.benchmarks))
         row = archive.runs.start(given.seed, given.to_json(), given.proposals or 0)
         loop = Loop(archive, row, given, lambda _: None, path / "logs", worker, timing=timing)
         try:

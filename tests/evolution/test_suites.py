@@ -14,7 +14,7 @@ from cambrian.archive.transfer.check import check
 from cambrian.daemon import supervisor
 from cambrian.daemon.service import Options
 from cambrian.errors import Refused
-from cambrian.evaluators.suites import suite_of
+from cambrian.evaluators.suites import of_benchmarks
 from cambrian.evolution.settings import Settings
 from cambrian.testing.workers import InstantWorker
 
@@ -103,7 +103,7 @@ def test_an_unfinished_run_is_not_taken_to_another_suite(tmp_path: Path) -> None
     path = tmp_path / "archive"
     with Archive.create(path) as archive, archive.lock():
         supervisor.prepare(archive)
-        archive.suites.open(suite_of(FIRST))
+        archive.suites.open(of_benchmarks(FIRST))
         given = settings(benchmarks=FIRST)
         archive.runs.start(given.seed, given.to_json(), PROPOSALS)
     with pytest.raises(Refused, match=r"had other settings.*benchmarks.*--abandon"):

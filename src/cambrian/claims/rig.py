@@ -51,7 +51,9 @@ class Rig(ExitStack):
         return self._known[key]
 
     def _run(self, tree: SourceTree, bench: Benchmark, seed: int) -> Outcome:
-        free = dataclasses.replace(bench.stream(self.stage), flops=FREE_FLOPS, memory_bytes=ROOM)
+        free = dataclasses.replace(
+            bench.stream_of(self.stage, seed), flops=FREE_FLOPS, memory_bytes=ROOM
+        )
         try:
             with self._session(tree).job() as channel:
                 return drive(channel, bench, free, Unit(bench.name, self.stage, seed))[0]

@@ -133,7 +133,7 @@ def run(
 
 def _ready(settings: Settings, tell: Tell, options: Options) -> Settings:
     """Check benchmarks and sandbox before anything is touched; clean up after the dead."""
-    names = tuple(search_names(settings.benchmarks or None))
+    names = suite_of(settings.suite, settings.benchmarks).benchmarks
     for name in names:
         calibration(benchmark(name))
     gpu.require_enough(settings.device, settings.workers)
@@ -186,7 +186,7 @@ def _open_suite(archive: Archive, settings: Settings, tell: Tell, *, abandon: bo
     Raises:
         Refused: an unfinished run was judged by other versions of its benchmarks.
     """
-    wanted, now = suite_of(settings.benchmarks), archive.suites.current()
+    wanted, now = suite_of(settings.suite, settings.benchmarks), archive.suites.current()
     if now is not None and now.suite.hash == wanted.hash:
         return
     unfinished = archive.runs.current()
@@ -342,7 +342,7 @@ def _control(
         **nothing | {"judged": judged},
     )
     with Archive.open_or_create(archive.path / CONTROL) as control, control.lock():
-        control.suites.open(suite_of(settings.benchmarks))
+        control.suites.open(suite_of(settings.suite, settings.benchmarks))
         _copy_seeds(archive, control)
         last = control.runs.last()
         if last is not None and last.state == "finished":

@@ -156,7 +156,7 @@ def _differs(seen: _Seen) -> str:
 
 def _announced(seen: _Seen) -> str:
     for stage in ("smoke", "full"):
-        stream = seen.bench.stream(stage)
+        stream = seen.bench.stream_of(stage, 1)
         if said := _specified(stream):
             return said
         channel, outcome = seen.run(stage, 1)

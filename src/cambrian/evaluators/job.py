@@ -19,7 +19,7 @@ from cambrian.agents.spec import TaskSpec
 from cambrian.errors import CambrianError, SandboxBroken
 from cambrian.evaluators.benchmarks import benchmark as find
 from cambrian.evaluators.benchmarks.base import Array, Benchmark, Outcome, learner_seed
-from cambrian.evaluators.calibration import ALLOWANCE, Calibration, calibration
+from cambrian.evaluators.calibration import Calibration, calibration
 from cambrian.evaluators.checkpoints import Checkpoints
 from cambrian.evaluators.finite import NotFinite, finite
 from cambrian.evaluators.lab import JUDGED, Lab, OneLearner
@@ -59,8 +59,8 @@ def evaluate(
         NotFound, UsageError: no such benchmark, or one never calibrated.
     """
     bench = find(unit.benchmark)
-    measure = calibration(bench)
-    origin = provenance(session, bench)
+    measure = calibration(bench, unit.stage, unit.seed)
+    origin = provenance(session, bench) | _drawn(bench, unit)
     base = Measurement.on(
         unit,
         "broken",
@@ -120,22 +120,23 @@ def _judged(
     )
 
 
+def _drawn(bench: Benchmark, unit: Unit) -> dict[str, Any]:
+    """What the seed draws, where it draws the kind of its stream."""
+    draws = bench.draws(unit.stage, unit.seed)
+    return {"drawn": dict(draws)} if draws else {}
+
+
 def _since(began: float) -> float:
     return time.monotonic() - began
 
 
-def allowed(
-    bench: Benchmark, measure: Calibration, stage: str, spec: TaskSpec | None = None
-) -> TaskSpec:
-    """The stream (or another that a learner is told of) with the allowances filled in that a
-    learner is held to.
+def allowed(spec: TaskSpec, measure: Calibration) -> TaskSpec:
+    """A stream with the allowances filled in that a learner is held to.
 
     A smoke stage is shorter but allows the same: it only asks whether the code runs.
     """
     return dataclasses.replace(
-        spec or bench.stream(stage),
-        flops=ALLOWANCE * measure.flops,
-        memory_bytes=ALLOWANCE * measure.state_bytes,
+        spec, flops=measure.flops_allowed, memory_bytes=measure.state_allowed
     )
 
 
@@ -168,7 +169,7 @@ class SessionLab(Lab):
         self, name: str = JUDGED, *, spec: TaskSpec | None = None
     ) -> Iterator[LearnerChannel]:
         self._expect(name, name in self.costs)
-        stream = allowed(self._bench, self._measure, self.stage, spec)
+        stream = allowed(spec or self._bench.stream_of(self.stage, self.seed), self._measure)
         transcript = Transcript(stream)
         with self._session.job() as channel:
             channel.listener = transcript

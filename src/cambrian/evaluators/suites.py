@@ -1,14 +1,24 @@
-"""The suites by which agents are judged; what a suite is: `cambrian.suite`."""
+"""The suites by which agents are judged; what a suite is: `cambrian.suite`.
+
+The named suites are made of families (`cambrian.evaluators.families`): those of one kind, or all in
+`general`, with the weights that `statistics.weights` gives them by what the reference agents score.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cambrian.errors import NotFound
 from cambrian.evaluators.benchmarks import benchmark, search_names
+from cambrian.evaluators.families.listed import FAMILIES
+from cambrian.evaluators.families.shipped import weights
 from cambrian.suite import Entry, Suite
 
+GENERAL = "general"
+"""The suite of all families that a search may draw from."""
 
-def suite_of(names: Sequence[str]) -> Suite:
+
+def of_benchmarks(names: Sequence[str]) -> Suite:
     """The suite of some benchmarks at their present versions, all alike; none: the usual ones.
 
     Raises:
@@ -21,3 +31,43 @@ def suite_of(names: Sequence[str]) -> Suite:
 def is_present(suite: Suite) -> bool:
     """Whether every benchmark is still at the version that the suite has it at."""
     return all(benchmark(each.benchmark).version == each.version for each in suite.entries)
+
+
+def suite_names() -> tuple[str, ...]:
+    """The names of the suites that `suite` makes."""
+    return (*dict.fromkeys(family.kind for family in FAMILIES), GENERAL)
+
+
+def suite(name: str) -> Suite:
+    """The named suite, at the present versions of its families.
+
+    Raises:
+        NotFound: there is none of that name, or data of a family is not on this machine.
+        UsageError: a family was never calibrated.
+    """
+    _expect(name)
+    chosen = [f for f in FAMILIES if not f.sealed_only and name in (f.kind, GENERAL)]
+    search_names([family.name for family in chosen])
+    known = weights()
+    return Suite(name, tuple(Entry(f.name, f.version, known.get(f.name, 1.0)) for f in chosen))
+
+
+def sealed_part(name: str) -> tuple[str, ...]:
+    """The families of a named suite that no search draws.
+
+    Raises:
+        NotFound: there is no suite of that name.
+    """
+    _expect(name)
+    return tuple(f.name for f in FAMILIES if f.sealed_only and name in (f.kind, GENERAL))
+
+
+def _expect(name: str) -> None:
+    if name not in suite_names():
+        raise NotFound(f"no suite is called {name!r}; there are: {', '.join(suite_names())}")
+
+
+def suite_of(name: str, names: Sequence[str]) -> Suite:
+    """The suite of a run's settings: the named one, where it has a name, else that of its
+    benchmarks."""
+    return suite(name) if name else of_benchmarks(names)

@@ -261,7 +261,7 @@ class PlaybackLab(Lab):
         self, bench: Benchmark, stage: str, seed: int, predictions: Mapping[str, Array] | None
     ) -> None:
         super().__init__(bench, stage, seed)
-        self._spec = bench.stream(stage)
+        self._spec = bench.stream_of(stage, seed)
         self._kept: dict[str, dict[str, Array]] | None = None
         if predictions is not None:
             others = {name: _of(name, predictions) for name in bench.learners}

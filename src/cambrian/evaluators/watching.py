@@ -175,7 +175,7 @@ class WatchingLab(Lab):
 
     def __init__(self, bench: Benchmark, stage: str, seed: int) -> None:
         super().__init__(bench, stage, seed)
-        self._spec = bench.stream(stage)
+        self._spec = bench.stream_of(stage, seed)
         self.watched: dict[str, Watching] = {}
 
     @contextmanager

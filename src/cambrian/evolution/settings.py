@@ -168,6 +168,14 @@ class Settings:
             "A,B",
         ),
     ] = ()
+    suite: Annotated[
+        str,
+        About(
+            "A named suite (`cambrian bench suites`) that agents are judged by, in place of "
+            "--benchmarks.",
+            "NAME",
+        ),
+    ] = ""
     order: Annotated[
         Order,
         About("fixed: the same tree for any number of workers; free: decide as results come in."),

@@ -158,7 +158,7 @@ def mean_of(values: Sequence[Any]) -> float | None:
 def _allowed(name: str) -> dict[str, int | None]:
     """What a learner may spend on a benchmark; unknown for one that is gone or not calibrated."""
     from cambrian.evaluators.benchmarks import benchmark, names
-    from cambrian.evaluators.calibration import ALLOWANCE, calibration
+    from cambrian.evaluators.calibration import calibration
 
     nothing: dict[str, int | None] = {"flops_allowed": None, "state_bytes_allowed": None}
     if name not in names():
@@ -168,8 +168,8 @@ def _allowed(name: str) -> dict[str, int | None]:
     except UsageError:
         return nothing
     return {
-        "flops_allowed": ALLOWANCE * measure.flops,
-        "state_bytes_allowed": ALLOWANCE * measure.state_bytes,
+        "flops_allowed": measure.flops_allowed,
+        "state_bytes_allowed": measure.state_allowed,
     }
 
 

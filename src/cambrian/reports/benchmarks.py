@@ -17,7 +17,7 @@ def describe_benchmark(name: str) -> dict[str, Any]:
         NotFound: there is no such benchmark.
     """
     from cambrian.evaluators.benchmarks import STAGES, benchmark, missing
-    from cambrian.evaluators.calibration import ALLOWANCE, calibration
+    from cambrian.evaluators.calibration import calibration
 
     found = benchmark(name)
     try:
@@ -34,8 +34,8 @@ def describe_benchmark(name: str) -> dict[str, Any]:
         "stages": {stage: list(STAGES[stage]) for stage in stages},
         "floor": measure and measure.floor,
         "ceiling": measure and measure.ceiling,
-        "flops_allowed": measure and ALLOWANCE * measure.flops,
-        "state_bytes_allowed": measure and ALLOWANCE * measure.state_bytes,
+        "flops_allowed": measure and measure.flops_allowed,
+        "state_bytes_allowed": measure and measure.state_allowed,
         "reference": found.reference,
         "cpu_s": measure and measure.cpu_s,
         "stage_cpu_s": {
@@ -62,6 +62,49 @@ def _share(found: Benchmark, stage: str) -> float:
         return 1.0
     full = found.stream("full").observations
     return found.stream("smoke").observations / full if full else 0.1
+
+
+def describe_draws(name: str, stage: str, seed: int) -> dict[str, Any]:
+    """What one seed of a stage draws, as JSON, with its scale (None where there is none).
+
+    Raises:
+        NotFound: there is no such benchmark.
+    """
+    from cambrian.evaluators.benchmarks import benchmark
+    from cambrian.evaluators.calibration import calibration
+
+    found = benchmark(name)
+    try:
+        measure = calibration(found, stage, seed)
+    except UsageError:
+        measure = None
+    return {
+        "name": found.name,
+        "version": found.version,
+        "stage": stage,
+        "seed": seed,
+        "draws": dict(found.draws(stage, seed)),
+        "floor": measure and measure.floor,
+        "ceiling": measure and measure.ceiling,
+        "flops_allowed": measure and measure.flops_allowed,
+        "state_bytes_allowed": measure and measure.state_allowed,
+    }
+
+
+def describe_suite(name: str) -> dict[str, Any]:
+    """A named suite as JSON: families with versions and weights, those that are sealed, and what a
+    seed of all of them costs experience replay.
+
+    Raises:
+        NotFound: there is no such suite.
+    """
+    from cambrian.evaluators.benchmarks import benchmark
+    from cambrian.evaluators.calibration import calibration
+    from cambrian.evaluators.suites import sealed_part, suite
+
+    found = suite(name)
+    cost = sum(calibration(benchmark(each)).cpu_s for each in found.benchmarks)
+    return {**found.to_json(), "hash": found.hash, "sealed": sealed_part(name), "cpu_s": cost}
 
 
 def describe_source(name: str) -> dict[str, Any]:

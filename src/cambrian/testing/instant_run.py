@@ -30,7 +30,7 @@ def grow(path: Path, settings: Settings, jitter_s: float = 0.0) -> None:
     make_worker = functools.partial(InstantWorker, before=lambda _: clock.uniform(0, jitter_s))
     with Archive.open_or_create(path) as archive, archive.lock():
         prepare(archive)
-        archive.suites.open(suite_of(settings.benchmarks))
+        archive.suites.open(suite_of(settings.suite, settings.benchmarks))
         row = archive.runs.current()
         if row is None:
             row = archive.runs.start(settings.seed, settings.to_json(), settings.proposals or 0)

@@ -50,3 +50,23 @@ def test_a_card_says_what_each_stage_costs_and_why_ends_are_close() -> None:
 def test_a_stream_probed_after_every_batch_is_shown_under_its_own_name() -> None:
     found = json.loads(said("show", "split-mnist+each-batch", "--json"))
     assert found["name"] == "split-mnist+each-batch"
+
+
+def test_suites_are_listed_with_weights_cost_and_what_is_sealed() -> None:
+    items = {item["name"]: item for item in json.loads(said("suites", "--json"))["items"]}
+    assert {"continual", "drift", "plasticity", "few-shot", "general"} == set(items)
+    assert 0 < items["drift"]["cpu_s"] < items["general"]["cpu_s"]
+    assert "radial-motion" in items["drift"]["sealed"]
+    text = said("suites")
+    assert "moving-rules" in text and "sealed: " in text
+
+
+def test_what_a_seed_of_a_family_draws_is_shown() -> None:
+    found = json.loads(said("show", "classes-in-turn", "--seed", "1", "--json"))
+    assert found["draws"]["source"] and found["floor"] < found["ceiling"]
+    other = json.loads(said("show", "classes-in-turn", "--seed", "2", "--json"))
+    assert other["draws"] != found["draws"]
+    hidden = json.loads(said("show", "classes-in-turn", "--seed", "1", "--sealed", "--json"))
+    assert hidden["draws"] != found["draws"]
+    assert "tasks" in said("show", "classes-in-turn", "--seed", "1")
+    assert json.loads(said("show", "split-mnist", "--seed", "1", "--json"))["draws"] == {}

@@ -24,8 +24,9 @@ from cambrian.cli.run.execute import report
 from cambrian.cli.run.options import settings_of
 from cambrian.cli.run.plan import plan
 from cambrian.cli.run.progress import ProgressReporter, remaining, share_done, standing
-from cambrian.errors import CambrianError
+from cambrian.errors import CambrianError, NotFound, UsageError
 from cambrian.evaluators.benchmarks import search_names
+from cambrian.evaluators.suites import suite
 from cambrian.evolution.settings import PROPOSALS, Settings
 from cambrian.reports.plan import estimate_s
 
@@ -64,6 +65,16 @@ def test_benchmarks_are_split_at_commas_and_default_to_all_a_search_may_use() ->
         "label-drift",
         "split-mnist",
     )
+
+
+def test_a_suite_stands_in_place_of_benchmarks_and_never_beside_them() -> None:
+    found = given(suite=" drift ")
+    assert (found.suite, found.benchmarks) == ("drift", suite("drift").benchmarks)
+    assert given().suite == ""
+    with pytest.raises(UsageError, match="--suite or --benchmarks, got both"):
+        given(suite="drift", benchmarks="label-drift")
+    with pytest.raises(NotFound, match="no suite is called"):
+        given(suite="sums")
 
 
 def test_init_makes_an_archive_of_seed_agents(run_cli: Cli, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ VALUES: dict[str, tuple[object, object, object]] = {
     "answer_tokens": (101, 102, 103),
     "sandbox": ("docker", "bubblewrap", "none"),
     "benchmarks": ("label-drift", "digit-sums", "split-mnist"),
+    "suite": ("drift", "continual", "plasticity"),
     "order": ("free", "free", "free"),
     "selection": ("clade", "power-law", "uniform"),
     "seeds": ("raced", "raced", "raced"),
@@ -84,7 +85,7 @@ def test_a_flag_wins_over_everything(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert {option.name for option in file_options(root)} == set(VALUES)
         given = daemon.make_context("daemon", flags, parent=root).params
     assert {name: given[name] for name in VALUES} == {n: each[2] for n, each in VALUES.items()}
-    assert settings_of(given).workers == 5
+    assert settings_of({**given, "suite": ""}).workers == 5
 
 
 @pytest.mark.parametrize(

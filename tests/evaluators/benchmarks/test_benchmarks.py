@@ -29,7 +29,7 @@ NEW_IMAGES = [
 def test_a_stream_is_as_it_was_announced(name: str) -> None:
     bench = benchmarks.benchmark(name)
     for stage in ("smoke", "full"):
-        stream = bench.stream(stage)
+        stream = bench.stream_of(stage, 1)
         channel, outcome = watch(bench, stage, 1)
         inputs = [a for tag, a in channel.shown if tag.endswith("x")]
         assert all(a.shape[1:] == stream.input_shape and a.dtype == np.float32 for a in inputs)

@@ -153,11 +153,11 @@ def _means(backend: Backend, agent: str, bench: Benchmark, stage: str, seeds: in
     from cambrian.sandbox.session.session import Session
 
     note(f"{agent} on {bench.name}, stage {stage}, {seeds} seed{'s' * (seeds > 1)}")
-    stream = replace(bench.stream(stage), flops=1 << 60, memory_bytes=1 << 40)
     rows = []
     with Session(backend) as session:
         session.install(load_seed(agent))
         for seed in range(seeds):
+            stream = replace(bench.stream_of(stage, seed), flops=1 << 60, memory_bytes=1 << 40)
             try:
                 with session.job() as channel:
                     outcome, cost = drive(channel, bench, stream, Unit(bench.name, stage, seed))

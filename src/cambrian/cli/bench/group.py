@@ -12,7 +12,12 @@ from cambrian.cli.context import common, examples, json_option
 from cambrian.cli.render.output import heading, say, show_fields, show_json, show_list, show_table
 from cambrian.cli.render.text import number, quantity
 from cambrian.cli.run.seal import seal
-from cambrian.reports.benchmarks import describe_benchmark, describe_source
+from cambrian.reports.benchmarks import (
+    describe_benchmark,
+    describe_draws,
+    describe_source,
+    describe_suite,
+)
 
 
 @click.group()
@@ -49,17 +54,43 @@ def list_benchmarks(as_json: bool) -> None:
         say(f"stage {stage}: seeds {', '.join(map(str, seeds))}")
 
 
-@bench.command(epilog=examples("cambrian bench show label-drift"))
-@click.argument("name")
+@bench.command("suites", epilog=examples("cambrian bench suites"))
 @json_option
 @common
-def show(name: str, as_json: bool) -> None:
+def list_suites(as_json: bool) -> None:
+    """List the named suites: families, what each counts for, and what is sealed.
+
+    A family draws a stream from its seed: seed 3 is the same set of streams for every agent.
+    """
+    from cambrian.evaluators.suites import suite_names
+
+    items = [describe_suite(name) for name in suite_names()]
+    if as_json:
+        show_list(items)
+        return
+    for item in items:
+        heading(f"{item['name']}: about {item['cpu_s']:.1f} CPU s a seed for experience replay")
+        rows = [[e["benchmark"], e["version"], number(e["weight"])] for e in item["benchmarks"]]
+        show_table(["family", "version", "weight"], rows)
+        say(f"sealed: {', '.join(item['sealed'])}")
+
+
+@bench.command(epilog=examples("cambrian bench show label-drift"))
+@click.argument("name")
+@click.option("--seed", type=click.IntRange(min=0), help="Show what this seed of a family draws.")
+@click.option("--sealed", is_flag=True, help="Of --seed: what it draws in sealed runs.")
+@json_option
+@common
+def show(name: str, seed: int | None, sealed: bool, as_json: bool) -> None:
     """Show the card of the benchmark NAME: task, data, what is hidden, known shortcuts.
 
     NAME may be a file with a benchmark of your own (mine.py).
     """
     from cambrian.evaluators.plugins import named
 
+    if seed is not None:
+        _show_draws(describe_draws(named(name), "sealed" if sealed else "full", seed), as_json)
+        return
     found = describe_benchmark(named(name))
     if as_json:
         show_json(found)
@@ -117,6 +148,18 @@ def list_data(as_json: bool) -> None:
             say(f"{item['name']} is missing: {item['get']}")
             say(f"  without it: {', '.join(item['benchmarks']) or 'no benchmark is left out'}")
     say(f"cache: {cache.folder()}")
+
+
+def _show_draws(found: dict[str, Any], as_json: bool) -> None:
+    """What one seed of a family draws, and its scale."""
+    if as_json:
+        show_json(found)
+        return
+    show_fields({"name": found["name"], "version": found["version"], "seed": found["seed"]})
+    heading("Drawn")
+    show_fields(dict(found["draws"]) or {"": "the same stream for all seeds"})
+    heading("Measured")
+    show_fields({name: found[name] and number(found[name]) for name in ("floor", "ceiling")})
 
 
 def _end(found: dict[str, Any], name: str) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any, get_args
 import click
 
 from cambrian.cli.context import Command, allow_option
+from cambrian.errors import UsageError
 from cambrian.evolution.admission.thresholds import Rules, Seeds
 from cambrian.evolution.models.prices import Price
 from cambrian.evolution.settings import LIMITS, PROPOSALS, Setting, Settings, schema
@@ -32,6 +33,7 @@ def settings_of(options: Mapping[str, Any], prices: Mapping[str, str] | None = N
     """
     from cambrian.evaluators.benchmarks import search_names
     from cambrian.evaluators.plugins import named
+    from cambrian.evaluators.suites import suite
 
     given: dict[str, Any] = {
         each.name: options[each.name]
@@ -39,7 +41,13 @@ def settings_of(options: Mapping[str, Any], prices: Mapping[str, str] | None = N
         if each.name in options and not each.about.option
     }
     names = [name.strip() for name in options.get("benchmarks", "").split(",") if name.strip()]
-    given["benchmarks"] = tuple(search_names([named(name) for name in names] or None))
+    chosen = given["suite"] = options.get("suite", "").strip()
+    if chosen and names:
+        raise UsageError(f"expected --suite or --benchmarks, got both ({chosen}; {names[0]} …)")
+    if chosen:
+        given["benchmarks"] = suite(chosen).benchmarks
+    else:
+        given["benchmarks"] = tuple(search_names([named(name) for name in names] or None))
     given["model"] = options.get("model", "").strip()
     given["rules"] = Rules(seeds=options.get("seeds", Rules.seeds))
     given["prices"] = {name: Price.of(text) for name, text in (prices or {}).items()}

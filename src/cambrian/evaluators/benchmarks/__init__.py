@@ -34,6 +34,8 @@ from cambrian.evaluators.benchmarks.mixed_tasks import MixedTasks
 from cambrian.evaluators.benchmarks.plasticity import PLASTICITY
 from cambrian.evaluators.benchmarks.split_mnist import SplitMnist
 from cambrian.evaluators.benchmarks.streams import SCENARIOS
+from cambrian.evaluators.families import listed, scales
+from cambrian.evaluators.families.base import Family
 from cambrian.evaluators.protocols.tasks import TaskStream
 from cambrian.evaluators.registry import find, known, register
 
@@ -65,6 +67,7 @@ FAMILIES: tuple[tuple[Benchmark, ...], ...] = (
     DRIFTS,
     PLASTICITY,
     (MixedTasks(),),
+    listed.FAMILIES,
 )
 
 for _family in FAMILIES:
@@ -87,6 +90,7 @@ def waiting() -> tuple[str, ...]:
         for family in FAMILIES
         for bench in family
         if not shipped.joinpath(f"{bench.name}-{bench.version}.json").is_file()
+        and not scales.load(bench.name, bench.version)
     )
 
 
@@ -157,5 +161,11 @@ def _check_scale(bench: Benchmark) -> None:
 
 
 def sealed_names(search: Iterable[str]) -> list[str]:
-    """What a sealed run uses: the search's benchmarks on sealed data, and the unseen streams."""
-    return [*search, *(b.name for b in known().values() if b.sealed_only)]
+    """What a sealed run uses: the search's benchmarks on sealed data, and the unseen streams.
+
+    A search on families has the sealed families, a search on single benchmarks the sealed
+    benchmarks, one on both has both."""
+    chosen = list(search)
+    drawn = {isinstance(find(stem(name)), Family) for name in chosen} or {False}
+    unseen = (b for b in known().values() if b.sealed_only and isinstance(b, Family) in drawn)
+    return [*chosen, *(b.name for b in unseen if b.name not in waiting())]

@@ -188,6 +188,14 @@ class Benchmark(ABC):
     def stream(self, stage: str) -> TaskSpec:
         """What the learner is told of the stream (its allowances are filled in later)."""
 
+    def stream_of(self, stage: str, seed: int) -> TaskSpec:
+        """What the learner is told of the stream of one seed: a family draws others for others."""
+        return self.stream(stage)
+
+    def draws(self, stage: str, seed: int) -> Mapping[str, Any]:
+        """What a seed draws of the kind of its stream, by name: nothing, but of a family."""
+        return {}
+
     def run(self, channel: LearnerChannel, stage: str, seed: int) -> Outcome:
         """Drive a started learner through the stream and judge it.
 

@@ -265,8 +265,12 @@ class Scenario(TaskStream):
             batch_size=BATCH,
         )
 
+    def images(self) -> data.Images:
+        """The set that its pieces are rows of."""
+        return data.source(self.source).load()
+
     def tasks(self, stage: str, rng: np.random.Generator) -> list[Task]:
-        found = data.source(self.source).load()
+        found = self.images()
         train, test = found.train, found.held_out(stage)
         pieces = self.split.pieces(train, test, self._samples(stage), rng)
         values = rng.permutation(int(np.prod(self.shape))) if self.scramble else None

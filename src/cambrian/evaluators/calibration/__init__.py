@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -15,6 +16,8 @@ from typing import Any
 
 from cambrian.errors import UsageError
 from cambrian.evaluators.benchmarks.base import HIGHEST, LOWEST, Benchmark, stem
+from cambrian.evaluators.families import scales
+from cambrian.evaluators.families.base import Family
 
 ALLOWANCE = 3
 """An agent may spend this many times what a benchmark's reference agent spends."""
@@ -30,6 +33,8 @@ class Calibration:
             seed.
         cpu_s: processor seconds of the same, where it was measured; for estimates only.
         details: how floor and ceiling were found, for `cambrian bench show`.
+        memory_bytes: the state that is allowed, where that is not `ALLOWANCE` times the
+            reference's; 0: it is.
     """
 
     floor: float
@@ -38,6 +43,17 @@ class Calibration:
     state_bytes: int
     cpu_s: float
     details: dict[str, Any]
+    memory_bytes: int = 0
+
+    @property
+    def flops_allowed(self) -> int:
+        """Floating point operations that a learner may spend on one seed."""
+        return ALLOWANCE * self.flops
+
+    @property
+    def state_allowed(self) -> int:
+        """Bytes of state that a learner may hold."""
+        return self.memory_bytes or ALLOWANCE * self.state_bytes
 
     def normalise(self, raw: float) -> float:
         """0 at the floor, 1 at the ceiling, bounded so that no stream can drown the others."""
@@ -91,10 +107,38 @@ def keep(benchmark: Benchmark, measured: Calibration) -> Path:
     return path
 
 
-def calibration(benchmark: Benchmark) -> Calibration:
-    """The calibration of a benchmark's version.
+def calibration(
+    benchmark: Benchmark, stage: str | None = None, seed: int | None = None
+) -> Calibration:
+    """The calibration of a benchmark's version; of a family, that of the stream that a seed of a
+    stage draws, or without a seed the means over those of a search.
 
     Raises:
         UsageError: there is none.
     """
-    return _load(benchmark.name, benchmark.version)
+    if not isinstance(benchmark, Family):
+        return _load(benchmark.name, benchmark.version)
+    name, version = benchmark.name, benchmark.version
+    if stage is None or seed is None:
+        return _of_stream(scales.means(name, version), {"ends": "means over a search's seeds"})
+    row = scales.row(name, version, stage, seed)
+    if row is None:
+        raise UsageError(
+            f"{name} version {version} was never calibrated for seed {seed} of stage {stage}, so "
+            f"its score would have no scale: tools/calibrate.py {name} --also {seed}"
+        )
+    how = {"floor": f"finetune at learning rate {row['rate']:g}", "seed": seed}
+    return _of_stream(row, how)
+
+
+def _of_stream(row: Mapping[str, float], details: dict[str, Any]) -> Calibration:
+    """What `scales` has of a stream, or of a mean of some."""
+    return Calibration(
+        floor=round(float(row["floor"]), 5),
+        ceiling=round(float(row["ceiling"]), 5),
+        flops=round(row["flops"]),
+        state_bytes=round(row["state_bytes"]),
+        cpu_s=round(row["cpu_s"], 3),
+        details=details,
+        memory_bytes=round(row["memory_bytes"]),
+    )
