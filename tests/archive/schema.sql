@@ -471,3 +471,8 @@ CREATE INDEX agents_fingerprint ON agents (fingerprint) WHERE fingerprint IS NOT
 CREATE INDEX agents_learner ON agents (learner, number)
     WHERE learner IS NOT NULL AND status IN ('seed', 'admitted');
 CREATE INDEX agents_without_fingerprint ON agents (status) WHERE fingerprint IS NULL;
+CREATE TABLE screen_answers (
+    evaluation_id INTEGER PRIMARY KEY REFERENCES evaluations (id),
+    digest BLOB NOT NULL
+) STRICT;
+CREATE INDEX screen_answers_digest ON screen_answers (digest);

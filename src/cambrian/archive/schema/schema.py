@@ -14,7 +14,9 @@ from cambrian.archive.schema import views
 from cambrian.archive.sqlite.connection import APPLICATION_ID
 from cambrian.archive.sqlite.database import Database
 from cambrian.archive.tables import clades
+from cambrian.archive.tables.series import unpack
 from cambrian.errors import Refused
+from cambrian.measurement import digest_of
 
 Migration = Callable[[Database], None]
 
@@ -83,6 +85,17 @@ def m011_fingerprints(database: Database) -> None:
         clades.fill(database)
 
 
+def m013_answers(database: Database) -> None:
+    """What tells the answers of agents from each other; fingerprints of the normal form of code."""
+    _run(database, "m013_answers")
+    screened = "SELECT id FROM evaluations WHERE stage = 'screen' AND verdict = 'scored'"
+    for row in database.rows(screened):
+        kept = database.rows("SELECT * FROM predictions WHERE evaluation_id = ?", (row["id"],))
+        digest = digest_of({one["name"]: unpack(one) for one in kept})
+        if digest is not None:
+            database.insert("screen_answers", {"evaluation_id": row["id"], "digest": digest})
+
+
 def _run(database: Database, name: str) -> None:
     """Execute the statements of a migration's file."""
     script = resources.files(__package__).joinpath("migrations", f"{name}.sql")
@@ -102,6 +115,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m009_files_with_agents,
     m010_events_by_their_number,
     m011_fingerprints,
+    m013_answers,
 )
 
 

@@ -71,6 +71,8 @@ class StageMachine:
                     continue
                 self._queue(proposal, stage)
                 return
+            if stage == "screen" and self._answers_as_known(proposal):
+                return
             if stage == "screen" and not self._passes_screen(proposal):
                 return
         if not self._races(proposal):
@@ -116,7 +118,7 @@ class StageMachine:
         """Queue the next look of a variant's race with its parent, if there is to be one. A parent
         that fails on a new seed ends the race where it is."""
         child, parent = str(proposal.agent_id), proposal.parents[0]
-        if likeness.same_learner(self.archive, child, parent):
+        if self._same_learner(proposal):
             return False  # it would be raced with itself
         failed, its = (
             [row for row in self.archive.evaluations.of(one, "race") if row.verdict == "failed"]
@@ -200,6 +202,29 @@ class StageMachine:
         self.archive.proposals.make_ready(proposal.id, outcome, gates)
         return False
 
+    def _answers_as_known(self, proposal: Proposal) -> bool:
+        """Whether a variant ends as a duplicate, because a known agent with the same improver
+        answered the whole screen as it did. One with another improver takes the results over."""
+        child = str(proposal.agent_id)
+        known = likeness.answers_as(self.archive, proposal, self.benchmarks)
+        if known is None:
+            return False
+        mine, its = (improver_hash(self.archive.agents.files(one)) for one in (child, known))
+        same = mine == its
+        gate = Gate(
+            gate="answers",
+            rule="the learner answers the screen otherwise than every known one, or for less than "
+            f"{likeness.CHEAPER:.0%} of its FLOPs, or the improver is another",
+            verdict=rules.verdict(not same),
+            detail=f"the same answers as {known} on {', '.join(self.benchmarks)}",
+        )
+        if same:
+            outcome = {"end": "duplicate", "reason": f"it answers as {known} does"}
+            return self.archive.proposals.make_ready(proposal.id, outcome, [gate])
+        self.archive.proposals.keep_gates(proposal.id, [gate])
+        likeness.take_over(self.archive, child, known, self.benchmarks)
+        return False
+
     def _was_screened(self, proposal: Proposal) -> bool:
         """Whether the screen's gates were looked at, and passed."""
         kept = {gate.gate: gate.verdict for gate in self.archive.gates(proposal_id=proposal.id)}
@@ -257,7 +282,7 @@ class StageMachine:
             self.benchmarks,
             self._standing(),
             self.rules,
-            same_learner=likeness.same_learner(self.archive, str(proposal.agent_id), its),
+            same_learner=self._same_learner(proposal),
         )
         estimate = child.estimate(self.benchmarks, SEARCH_SEEDS)
         gates = list(decision.gates)
@@ -284,6 +309,13 @@ class StageMachine:
             upper=estimate.upper,
         )
         return True
+
+    def _same_learner(self, proposal: Proposal) -> bool:
+        """Whether a variant learns as its parent does: by its code, or by its answers."""
+        child, its = str(proposal.agent_id), proposal.parents[0]
+        return likeness.same_learner(self.archive, child, its) or likeness.same_answers(
+            self.archive, child, its, self.benchmarks
+        )
 
     def _standing(self) -> ArchiveState:
         reasons = (rules.NEW, rules.SAME_LEARNER)
