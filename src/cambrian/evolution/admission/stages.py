@@ -24,7 +24,7 @@ from cambrian.evolution.admission.descriptors import Descriptors
 from cambrian.evolution.admission.records import missing, results_of, units
 from cambrian.evolution.admission.results import RACE_SEEDS, SEARCH_SEEDS, Results
 from cambrian.evolution.admission.rules import ArchiveState
-from cambrian.evolution.admission.thresholds import Rules
+from cambrian.evolution.admission.thresholds import NEW, AdmissionName, Rules
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.seeding import Seeding
 from cambrian.measurement import Unit
@@ -44,8 +44,10 @@ class StageMachine:
         rules: Rules,
         policy: Policy,
         backoff: Backoff,
+        admission: AdmissionName = "stepping-stones",
     ) -> None:
         self.archive = archive
+        self.admission: AdmissionName = admission
         self.policy = policy
         self._backoff = backoff
         self.benchmarks = tuple(benchmarks)
@@ -283,6 +285,7 @@ class StageMachine:
             self._standing(),
             self.rules,
             same_learner=self._same_learner(proposal),
+            admission=self.admission,
         )
         estimate = child.estimate(self.benchmarks, SEARCH_SEEDS)
         gates = list(decision.gates)
@@ -318,7 +321,7 @@ class StageMachine:
         )
 
     def _standing(self) -> ArchiveState:
-        reasons = (rules.NEW, rules.SAME_LEARNER)
+        reasons = (NEW, rules.SAME_LEARNER)
         novel = sum(map(self.archive.proposals.count_admitted, reasons))
         return ArchiveState(
             self._descriptors.neighbours(), self.archive.counts()["admitted"], novel
