@@ -69,22 +69,6 @@ def least(admission: AdmissionName, rules: Rules, *, room: bool) -> float | None
     return min(map(max, asked)) if all(asked) else None
 
 
-def screen(
-    child: Results, parent: Results, benchmarks: Sequence[str], seed: int, rules: Rules
-) -> Gate:
-    """Early rejection after one seed: only what is clearly worse than its parent goes."""
-    mine, its = (r.per_seed(benchmarks, [seed])[0] for r in (child, parent))
-    return Gate(
-        gate="screen",
-        rule="mean score on the screen's seed, minus the parent's on the same, is at least the "
-        "threshold",
-        verdict=verdict(mine - its >= -rules.screen_margin),
-        threshold=-rules.screen_margin,
-        value=mine - its,
-        detail=f"child {mine:.3f}, parent {its:.3f}",
-    )
-
-
 def more_seeds(
     child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules
 ) -> int | None:

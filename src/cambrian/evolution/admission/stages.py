@@ -17,10 +17,10 @@ from cambrian.archive import Archive, Evaluation, Gate, Job, Proposal
 from cambrian.archive.tables.jobs import PARK_AFTER
 from cambrian.archive.tables.steering import Approval
 from cambrian.backoff import Backoff
-from cambrian.evaluators.benchmarks import STAGES
 from cambrian.evolution.admission import rules
 from cambrian.evolution.admission.approval import Policy
 from cambrian.evolution.admission.descriptors import Descriptors
+from cambrian.evolution.admission.leaving import Leaving
 from cambrian.evolution.admission.records import missing, results_of, units
 from cambrian.evolution.admission.results import RACE_SEEDS, SEARCH_SEEDS, Results
 from cambrian.evolution.admission.rules import ArchiveState
@@ -53,6 +53,7 @@ class StageMachine:
         self.benchmarks = tuple(benchmarks)
         self.rules = rules
         self.seeding = Seeding(archive, benchmarks, backoff)
+        self.leaving = Leaving(archive, benchmarks, rules, admission)
         self._descriptors = Descriptors(archive, benchmarks, self.results)
 
     # -- variants ----------------------------------------------------------------------
@@ -67,6 +68,8 @@ class StageMachine:
             failed = [row for row in rows if row.verdict == "failed"]
             if failed:
                 self._failed(proposal, stage, failed[0])
+                return
+            if stage != "smoke" and self._leaves(proposal):
                 return
             if missing(self.archive, proposal.agent_id, units(stage, self.benchmarks)):
                 if stage == "smoke" and self._is_screened(proposal):
@@ -94,14 +97,37 @@ class StageMachine:
         return [(one, self._unraced(one, look)) for one in (agent_id, parent)]
 
     def _turned(self, job: Job) -> tuple[str, ...]:
-        """The benchmarks in an order of the agent's own, which its place gives: two that are judged
-        side by side seldom have to wait for each other's stream."""
+        """The benchmarks in the order in which an agent meets them, which its place gives."""
         if job.proposal_id is None:
             place = self.archive.agents.get(str(job.agent_id)).number or 0
         else:
             place = self.archive.proposals.get(job.proposal_id).idx
-        first = place % len(self.benchmarks)
-        return self.benchmarks[first:] + self.benchmarks[:first]
+        return self.leaving.order(place)
+
+    def may_leave(self, job: Job) -> bool:
+        """Whether whom a job judges may leave after any of its units: a variant, but not while it
+        is tried out or raced."""
+        return job.proposal_id is not None and job.stage in ("screen", "full")
+
+    def leaves(self, job: Job) -> bool:
+        """Whether the variant of a job need not be run on what is left of it."""
+        if job.proposal_id is None or not self.may_leave(job):
+            return False
+        return self._outlook(self.archive.proposals.get(job.proposal_id)) is not None
+
+    def _outlook(self, proposal: Proposal) -> Gate | None:
+        child, parent = str(proposal.agent_id), proposal.parents[0]
+        return self.leaving.gate(
+            proposal, results_of(self.archive, child), results_of(self.archive, parent)
+        )
+
+    def _leaves(self, proposal: Proposal) -> bool:
+        """Whether a variant is ready to be rejected before all its units were run."""
+        gate = self._outlook(proposal)
+        if gate is None:
+            return False
+        outcome = {"end": "reject", "reason": f"rejected early: {gate.gate}"}
+        return self.archive.proposals.make_ready(proposal.id, outcome, [gate])
 
     def _is_screened(self, proposal: Proposal) -> bool:
         """Whether the screen is done already, as of results that were reused: seeds have no smoke
@@ -184,18 +210,17 @@ class StageMachine:
         self.archive.proposals.make_ready(proposal.id, {"end": end, "reason": reason}, [gate])
 
     def _passes_screen(self, proposal: Proposal) -> bool:
-        """Apply the screen's gates; a variant that fails one is ready to be rejected.
+        """Whether a variant that the screen did not send away has an improver that works; if not,
+        it is ready to be rejected.
 
-        Its improver is tried only if the code has not been before.
+        The improver is tried only if its code has not been before.
         """
         if self._was_screened(proposal):
             return True
-        gates = [self._screen(proposal)]
-        if gates[0].verdict == "pass":
-            if self.unchecked_improver(proposal):
-                self._queue(proposal, "improver")
-                return False
-            gates.append(self.improver_gate(proposal))
+        if self.unchecked_improver(proposal):
+            self._queue(proposal, "improver")
+            return False
+        gates = [self._screen(proposal), self.improver_gate(proposal)]
         if all(gate.verdict == "pass" for gate in gates):
             self.archive.proposals.keep_gates(proposal.id, gates)
             return True
@@ -235,7 +260,7 @@ class StageMachine:
     def _screen(self, proposal: Proposal) -> Gate:
         child = results_of(self.archive, str(proposal.agent_id))
         parent = self.results(proposal.parents[0])
-        return rules.screen(child, parent, self.benchmarks, STAGES["screen"][0], self.rules)
+        return self.leaving.passed(proposal, child, parent)
 
     def improver_gate(self, proposal: Proposal) -> Gate:
         """Whether the variant's improver still produces a valid edit against a scripted model."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import numpy as np
 import pytest
-from tests.evolution import test_idle_edits
+from tests.evolution.rewriting import test_idle_edits
 
 from cambrian.archive import Archive
 from cambrian.evolution.admission import rules
