@@ -27,7 +27,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,11 @@ from _table import Figure, report
 from cambrian.archive import Archive, Proposal
 from cambrian.daemon.supervisor import prepare
 from cambrian.evaluators.benchmarks import search_names
+from cambrian.evolution.admission.leaving import Leaving
+from cambrian.evolution.admission.records import results_of
+from cambrian.evolution.admission.results import SEARCH_SEEDS
+from cambrian.evolution.admission.rules import near
+from cambrian.evolution.admission.thresholds import NEW
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.rewriting.likeness import REUSED_FROM
 from cambrian.evolution.settings import SandboxName, Settings
@@ -193,6 +198,88 @@ def figures(found: Account) -> list[Figure]:
     ]
 
 
+# -- decisions ---------------------------------------------------------------------------
+
+
+@dataclass
+class Replayed:
+    """Variants that were judged in full, judged again by the rule that sends some away early.
+
+    Attributes:
+        variants: how many; `admitted` of them in full, `lost` of these sent away early.
+        spent_s, full_s: processor seconds of the units that were run before each left, and of all.
+        left: how many were sent away.
+    """
+
+    variants: int = 0
+    admitted: int = 0
+    lost: int = 0
+    left: int = 0
+    spent_s: float = 0.0
+    full_s: float = 0.0
+    losers_spent_s: float = 0.0
+    losers_full_s: float = 0.0
+
+    @property
+    def same(self) -> float:
+        """The share of variants with the same decision."""
+        return 1 - self.lost / self.variants if self.variants else float("nan")
+
+
+def replay(home: Path, settings: Settings) -> Replayed:
+    """Judge what is recorded in an archive that was grown without leaving."""
+    found = Replayed()
+    with Archive.open(home) as archive:
+        rule = Leaving(archive, settings.benchmarks, settings.rules, settings.admission)
+        for proposal in archive.proposals.select():
+            if proposal.state in ("admitted", "rejected") and proposal.agent_id:
+                _replay(archive, proposal, rule, settings, found)
+    return found
+
+
+def _replay(
+    archive: Archive, proposal: Proposal, rule: Leaving, settings: Settings, found: Replayed
+) -> None:
+    names = settings.benchmarks
+    child, parent = str(proposal.agent_id), proposal.parents[0]
+    mine, its = results_of(archive, child), results_of(archive, parent)
+    if not set(SEARCH_SEEDS) <= set(mine.seeds(names)):
+        return  # it failed on the way
+    rows = archive.evaluations.of(child)
+    cost = {(row.benchmark, row.seed): row.cpu_s or 0.0 for row in rows if row.stage != "smoke"}
+    if any(REUSED_FROM in row.provenance for row in rows):
+        return  # it cost nothing
+    admitted = proposal.state == "admitted"
+    if proposal.reason == NEW and near(mine, its, names, settings.rules).verdict == "fail":
+        admitted = False  # by a rule of before
+    left = rule.leaves_after(proposal, mine, its)
+    spent = sum(cost[u.benchmark, u.seed] for u in rule.units(proposal.idx)[:left])
+    full = sum(cost.values())
+    found.variants += 1
+    found.admitted += admitted
+    found.left += left is not None
+    found.lost += admitted and left is not None
+    found.spent_s, found.full_s = found.spent_s + spent, found.full_s + full
+    if not admitted:
+        found.losers_spent_s += spent
+        found.losers_full_s += full
+
+
+def decided(found: Replayed) -> list[Figure]:
+    variants = f"{found.variants} variants, {found.admitted} admitted, {found.lost} of them lost"
+    share = found.losers_spent_s / found.losers_full_s if found.losers_full_s else float("nan")
+    return [
+        Figure("same admissions as in full", 100 * found.same, "%", 95.0, True, note=variants),
+        Figure(
+            "CPU / always in full",
+            found.spent_s / found.full_s if found.full_s else float("nan"),
+            "x",
+            0.2,
+            note=f"of those not admitted: {share:.2f} x",
+        ),
+    ]
+
+
 def settings_of(given: argparse.Namespace) -> Settings:
     names: Sequence[str] = given.benchmarks.split(",") if given.benchmarks else ()
     sandbox: SandboxName = given.sandbox
@@ -212,6 +299,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sandbox", default="auto")
     parser.add_argument("--benchmarks", default="", metavar="A,B")
+    parser.add_argument("--recorded", type=Path, metavar="ARCHIVE")
     parser.add_argument("--quick", action="store_true", help="three minutes, label-drift alone")
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
@@ -222,10 +310,16 @@ def main() -> int:
     settings = settings_of(given)
     with tempfile.TemporaryDirectory() as scratch:
         found = search(Path(scratch) / "a", settings, given.minutes * 60)
-    show(found)
-    rows = figures(found)
+        show(found)
+        recorded = given.recorded or Path(scratch) / "full"
+        if not given.recorded:
+            full = replace(settings, rules=replace(settings.rules, leaving=False))
+            search(recorded, full, given.minutes * 60)
+        again = replay(recorded, settings)
+    rows = [*figures(found), *decided(again)]
     if given.json:
         whole: Mapping[str, Any] = {"benchmarks": settings.benchmarks, "search": found.to_json()}
+        whole = {**whole, "replayed": vars(again)}
         given.json.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     return report(f"Search, {given.workers} workers", rows)
 

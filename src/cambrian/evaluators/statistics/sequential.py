@@ -35,10 +35,10 @@ class Curtailment:
         tail: of each look: the chance to send away what would have come out above the bound.
     """
 
-    spread: float = 0.08
+    spread: float = 0.06
     worth: float = 6.0
-    between: float = 0.25
-    tail: float = 0.005
+    between: float = 0.2
+    tail: float = 0.01
 
 
 CURTAILMENT = Curtailment()

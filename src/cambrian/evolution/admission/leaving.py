@@ -55,6 +55,17 @@ class Leaving:
         """The gate that a variant fails with the results it has: at the first look at which the
         final difference to its parent will hardly come out where any route into the tree begins.
         None: it goes on."""
+        found = self._first(proposal, child, parent)
+        return None if found is None else found[1]
+
+    def leaves_after(self, proposal: Proposal, child: Results, parent: Results) -> int | None:
+        """After how many units a variant leaves; None: it goes on, as far as is known."""
+        found = self._first(proposal, child, parent)
+        return None if found is None else found[0]
+
+    def _first(
+        self, proposal: Proposal, child: Results, parent: Results
+    ) -> tuple[int, Gate] | None:
         lowest = rules.least(self._admission, self._rules, room=True)
         highest = rules.least(self._admission, self._rules, room=False)
         if lowest is None or highest is None:
@@ -71,7 +82,7 @@ class Leaving:
             most = view.most(CURTAILMENT.tail)
             if most < lowest or (most < highest and not self._room(proposal)):
                 bound = lowest if most < lowest else highest
-                return _failed(unit, f"{count} of {len(units)}", view, most, bound)
+                return count, _failed(unit, f"{count} of {len(units)}", view, most, bound)
         return None
 
     def passed(self, proposal: Proposal, child: Results, parent: Results) -> Gate:
@@ -93,13 +104,13 @@ class Leaving:
         )
 
     def _room(self, proposal: Proposal) -> bool:
-        """Whether one more may be in for novelty when this is decided, for all that is known of the
-        archive as the proposal sees it."""
+        """Whether one more may be in for novelty, as the proposal sees the archive. When it is
+        decided a few more will be in, and the quota may have opened by then: that is not waited
+        for."""
         admitted, novel = self._archive.proposals.admitted_through(
             proposal.seen_through, (NEW, rules.SAME_LEARNER)
         )
-        between = proposal.idx - proposal.seen_through - 1
-        return novel == 0 or (novel + 1) / (admitted + between + 1) <= self._rules.quota
+        return novel == 0 or (novel + 1) / (admitted + 1) <= self._rules.quota
 
 
 RULE = (

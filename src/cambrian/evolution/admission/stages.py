@@ -116,6 +116,8 @@ class StageMachine:
         return self._outlook(self.archive.proposals.get(job.proposal_id)) is not None
 
     def _outlook(self, proposal: Proposal) -> Gate | None:
+        if not self.rules.leaving:
+            return None
         child, parent = str(proposal.agent_id), proposal.parents[0]
         return self.leaving.gate(
             proposal, results_of(self.archive, child), results_of(self.archive, parent)

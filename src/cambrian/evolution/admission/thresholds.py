@@ -83,6 +83,8 @@ class Rules:
         quota: at most this share of the admitted may be there for novelty alone.
         noise_floor: the least standard deviation over seeds that counts as noise.
         flops_noise: the same for log10 FLOPs.
+        leaving: whether a variant leaves as soon as it can hardly be admitted any more
+            (`admission.leaving`); off where that rule itself is measured.
     """
 
     seeds: Seeds = "fixed"
@@ -94,3 +96,4 @@ class Rules:
     quota: float = 0.25
     noise_floor: float = 0.02
     flops_noise: float = 0.5
+    leaving: bool = True
