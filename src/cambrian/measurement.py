@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import hashlib
 import math
 import zlib
 from collections.abc import Mapping
@@ -98,6 +99,12 @@ class Measurement:
         told = f"{self.cause}: {self.reason}" if self.cause else self.reason
         return told[:LONGEST_REASON]
 
+    @property
+    def answers(self) -> bytes | None:
+        """What tells these answers from any others: 16 bytes; None where none were kept. What they
+        cost on the way does not count."""
+        return digest_of(self.predictions)
+
     def to_json(self) -> dict[str, Any]:
         """A JSON object with every field; entries of a matrix that were not measured are null."""
         return {
@@ -138,6 +145,19 @@ PLAIN = tuple(
 """The fields that are texts or numbers."""
 COLUMNS = tuple(name for name in PLAIN if name != "cause")
 """Those that an archive keeps as they are: its reasons begin with the cause."""
+
+
+def digest_of(predictions: Mapping[str, Array]) -> bytes | None:
+    """16 bytes over answers (arrays of any shape, by name), what they cost left out; None: there
+    are none."""
+    digest, any_answers = hashlib.sha256(), False
+    for name, array in sorted(predictions.items()):
+        if name == "costs" or name.endswith(".costs"):
+            continue
+        any_answers = True
+        digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.digest()[:16] if any_answers else None
 
 
 def plain(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -174,10 +174,10 @@ def test_strange_code_has_a_fingerprint(code: str) -> None:
 def test_fingerprints_are_pinned() -> None:
     """Archives hold them, whatever Python wrote them."""
     assert agent().fingerprint == (
-        "eb7bf5dfe95ce2f8d24805e7ed2bb485b83ffd253c3e6d0b1e2f62ba0e53e962"
+        "6b8d200162a9ac76e8e5dd06a98dfae5f331bdcdc9f5069f4c4fe20e672c2075"
     )
     assert agent().learner_fingerprint == (
-        "e951fb010c59b2c9162f71a49ec61dfe976df024fe2a6d2fe68d4de3fe2ecd80"
+        "680ba97354e34381ddd8bee9cf7da06b2d053fff241965eb957bf2ae70a208c5"
     )
 
 

@@ -495,3 +495,8 @@ CREATE VIEW suite_scores AS
 SELECT s.name AS suite, substr(s.hash, 1, 12) AS hash, s.current, a.id, a.number, a.kind, a.title,
        c.score, c.lower, c.upper, c.vector
 FROM scores c JOIN suites s ON s.id = c.suite_id JOIN agents a ON a.number = c.number;
+CREATE TABLE screen_answers (
+    evaluation_id INTEGER PRIMARY KEY REFERENCES evaluations (id),
+    digest BLOB NOT NULL
+) STRICT;
+CREATE INDEX screen_answers_digest ON screen_answers (digest);

@@ -132,6 +132,16 @@ def _shape(path: str, text: str, documented: bool) -> str:
     return hashlib.sha256("".join(words).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def written(tree: ast.AST) -> str:
+    """A syntax tree as text that no other tree has; docstrings and what does nothing left out.
+
+    Of a module that `parsed` has checked: it is recursive.
+    """
+    words: list[str] = []
+    _write(tree, words, documented=False)
+    return "".join(words)
+
+
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS = frozenset({"body", "orelse", "finalbody"})
 

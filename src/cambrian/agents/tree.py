@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cambrian.agents.literals import check_literals
+from cambrian.agents.normal_form.form import normal_form
 from cambrian.agents.reach import Closure, closure
 from cambrian.agents.syntax import fingerprint_of, parsed
 from cambrian.errors import InvalidAgent
@@ -87,11 +88,13 @@ class SourceTree(Mapping[str, str]):
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of what the agent does, as its syntax says it: equal for trees that differ in
-        comments, docstrings, layout, notes or files that nothing imports only.
+        """A hash of what the agent does, as its syntax says it: equal for trees that differ only in
+        comments, docstrings, layout, local names, dead code, imports and knobs that nothing reads,
+        notes or files that nothing imports.
 
-        What counts are the learner, the improver and what these import (see `reach.closure` and
-        `syntax.fingerprint_of`), with the paths.
+        What counts are the learner and what it imports, and the improver and what that imports (see
+        `reach.closure`, `normal_form` and, for code that looks at itself, `syntax.fingerprint_of`),
+        with the paths.
         """
         return fingerprint(self._files)
 
@@ -176,7 +179,8 @@ def fingerprint(files: Mapping[str, str]) -> str:
     Raises:
         InvalidAgent: one does not parse.
     """
-    return _fingerprint(files, closure(files, (LEARNER, IMPROVER)))
+    both = [_fingerprint(files, closure(files, (root,))) for root in (LEARNER, IMPROVER)]
+    return hashlib.sha256("\0".join(both).encode()).hexdigest()
 
 
 def learner_fingerprint(files: Mapping[str, str]) -> str | None:
@@ -187,7 +191,9 @@ def learner_fingerprint(files: Mapping[str, str]) -> str | None:
 
 def _fingerprint(files: Mapping[str, str], reached: Closure) -> str:
     code = {path: files[path] for path in reached.paths}
-    return fingerprint_of(code, documented=reached.documented)
+    if reached.opaque or reached.documented:  # it may look at itself
+        return fingerprint_of(code, documented=reached.documented)
+    return normal_form(code)
 
 
 def _listed(files: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from cambrian.errors import UsageError
 from cambrian.evolution.admission.approval import Policy
-from cambrian.evolution.admission.thresholds import Rules
+from cambrian.evolution.admission.thresholds import AdmissionName, Rules
 from cambrian.evolution.models.prices import Price
 
 LAG = 6
@@ -196,6 +196,15 @@ class Settings:
             option="seeds",
         ),
     ] = field(default_factory=Rules)
+    admission: Annotated[
+        AdmissionName,
+        About(
+            "What makes a variant a member: to be better than its parent, level with it, or new "
+            "within a quota (stepping-stones); better or level (not-worse); better (better); "
+            "better on one benchmark and level on all (pareto); or to run, as in the Darwin Gödel "
+            "Machine (keep-all)."
+        ),
+    ] = "stepping-stones"
     device: Annotated[Device, About("Where learners compute.")] = "cpu"
     random_control: Annotated[bool, About()] = False
     """No archive at all: parents are seed agents only, and every proposal is a random number of

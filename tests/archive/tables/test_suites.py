@@ -160,7 +160,8 @@ def test_an_older_archive_is_filed_under_the_suite_of_its_runs(
             "ALTER TABLE runs DROP COLUMN suite_id",
             "DROP TABLE scores",
             "DROP TABLE suites",
-            "DELETE FROM migrations WHERE name = 'm012_suites'",
+            "DROP TABLE screen_answers",
+            "DELETE FROM migrations WHERE name IN ('m012_suites', 'm013_answers')",
         ):
             database.execute(statement)
     schema.migrate(database)

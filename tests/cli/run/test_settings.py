@@ -41,6 +41,7 @@ VALUES: dict[str, tuple[object, object, object]] = {
     "order": ("free", "free", "free"),
     "selection": ("clade", "power-law", "uniform"),
     "seeds": ("raced", "raced", "raced"),
+    "admission": ("keep-all", "better", "pareto"),
     "device": ("cuda", "cuda", "cuda"),
     "drain": (71.5, 72.5, 73.5),
     "metrics": (8101, 8102, 8103),

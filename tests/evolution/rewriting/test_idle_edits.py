@@ -55,7 +55,13 @@ class Editing(InstantWorker):
         return edit | {"files": self.edits(files)}
 
 
-def grow(home: Path, edits: Edits, proposals: int, workers: int = 2) -> Path:
+def grow(
+    home: Path,
+    edits: Edits,
+    proposals: int,
+    workers: int = 2,
+    worker: Callable[..., InstantWorker] = Editing,
+) -> Path:
     settings = Settings(
         rewriter="model",
         model="instant",
@@ -63,7 +69,7 @@ def grow(home: Path, edits: Edits, proposals: int, workers: int = 2) -> Path:
         benchmarks=BENCHMARKS,
         workers=workers,
     )
-    make_worker = functools.partial(Editing, edits=edits)
+    make_worker = functools.partial(worker, edits=edits)
     with Archive.open_or_create(home) as archive, archive.lock():
         supervisor.prepare(archive)
         row = archive.runs.current() or archive.runs.start(0, settings.to_json(), proposals)

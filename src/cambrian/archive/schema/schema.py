@@ -15,7 +15,9 @@ from cambrian.archive.schema import views
 from cambrian.archive.sqlite.connection import APPLICATION_ID
 from cambrian.archive.sqlite.database import Database
 from cambrian.archive.tables import clades
+from cambrian.archive.tables.series import unpack
 from cambrian.errors import Refused
+from cambrian.measurement import digest_of
 
 Migration = Callable[[Database], None]
 
@@ -90,6 +92,17 @@ def m012_suites(database: Database) -> None:
     suites.backfill(database)
 
 
+def m013_answers(database: Database) -> None:
+    """What tells the answers of agents from each other; fingerprints of the normal form of code."""
+    _run(database, "m013_answers")
+    screened = "SELECT id FROM evaluations WHERE stage = 'screen' AND verdict = 'scored'"
+    for row in database.rows(screened):
+        kept = database.rows("SELECT * FROM predictions WHERE evaluation_id = ?", (row["id"],))
+        digest = digest_of({one["name"]: unpack(one) for one in kept})
+        if digest is not None:
+            database.insert("screen_answers", {"evaluation_id": row["id"], "digest": digest})
+
+
 def _run(database: Database, name: str) -> None:
     """Execute the statements of a migration's file."""
     script = resources.files(__package__).joinpath("migrations", f"{name}.sql")
@@ -110,6 +123,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m010_events_by_their_number,
     m011_fingerprints,
     m012_suites,
+    m013_answers,
 )
 
 

@@ -22,6 +22,17 @@ from cambrian.archive.tables.series import pack, unpack
 from cambrian.errors import NotFound, UsageError
 from cambrian.measurement import COLUMNS, Array, Measurement
 
+SCREEN = "screen"
+"""The stage whose answers are compared."""
+
+ANSWERING = """
+SELECT DISTINCT g.id, g.number FROM screen_answers a JOIN evaluations e ON e.id = a.evaluation_id
+JOIN agents g ON g.id = e.agent_id WHERE a.digest = ? AND (
+    (g.status = 'seed' AND g.score IS NOT NULL)
+    OR (g.status IN ('admitted', 'rejected') AND g.proposal_index <= ?)
+) ORDER BY g.number
+"""
+
 KEPT = 1024
 """Agents whose evaluations are kept at most, while this process is the only writer."""
 
@@ -78,6 +89,10 @@ class Evaluations:
             for one in answers:
                 database.insert(
                     _table("predictions", sealed), {"evaluation_id": evaluation_id, **one}
+                )
+            if record.stage == SCREEN and not sealed and (digest := record.answers) is not None:
+                database.insert(
+                    "screen_answers", {"evaluation_id": evaluation_id, "digest": digest}
                 )
             if agent.number is not None and not sealed:
                 self._nodes.evaluated(agent.number, evaluation_id)
@@ -199,6 +214,22 @@ class Evaluations:
             (evaluation_id,),
         )
         return {row["name"]: unpack(row) for row in rows}
+
+    def answers(self, agent_id: str) -> dict[tuple[str, str, int], bytes]:
+        """What tells an agent's answers on the screen from others' (`Measurement.answers`), by
+        benchmark, version and seed; only of those that were kept."""
+        rows = self._database.rows(
+            "SELECT e.benchmark, e.version, e.seed, a.digest FROM evaluations e "
+            "JOIN screen_answers a ON a.evaluation_id = e.id WHERE e.agent_id = ? AND e.stage = ?",
+            (agent_id, SCREEN),
+        )
+        return {(row["benchmark"], row["version"], row["seed"]): row["digest"] for row in rows}
+
+    def answering(self, digest: bytes, through: int) -> list[str]:
+        """The agents, as decided through a proposal, that gave these answers on the screen of some
+        benchmark: seeds with a score, members and rejected ones, by number."""
+        rows = self._database.rows(ANSWERING, (digest, through))
+        return [row["id"] for row in rows]
 
     def failures_of_seeds(self) -> list[Evaluation]:
         """Of each seed agent without a score that has failed, its first failure, by number."""

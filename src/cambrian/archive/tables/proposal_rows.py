@@ -7,7 +7,7 @@ writer (`archive.sqlite.cache`), and `_set` keeps that copy true.
 # ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,6 +83,17 @@ class ProposalRows:
             "SELECT n FROM tallies WHERE name = ?", (f"admitted.{reason}",)
         )
         return int(found or 0)
+
+    def admitted_through(self, through: int, reasons: Sequence[str]) -> tuple[int, int]:
+        """How many proposals up to an index were admitted, and how many of them for one of these
+        reasons."""
+        marks = ", ".join("?" * len(reasons))
+        row = self._database.row(
+            f"SELECT count(*) AS admitted, total(reason IN ({marks})) AS special FROM proposals "
+            "WHERE state = 'admitted' AND idx <= ?",
+            (*reasons, through),
+        )
+        return (0, 0) if row is None else (int(row["admitted"]), int(row["special"]))
 
     def judged_before(self, idx: int) -> tuple[int, int]:
         """How many proposals with a smaller index were judged, and admitted; reads all of them."""

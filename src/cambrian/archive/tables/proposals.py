@@ -313,7 +313,8 @@ class Proposals(ProposalRows):
         A candidate that failed the smoke stage, or does what a known agent does, becomes a rejected
         agent. One that is parked stays a candidate: our machine broke, and that never counts
         against the agent. What waited for a person's word waits no more, and what was looked at is
-        forgotten, for nothing was decided by it, but for a smoke failure.
+        forgotten, for nothing was decided by it, but for a smoke failure and a duplicate that was
+        found out by its answers.
 
         Raises:
             UsageError: `state` is not duplicate, invalid, failed_smoke or parked.
@@ -326,7 +327,8 @@ class Proposals(ProposalRows):
             if proposal.state == state:
                 return proposal
             self._require(proposal, "open", "proposed", "ready")
-            if state != "failed_smoke":
+            found_out = state == "duplicate" and (proposal.outcome or {}).get("end") == state
+            if state != "failed_smoke" and not found_out:
                 self._gates.forget(proposal_id)
             agent = self._agents.find(proposal.agent_id or "")
             own = agent is not None and agent.proposal_id == proposal_id

@@ -17,6 +17,7 @@ from scipy import stats
 from cambrian.evaluators.statistics.intervals import mean_interval
 from cambrian.evaluators.statistics.paired import bootstrap_interval, permutation_p
 from cambrian.evaluators.statistics.racing import Race
+from cambrian.evaluators.statistics.sequential import CURTAILMENT, Curtailment
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, int]], Floats]
@@ -100,6 +101,55 @@ def fixed_rates(differences: Floats, confidence: float, margin: float = np.inf) 
     mean, error = differences.mean(1), differences.std(1, ddof=1) / np.sqrt(count)
     lower = mean - stats.t.ppf((1 + confidence) / 2, count - 1) * error
     return Rates(float((lower > 0).mean()), float((lower > -margin).mean()), float(count))
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """Of many trials, by the rule that sends hopeless variants away early.
+
+    Attributes:
+        false: of those whose final mean would have been above the bound, the share sent away.
+        left: share sent away of all.
+        units: mean number of units that were run.
+    """
+
+    false: float
+    left: float
+    units: float
+
+
+def leaving(differences: Floats, least: float, rule: Curtailment = CURTAILMENT) -> Leaving:
+    """What `sequential.hopeless` would do with each trial, differences (trials, benchmarks, seeds):
+    benchmark after benchmark, seed after seed, a look after each unit but the last."""
+    trials, benchmarks, seeds = differences.shape
+    units = leaves_after(differences, least, rule)
+    above, left = differences.mean((1, 2)) > least, units < benchmarks * seeds
+    false = float((above & left).sum() / max(above.sum(), 1))
+    return Leaving(false, float(left.mean()), float(units.sum() / trials))
+
+
+def leaves_after(
+    differences: Floats, least: float, rule: Curtailment = CURTAILMENT
+) -> NDArray[np.int64]:
+    """After how many units each trial leaves, (trials,); all of them where it stays. Differences
+    are (trials, benchmarks, seeds)."""
+    trials, benchmarks, seeds = differences.shape
+    found = np.full(trials, benchmarks * seeds)
+    for units in range(benchmarks * seeds - 1, 0, -1):
+        whole, part = divmod(units, benchmarks)
+        expected, variance = np.zeros(trials), np.zeros(trials)
+        for at in range(benchmarks):
+            count = whole + (at < part)
+            seen = differences[:, at, :count]
+            mean = seen.mean(1) if count else 0.0
+            squares = seen.var(1) * count if count else 0.0
+            spread = (rule.worth * rule.spread**2 + squares) / (rule.worth + max(count - 1, 0))
+            left = 1 / count - 1 / seeds if count else 1 / seeds
+            expected += mean / benchmarks
+            variance += (spread * left + (0.0 if count else rule.between**2)) / benchmarks**2
+        quantile = stats.t.ppf(1 - rule.tail, rule.worth + max(whole - 1, 0))
+        found[expected + quantile * np.sqrt(variance) < least] = units
+    return found
 
 
 def coverage(differences: Floats, confidence: float, *, resamples: int = 999) -> dict[str, float]:

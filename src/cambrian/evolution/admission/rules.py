@@ -1,8 +1,9 @@
 """What makes a variant a member: gates, each with its rule, threshold, value and verdict.
 
 Admission is of one of two kinds. *Improvement*: better than its parent, paired over seeds, at a
-stated confidence. *Stepping stone*: above the floor, and either not worse than its parent beyond
-a margin, or behaviourally new beyond seed noise, within a quota.
+stated confidence. *Stepping stone*: by the usual rule, above the floor, and either not worse than
+its parent beyond a margin, or behaviourally new beyond seed noise, within a quota. Which gates lead
+to which kind is data: `thresholds.ADMISSIONS`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from cambrian.archive import Gate
 from cambrian.evaluators.statistics import RACE, claim, next_look, paired_difference
 from cambrian.evolution.admission.neighbours import Neighbours
 from cambrian.evolution.admission.results import SEARCH_SEEDS, Results
-from cambrian.evolution.admission.thresholds import Rules
+from cambrian.evolution.admission.thresholds import (
+    ADMISSIONS,
+    Admission,
+    AdmissionName,
+    Kind,
+    Rules,
+)
 
-Kind = Literal["improvement", "stepping_stone"]
-
-NEW = "behaves in a new way"
-"""The reason of those admitted for novelty alone; the quota counts them by it."""
 SAME_LEARNER = "another improver for its parent's learner"
 """The reason of those that learn as their parents do; the quota counts them too."""
 
@@ -56,20 +59,14 @@ def verdict(passed: bool) -> Literal["pass", "fail"]:
     return "pass" if passed else "fail"
 
 
-def screen(
-    child: Results, parent: Results, benchmarks: Sequence[str], seed: int, rules: Rules
-) -> Gate:
-    """Early rejection after one seed: only what is clearly worse than its parent goes."""
-    mine, its = (r.per_seed(benchmarks, [seed])[0] for r in (child, parent))
-    return Gate(
-        gate="screen",
-        rule="mean score on the screen's seed, minus the parent's on the same, is at least the "
-        "threshold",
-        verdict=verdict(mine - its >= -rules.screen_margin),
-        threshold=-rules.screen_margin,
-        value=mine - its,
-        detail=f"child {mine:.3f}, parent {its:.3f}",
-    )
+def least(admission: AdmissionName, rules: Rules, *, room: bool) -> float | None:
+    """The mean paired difference to the parent below which no route leads into the tree; None:
+    there is none. `room`: whether one more may be in for novelty."""
+    bounds = {"improvement": 0.0, "not_worse": -rules.margin, "near": -rules.screen_margin}
+    bounds["pareto"] = -rules.margin
+    open_routes = [r for r in ADMISSIONS[admission].routes if room or "quota" not in r.gates]
+    asked = [[bounds[g] for g in route.gates if g in bounds] for route in open_routes]
+    return min(map(max, asked)) if all(asked) else None
 
 
 def more_seeds(
@@ -89,35 +86,48 @@ def judge(
     rules: Rules,
     *,
     same_learner: bool = False,
+    admission: AdmissionName = "stepping-stones",
 ) -> Decision:
     """Judge a variant that has been through the full stage. Every gate is looked at and kept.
 
     Args:
         same_learner: its learner is its parent's, so that its results are too, and say nothing
             for it; its improver may be better, which only its descendants will show.
+        admission: which rule its gates are held to.
     """
-    better = improvement(child, parent, benchmarks, rules)
-    floor = above_floor(child, benchmarks)
-    level = not_worse(child, parent, benchmarks, rules)
-    new = novelty(child, standing.members, benchmarks, rules)
-    room = quota(standing, rules)
-    gates = (better, floor, level, new, room)
-    if same_learner:
-        return _another_improver(floor, room, gates)
-    if better.verdict == "pass":
-        return Decision("improvement", "better than its parent", gates)
-    if floor.verdict == "fail":
-        return Decision(None, "not above the floor", gates)
-    if level.verdict == "pass":
-        return Decision("stepping_stone", "not worse than its parent beyond the margin", gates)
-    if new.verdict == "pass" and room.verdict == "pass":
-        return Decision("stepping_stone", NEW, gates)
-    if new.verdict == "pass":
-        return Decision(None, "new, but the quota for novelty is full", gates)
-    return Decision(None, "neither better, nor level with its parent, nor new", gates)
+    rule = ADMISSIONS[admission]
+    gates = [
+        improvement(child, parent, benchmarks, rules),
+        above_floor(child, benchmarks),
+        not_worse(child, parent, benchmarks, rules),
+        near(child, parent, benchmarks, rules),
+        novelty(child, standing.members, benchmarks, rules),
+        quota(standing, rules),
+    ]
+    if "pareto" in rule.gates:
+        gates.append(pareto(child, parent, benchmarks, rules))
+    passed = {gate.gate for gate in gates if gate.verdict == "pass"}
+    if same_learner and rule.another_improver:
+        return _another_improver(passed, tuple(gates))
+    said = Gate(gate="admission", rule=f"the rule is {admission}", verdict="info")
+    every = (*gates, said)
+    for route in rule.routes:
+        if passed.issuperset(route.gates):
+            return Decision(route.kind, route.reason, every)
+    return Decision(None, _why_not(rule, passed), every)
 
 
-def _another_improver(floor: Gate, room: Gate, gates: tuple[Gate, ...]) -> Decision:
+def _why_not(rule: Admission, passed: set[str]) -> str:
+    """Why no route leads in, in the words of the gate that was in the way."""
+    if "floor" in rule.gates and "floor" not in passed:
+        return "not above the floor"
+    lacking = [set(route.gates) - passed for route in rule.routes]
+    if {"quota"} in lacking:
+        return "new, but the quota for novelty is full"
+    return rule.otherwise
+
+
+def _another_improver(passed: set[str], gates: tuple[Gate, ...]) -> Decision:
     """A stepping stone within the quota, and never for scores that are its parent's."""
     same = Gate(
         gate="learner",
@@ -125,9 +135,9 @@ def _another_improver(floor: Gate, room: Gate, gates: tuple[Gate, ...]) -> Decis
         verdict="info",
         detail="the same learner: the results are its parent's",
     )
-    if floor.verdict == "fail":
+    if "floor" not in passed:
         return Decision(None, "not above the floor", (*gates, same))
-    if room.verdict == "pass":
+    if "quota" in passed:
         return Decision("stepping_stone", SAME_LEARNER, (*gates, same))
     return Decision(None, f"{SAME_LEARNER}, but the quota is full", (*gates, same))
 
@@ -188,6 +198,44 @@ def above_floor(child: Results, benchmarks: Sequence[str]) -> Gate:
 def not_worse(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
     """Non-inferiority: the lower bound of the paired difference stays above −margin."""
     return _paired("not_worse", -rules.margin, child, parent, benchmarks, rules)
+
+
+def near(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
+    """Not so far below its parent that no novelty makes up for it."""
+    mine, its = (one.per_seed(benchmarks, SEARCH_SEEDS) for one in (child, parent))
+    mean = float(np.mean(np.subtract(mine, its)))
+    return Gate(
+        gate="near",
+        rule="mean paired difference to the parent is at least the threshold",
+        verdict=verdict(mean >= -rules.screen_margin),
+        threshold=-rules.screen_margin,
+        value=mean,
+    )
+
+
+def pareto(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
+    """Better on one benchmark, at the stated confidence for all of them together (Bonferroni), and
+    on none worse on average beyond the margin."""
+    each = 1 - (1 - rules.confidence) / len(benchmarks)
+    found = {}
+    for name in benchmarks:
+        mine, its = (one.per_seed([name], SEARCH_SEEDS) for one in (child, parent))
+        found[name] = paired_difference(mine, its, each)
+    best = max(found, key=lambda name: found[name].lower)
+    worst = min(found, key=lambda name: found[name].mean)
+    level = found[worst].mean >= -rules.margin
+    return Gate(
+        gate="pareto",
+        rule=f"on one benchmark the lower bound of the paired difference ({each:.1%} two-sided t "
+        "interval) is above the threshold, and on none is the mean below minus the margin",
+        verdict=verdict(level and found[best].lower > 0),
+        threshold=0.0,
+        value=found[best].mean,
+        lower=found[best].lower,
+        upper=found[best].upper,
+        detail=f"best on {best}; worst on {worst}, {found[worst].mean:+.3f} for a margin of "
+        f"{rules.margin:g}",
+    )
 
 
 def novelty(child: Results, members: Neighbours, benchmarks: Sequence[str], rules: Rules) -> Gate:

@@ -17,14 +17,14 @@ from cambrian.archive import Archive, Evaluation, Gate, Job, Proposal
 from cambrian.archive.tables.jobs import PARK_AFTER
 from cambrian.archive.tables.steering import Approval
 from cambrian.backoff import Backoff
-from cambrian.evaluators.benchmarks import STAGES
 from cambrian.evolution.admission import rules
 from cambrian.evolution.admission.approval import Policy
 from cambrian.evolution.admission.descriptors import Descriptors
+from cambrian.evolution.admission.leaving import Leaving
 from cambrian.evolution.admission.records import missing, results_of, units
 from cambrian.evolution.admission.results import RACE_SEEDS, SEARCH_SEEDS, Results
 from cambrian.evolution.admission.rules import ArchiveState
-from cambrian.evolution.admission.thresholds import Rules
+from cambrian.evolution.admission.thresholds import NEW, AdmissionName, Rules
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.seeding import Seeding
 from cambrian.measurement import Unit
@@ -44,13 +44,16 @@ class StageMachine:
         rules: Rules,
         policy: Policy,
         backoff: Backoff,
+        admission: AdmissionName = "stepping-stones",
     ) -> None:
         self.archive = archive
+        self.admission: AdmissionName = admission
         self.policy = policy
         self._backoff = backoff
         self.benchmarks = tuple(benchmarks)
         self.rules = rules
         self.seeding = Seeding(archive, benchmarks, backoff)
+        self.leaving = Leaving(archive, benchmarks, rules, admission)
         self._descriptors = Descriptors(archive, benchmarks, self.results)
 
     # -- variants ----------------------------------------------------------------------
@@ -66,10 +69,14 @@ class StageMachine:
             if failed:
                 self._failed(proposal, stage, failed[0])
                 return
+            if stage != "smoke" and self._leaves(proposal):
+                return
             if missing(self.archive, proposal.agent_id, units(stage, self.benchmarks)):
                 if stage == "smoke" and self._is_screened(proposal):
                     continue
                 self._queue(proposal, stage)
+                return
+            if stage == "screen" and self._answers_as_known(proposal):
                 return
             if stage == "screen" and not self._passes_screen(proposal):
                 return
@@ -90,14 +97,39 @@ class StageMachine:
         return [(one, self._unraced(one, look)) for one in (agent_id, parent)]
 
     def _turned(self, job: Job) -> tuple[str, ...]:
-        """The benchmarks in an order of the agent's own, which its place gives: two that are judged
-        side by side seldom have to wait for each other's stream."""
+        """The benchmarks in the order in which an agent meets them, which its place gives."""
         if job.proposal_id is None:
             place = self.archive.agents.get(str(job.agent_id)).number or 0
         else:
             place = self.archive.proposals.get(job.proposal_id).idx
-        first = place % len(self.benchmarks)
-        return self.benchmarks[first:] + self.benchmarks[:first]
+        return self.leaving.order(place)
+
+    def may_leave(self, job: Job) -> bool:
+        """Whether whom a job judges may leave after any of its units: a variant, but not while it
+        is tried out or raced."""
+        return job.proposal_id is not None and job.stage in ("screen", "full")
+
+    def leaves(self, job: Job) -> bool:
+        """Whether the variant of a job need not be run on what is left of it."""
+        if job.proposal_id is None or not self.may_leave(job):
+            return False
+        return self._outlook(self.archive.proposals.get(job.proposal_id)) is not None
+
+    def _outlook(self, proposal: Proposal) -> Gate | None:
+        if not self.rules.leaving:
+            return None
+        child, parent = str(proposal.agent_id), proposal.parents[0]
+        return self.leaving.gate(
+            proposal, results_of(self.archive, child), results_of(self.archive, parent)
+        )
+
+    def _leaves(self, proposal: Proposal) -> bool:
+        """Whether a variant is ready to be rejected before all its units were run."""
+        gate = self._outlook(proposal)
+        if gate is None:
+            return False
+        outcome = {"end": "reject", "reason": f"rejected early: {gate.gate}"}
+        return self.archive.proposals.make_ready(proposal.id, outcome, [gate])
 
     def _is_screened(self, proposal: Proposal) -> bool:
         """Whether the screen is done already, as of results that were reused: seeds have no smoke
@@ -116,7 +148,7 @@ class StageMachine:
         """Queue the next look of a variant's race with its parent, if there is to be one. A parent
         that fails on a new seed ends the race where it is."""
         child, parent = str(proposal.agent_id), proposal.parents[0]
-        if likeness.same_learner(self.archive, child, parent):
+        if self._same_learner(proposal):
             return False  # it would be raced with itself
         failed, its = (
             [row for row in self.archive.evaluations.of(one, "race") if row.verdict == "failed"]
@@ -180,24 +212,46 @@ class StageMachine:
         self.archive.proposals.make_ready(proposal.id, {"end": end, "reason": reason}, [gate])
 
     def _passes_screen(self, proposal: Proposal) -> bool:
-        """Apply the screen's gates; a variant that fails one is ready to be rejected.
+        """Whether a variant that the screen did not send away has an improver that works; if not,
+        it is ready to be rejected.
 
-        Its improver is tried only if the code has not been before.
+        The improver is tried only if its code has not been before.
         """
         if self._was_screened(proposal):
             return True
-        gates = [self._screen(proposal)]
-        if gates[0].verdict == "pass":
-            if self.unchecked_improver(proposal):
-                self._queue(proposal, "improver")
-                return False
-            gates.append(self.improver_gate(proposal))
+        if self.unchecked_improver(proposal):
+            self._queue(proposal, "improver")
+            return False
+        gates = [self._screen(proposal), self.improver_gate(proposal)]
         if all(gate.verdict == "pass" for gate in gates):
             self.archive.proposals.keep_gates(proposal.id, gates)
             return True
         reason = next(gate for gate in gates if gate.verdict == "fail").gate
         outcome = {"end": "reject", "reason": f"rejected early: {reason}"}
         self.archive.proposals.make_ready(proposal.id, outcome, gates)
+        return False
+
+    def _answers_as_known(self, proposal: Proposal) -> bool:
+        """Whether a variant ends as a duplicate, because a known agent with the same improver
+        answered the whole screen as it did. One with another improver takes the results over."""
+        child = str(proposal.agent_id)
+        known = likeness.answers_as(self.archive, proposal, self.benchmarks)
+        if known is None:
+            return False
+        mine, its = (improver_hash(self.archive.agents.files(one)) for one in (child, known))
+        same = mine == its
+        gate = Gate(
+            gate="answers",
+            rule="the learner answers the screen otherwise than every known one, or for less than "
+            f"{likeness.CHEAPER:.0%} of its FLOPs, or the improver is another",
+            verdict=rules.verdict(not same),
+            detail=f"the same answers as {known} on {', '.join(self.benchmarks)}",
+        )
+        if same:
+            outcome = {"end": "duplicate", "reason": f"it answers as {known} does"}
+            return self.archive.proposals.make_ready(proposal.id, outcome, [gate])
+        self.archive.proposals.keep_gates(proposal.id, [gate])
+        likeness.take_over(self.archive, child, known, self.benchmarks)
         return False
 
     def _was_screened(self, proposal: Proposal) -> bool:
@@ -208,7 +262,7 @@ class StageMachine:
     def _screen(self, proposal: Proposal) -> Gate:
         child = results_of(self.archive, str(proposal.agent_id))
         parent = self.results(proposal.parents[0])
-        return rules.screen(child, parent, self.benchmarks, STAGES["screen"][0], self.rules)
+        return self.leaving.passed(proposal, child, parent)
 
     def improver_gate(self, proposal: Proposal) -> Gate:
         """Whether the variant's improver still produces a valid edit against a scripted model."""
@@ -257,7 +311,8 @@ class StageMachine:
             self.benchmarks,
             self._standing(),
             self.rules,
-            same_learner=likeness.same_learner(self.archive, str(proposal.agent_id), its),
+            same_learner=self._same_learner(proposal),
+            admission=self.admission,
         )
         estimate = child.estimate(self.benchmarks, SEARCH_SEEDS)
         gates = list(decision.gates)
@@ -286,8 +341,15 @@ class StageMachine:
         )
         return True
 
+    def _same_learner(self, proposal: Proposal) -> bool:
+        """Whether a variant learns as its parent does: by its code, or by its answers."""
+        child, its = str(proposal.agent_id), proposal.parents[0]
+        return likeness.same_learner(self.archive, child, its) or likeness.same_answers(
+            self.archive, child, its, self.benchmarks
+        )
+
     def _standing(self) -> ArchiveState:
-        reasons = (rules.NEW, rules.SAME_LEARNER)
+        reasons = (NEW, rules.SAME_LEARNER)
         novel = sum(map(self.archive.proposals.count_admitted, reasons))
         return ArchiveState(
             self._descriptors.neighbours(), self.archive.counts()["admitted"], novel

@@ -1,6 +1,7 @@
-"""Code that does the same: found by fingerprint, and not judged twice.
+"""Code that does the same, and learners that answer alike: found, and not judged twice.
 
-Fingerprints are taken of the syntax (`agents.tree.SourceTree`); nothing of an agent is run.
+Fingerprints are taken of the syntax (`agents.tree.SourceTree`), before anything of an agent is run.
+What they cannot tell, the answers on the screen do.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from dataclasses import replace
 from cambrian.agents.tree import fingerprint, learner_fingerprint
 from cambrian.archive import Archive, Proposal
 from cambrian.errors import InvalidAgent
+from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evolution.admission.records import missing, units
 
 BYTES = 16
 BATCH, TELL_S = 256, 10.0
 REUSED_FROM = "reused_from"
 """In the provenance of an evaluation: the agent that it was made of."""
+
+CHEAPER = 0.8
+"""The share of another's FLOPs from which on the same answers are nothing new."""
 
 STAGES = ("smoke", "screen", "full")
 
@@ -67,6 +72,33 @@ def same_learner(archive: Archive, one: str, other: str) -> bool:
     return learner is not None and learner == archive.agents.learner(other)
 
 
+def same_answers(archive: Archive, one: str, other: str, benchmarks: tuple[str, ...]) -> bool:
+    """Whether an agent answered every question of the screen as another did, and for no fewer FLOPs
+    than `CHEAPER` of its: one that does the same with less is another."""
+    asked = units("screen", benchmarks)
+    keys = [(unit.benchmark, benchmark(unit.benchmark).version, unit.seed) for unit in asked]
+    mine, its = archive.evaluations.answers(one), archive.evaluations.answers(other)
+    if not keys or any(key not in mine or mine[key] != its.get(key) for key in keys):
+        return False
+    return _screen_flops(archive, one) >= CHEAPER * _screen_flops(archive, other)
+
+
+def answers_as(archive: Archive, proposal: Proposal, benchmarks: tuple[str, ...]) -> str | None:
+    """The first agent, of those that a variant sees as decided, that answered the whole screen as
+    it did; None: nobody."""
+    child = str(proposal.agent_id)
+    mine = archive.evaluations.answers(child)
+    if not mine:
+        return None
+    known = archive.evaluations.answering(min(mine.values()), proposal.seen_through)
+    alike = (one for one in known if same_answers(archive, child, one, benchmarks))
+    return next((one for one in alike if one != child), None)
+
+
+def _screen_flops(archive: Archive, agent_id: str) -> int:
+    return sum(row.flops or 0 for row in archive.evaluations.of(agent_id, "screen"))
+
+
 def reuse(archive: Archive, proposal: Proposal, benchmarks: tuple[str, ...]) -> None:
     """Record for a variant what was found out of a member with the same learner, which it sees as
     decided: the results would be the same. Nothing of it is metered. It may be done again."""
@@ -75,7 +107,13 @@ def reuse(archive: Archive, proposal: Proposal, benchmarks: tuple[str, ...]) -> 
         return
     learner = archive.agents.learner(child)
     donor = learner and archive.agents.with_learner(learner, proposal.seen_through)
-    if not donor or missing(archive, donor, units("full", benchmarks)):
+    if donor:
+        take_over(archive, child, donor, benchmarks)
+
+
+def take_over(archive: Archive, child: str, donor: str, benchmarks: tuple[str, ...]) -> None:
+    """Record for an agent the results of another, if that was judged in full."""
+    if missing(archive, donor, units("full", benchmarks)):
         return
     with archive.transaction():
         for row in archive.evaluations.of(donor):

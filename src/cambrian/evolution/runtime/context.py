@@ -60,6 +60,7 @@ class RunContext:
             settings.rules,
             Policy.of(settings.approve),
             timing.jobs,
+            settings.admission,
         )
         self.making: dict[int | None, set[anyio.CancelScope]] = {}
         self._spent_s = run.wall_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anyio
@@ -16,7 +16,7 @@ from cambrian.evolution.runtime.context import RunContext
 from cambrian.evolution.runtime.outage import OutageMonitor
 from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory, held
 from cambrian.failpoints import reach
-from cambrian.measurement import Measurement
+from cambrian.measurement import Measurement, Unit
 
 
 class WorkerPool:
@@ -138,17 +138,29 @@ class WorkerPool:
             files = self._archive.agents.files(agent_id)
             await self._proposer.check_improver(worker, files)
         else:
-            device = self._context.settings.device
             for one, todo in self._context.pipeline.work(job):
-                its = self._archive.agents.files(one)
-                async for evaluation in worker.evaluate(one, its, todo, device):
-                    reach("evaluation.judged")
-                    self._record(one, evaluation)
-                    reach("evaluation.recorded")
+                await self._evaluate(worker, job, one, todo)
         reach("job.carried_out")
         following = self._completed(job, owner)
         self._outages.worked(job)
         return following
+
+    async def _evaluate(
+        self, worker: WorkerClient, job: Job, agent_id: str, todo: Sequence[Unit]
+    ) -> None:
+        """Have an agent judged on units; where it may leave after any of them, one by one."""
+        files = self._archive.agents.files(agent_id)
+        device, pipeline = self._context.settings.device, self._context.pipeline
+        requests = [[unit] for unit in todo] if pipeline.may_leave(job) else [todo]
+        for units in requests:
+            ended = False
+            async for evaluation in worker.evaluate(agent_id, files, units, device):
+                reach("evaluation.judged")
+                self._record(agent_id, evaluation)
+                reach("evaluation.recorded")
+                ended |= evaluation.verdict != "scored"
+            if ended or pipeline.leaves(job):
+                return
 
     def _record(self, agent_id: str, evaluation: Measurement) -> None:
         """Store a result, and what it used, once."""

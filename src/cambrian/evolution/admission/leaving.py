@@ -1,0 +1,130 @@
+"""Which variants leave before all of their units were run, and in what order they meet these.
+
+A decision is a function of the results of the first units in a fixed order, whatever else is
+recorded by then; so it does not depend on who ran what when, nor on kills.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cambrian.archive import Archive, Gate, Proposal
+from cambrian.evaluators.benchmarks import STAGES, benchmark
+from cambrian.evaluators.calibration import calibration
+from cambrian.evaluators.statistics.sequential import CURTAILMENT, Outlook, outlook
+from cambrian.evolution.admission import rules
+from cambrian.evolution.admission.results import SEARCH_SEEDS, Results
+from cambrian.evolution.admission.thresholds import NEW, AdmissionName, Rules
+from cambrian.measurement import Unit
+
+
+class Leaving:
+    """The rule over one archive, some benchmarks and one rule of admission."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        benchmarks: Sequence[str],
+        thresholds: Rules,
+        admission: AdmissionName,
+    ) -> None:
+        self._archive = archive
+        self._rules = thresholds
+        self._admission: AdmissionName = admission
+        self._cheap_first = sorted(benchmarks, key=lambda name: calibration(benchmark(name)).cpu_s)
+
+    def order(self, place: int) -> tuple[str, ...]:
+        """The benchmarks as an agent meets them, cheap ones first; every other agent has neighbours
+        changed, so that two that are judged side by side seldom wait for each other's stream."""
+        found = list(self._cheap_first)
+        if place % 2:
+            for at in range(0, len(found) - 1, 2):
+                found[at], found[at + 1] = found[at + 1], found[at]
+        return tuple(found)
+
+    def units(self, place: int) -> list[Unit]:
+        """All units from the screen on, in the order in which an agent meets them."""
+        return [
+            Unit(name, stage, seed)
+            for stage in ("screen", "full")
+            for seed in STAGES[stage]
+            for name in self.order(place)
+        ]
+
+    def gate(self, proposal: Proposal, child: Results, parent: Results) -> Gate | None:
+        """The gate that a variant fails with the results it has: at the first look at which the
+        final difference to its parent will hardly come out where any route into the tree begins.
+        None: it goes on."""
+        found = self._first(proposal, child, parent)
+        return None if found is None else found[1]
+
+    def leaves_after(self, proposal: Proposal, child: Results, parent: Results) -> int | None:
+        """After how many units a variant leaves; None: it goes on, as far as is known."""
+        found = self._first(proposal, child, parent)
+        return None if found is None else found[0]
+
+    def _first(
+        self, proposal: Proposal, child: Results, parent: Results
+    ) -> tuple[int, Gate] | None:
+        lowest = rules.least(self._admission, self._rules, room=True)
+        highest = rules.least(self._admission, self._rules, room=False)
+        if lowest is None or highest is None:
+            return None
+        seen: dict[str, list[float]] = {name: [] for name in self._cheap_first}
+        units = self.units(proposal.idx)
+        for count, unit in enumerate(units[:-1], start=1):
+            try:
+                mine, its = (one.score(unit.benchmark, unit.seed) for one in (child, parent))
+            except KeyError:
+                return None
+            seen[unit.benchmark].append(mine - its)
+            view = outlook(list(seen.values()), len(SEARCH_SEEDS))
+            most = view.most(CURTAILMENT.tail)
+            if most < lowest or (most < highest and not self._room(proposal)):
+                bound = lowest if most < lowest else highest
+                return count, _failed(unit, f"{count} of {len(units)}", view, most, bound)
+        return None
+
+    def passed(self, proposal: Proposal, child: Results, parent: Results) -> Gate:
+        """The gate that a variant passes whose screen is done and does not send it away."""
+        seeds = STAGES["screen"]
+        seen = [
+            [child.score(name, seed) - parent.score(name, seed) for seed in seeds]
+            for name in self._cheap_first
+        ]
+        view = outlook(seen, len(SEARCH_SEEDS))
+        bound = rules.least(self._admission, self._rules, room=self._room(proposal))
+        return Gate(
+            gate="screen",
+            rule=RULE,
+            verdict="pass",
+            threshold=bound,
+            value=view.most(CURTAILMENT.tail),
+            detail=f"difference to the parent so far {view.expected:+.3f}",
+        )
+
+    def _room(self, proposal: Proposal) -> bool:
+        """Whether one more may be in for novelty, as the proposal sees the archive. When it is
+        decided a few more will be in, and the quota may have opened by then: that is not waited
+        for."""
+        admitted, novel = self._archive.proposals.admitted_through(
+            proposal.seen_through, (NEW, rules.SAME_LEARNER)
+        )
+        return novel == 0 or (novel + 1) / (admitted + 1) <= self._rules.quota
+
+
+RULE = (
+    "what the mean difference to the parent over all benchmarks and seeds may still come to "
+    f"(one-sided {1 - CURTAILMENT.tail:.1%} bound) is at least the threshold"
+)
+
+
+def _failed(unit: Unit, after: str, view: Outlook, most: float, bound: float) -> Gate:
+    return Gate(
+        gate="screen" if unit.stage == "screen" else "outlook",
+        rule=RULE,
+        verdict="fail",
+        threshold=bound,
+        value=most,
+        detail=f"difference to the parent {view.expected:+.3f} after {after} units",
+    )
