@@ -363,7 +363,7 @@ def test_free_order_judges_everything_too(tmp_path: Path) -> None:
 
 
 def test_the_control_draws_its_parents_from_the_seeds_only(tmp_path: Path) -> None:
-    run_with(tmp_path / "archive", InstantWorker, random_control=True, proposals=None, judged=6)
+    run_with(tmp_path / "archive", InstantWorker, selection="random", proposals=None, judged=6)
     with Archive.open(tmp_path / "archive", read_only=True) as archive:
         assert archive.counts()["judged"] == 6
         seeds = {seed.id for seed in archive.agents.seeds()}

@@ -335,8 +335,7 @@ def _control(
     nothing: dict[str, Any] = dict.fromkeys(LIMITS)
     settings = dataclasses.replace(
         settings,
-        random_control=True,
-        selection="uniform",
+        selection="random",
         rewriter="recombine",
         approve="none",
         **nothing | {"judged": judged},

@@ -31,7 +31,19 @@ LIMITS = (
 
 Rewriter = Literal["recombine", "model"]
 Order = Literal["fixed", "free"]
-Strategy = Literal["dgm", "clade", "power-law", "uniform", "greedy"]
+Strategy = Literal[
+    "dgm",
+    "clade",
+    "power-law",
+    "uniform",
+    "greedy",
+    "last",
+    "islands",
+    "pareto",
+    "lexicase",
+    "novelty",
+    "random",
+]
 Device = Literal["cpu", "cuda"]
 SandboxName = Literal["auto", "docker", "gvisor", "bubblewrap", "none"]
 
@@ -184,8 +196,9 @@ class Settings:
         Strategy,
         About(
             "How parents are picked: by score over number of children (dgm), by what their clades "
-            "have shown (clade), by rank (power-law), evenly (uniform), or the best ones only "
-            "(greedy)."
+            "have shown (clade), by rank (power-law), evenly (uniform), the best or the newest "
+            "only (greedy, last), on islands (islands), by score vectors (pareto, lexicase, "
+            "novelty), or chains of edits of seed agents, with no archive (random)."
         ),
     ] = "dgm"
     rules: Annotated[
@@ -206,9 +219,6 @@ class Settings:
         ),
     ] = "stepping-stones"
     device: Annotated[Device, About("Where learners compute.")] = "cpu"
-    random_control: Annotated[bool, About()] = False
-    """No archive at all: parents are seed agents only, and every proposal is a random number of
-    recombinations in a row."""
 
     def __post_init__(self) -> None:
         for each in schema():
@@ -310,8 +320,15 @@ def changes(before: Mapping[str, Any], now: Settings) -> list[str]:
     return [text for name, text in _changes(before, now) if name in MAY_CHANGE]
 
 
+def _as_now(before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings as an older Cambrian kept them, in today's words."""
+    if before.get("random_control"):
+        return {**before, "selection": "random"}
+    return before
+
+
 def _changes(before: Mapping[str, Any], now: Settings) -> Iterator[tuple[str, str]]:
-    current = now.to_json()
+    current, before = now.to_json(), _as_now(before)
     usual = Settings(proposals=0).to_json()  # what an older Cambrian did not know was as usual
     for each in schema():
         name = each.name

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import numpy as np
@@ -21,6 +21,7 @@ from cambrian.agents.improvers.probe import probe_answer, probe_evidence, probe_
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive, Proposal
 from cambrian.errors import InvalidAgent, SandboxBroken
+from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evolution.admission.stages import improver_hash
 from cambrian.evolution.models.broker import Broker, Model, OpenAIModel, TokenBudget
 from cambrian.evolution.rewriting.evidence import evidence
@@ -42,7 +43,7 @@ TRIES = 5
 TREES = 128
 """Parents' checked code kept at most."""
 LONGEST_CHAIN = 5
-"""The control's random proposals are 1 to this many recombinations in a row."""
+"""Random search's proposals are 1 to this many recombinations in a row."""
 
 Outcome = Variant | NoVariant
 
@@ -69,7 +70,8 @@ class Proposer:
         self._token_budget = token_budget
         self._model = model
         self._timing = timing
-        self._selection = Selection(archive, settings.selection)
+        versions = {name: benchmark(name).version for name in settings.benchmarks}
+        self._selection = Selection(archive, settings.selection, versions)
         self._experience = Experience(archive)
         # An agent's code never changes, and good parents are drawn again and again.
         self._trees = lru_cache(TREES)(lambda one: SourceTree(archive.agents.files(one)))
@@ -95,16 +97,15 @@ class Proposer:
         child of both is held against the better."""
         rng = np.random.default_rng([self.settings.seed, index])
         count = 1 if self.settings.rewriter == "model" else 2
-        if self.settings.random_control:
-            seeds = [seed for seed in self.archive.agents.seeds() if seed.score is not None]
-            chosen = rng.choice(len(seeds), min(count, len(seeds)), replace=False)
-            drawn = [(-cast(float, seeds[at].score), seeds[at].number, at) for at in chosen]
-            return [seeds[at].id for _, _, at in sorted(drawn)]
         through = seen_through if self.settings.order == "fixed" else None
-        return [parent.agent_id for parent in self._selection.draw(through, count, rng)]
+        return [parent.agent_id for parent in self._selection.draw(through, count, rng, index)]
+
+    @property
+    def _is_random(self) -> bool:
+        return self.settings.selection == "random"
 
     def _steps(self, index: int) -> int:
-        if not self.settings.random_control:
+        if not self._is_random:
             return 1
         rng = np.random.default_rng([self.settings.seed, index, 1])
         return int(rng.integers(1, LONGEST_CHAIN + 1))
@@ -188,11 +189,7 @@ class Proposer:
     async def _by_recombination(self, proposal: Proposal, attempt: int) -> Variant:
         trees = [self._trees(agent_id) for agent_id in proposal.parents]
         seed = f"{self.settings.seed}/{proposal.idx}/{attempt}"
-        learned = (
-            None
-            if self.settings.random_control
-            else self._experience.weights(proposal.seen_through)
-        )
+        learned = None if self._is_random else self._experience.weights(proposal.seen_through)
         steps = self._steps(proposal.idx)
         return await by_recombination(trees, seed, steps=steps, weights=learned)
 

@@ -27,8 +27,8 @@ NEWCOMERS = 1024
 
 
 class Column:
-    """Numbers of one type, appended one at a time. `values` is a view of what is there, valid
-    until the next `append`."""
+    """Numbers of one type, or rows of them, appended one at a time. `values` is a view of what is
+    there, valid until the next `append`."""
 
     def __init__(self, values: np.ndarray) -> None:
         self._held = np.array(values)
@@ -39,13 +39,14 @@ class Column:
 
     @property
     def values(self) -> np.ndarray:
-        """The values so far, (n,): a view, true until the next `append`."""
+        """The values so far, (n,) or (n, d): a view, true until the next `append`."""
         return self._held[: self._count]
 
-    def append(self, value: float) -> None:
-        """Add a value at the end; memory doubles when it is full, so that a value costs O(1)."""
+    def append(self, value: float | np.ndarray) -> None:
+        """Add a value, or a row (d,), at the end; memory doubles when it is full: O(1) each."""
         if self._count == len(self._held):
-            room = np.zeros(max(self._count, SMALLEST), dtype=self._held.dtype)
+            shape = (max(self._count, SMALLEST), *self._held.shape[1:])
+            room = np.zeros(shape, dtype=self._held.dtype)
             self._held = np.concatenate([self._held, room])
         self._held[self._count] = value
         self._count += 1

@@ -16,7 +16,8 @@ import numpy as np
 
 from cambrian.archive import Archive
 from cambrian.archive.sqlite.database import Row
-from cambrian.evolution.selection.arrays import Column, Integers
+from cambrian.evolution.selection.arrays import Column, Floats, Integers
+from cambrian.evolution.selection.vectors import ScoreVectors
 
 _COLUMNS = (
     *("number", "parent", "proposal_index", "score", "children", "successes", "trials"),
@@ -71,22 +72,29 @@ class MemberTable:
     Attributes:
         number, score, children, parent, successes, trials: columns over positions; `parent` is a
             position, −1 for a root. Successes are in units of `archive.tables.clades.UNIT`.
+        proposal: the number of the proposal that a member came of, −1 for a seed.
         clade_successes, clade_trials, clade_members: over the member and its descendants.
+        vectors: score vectors, (n, streams), where the listener needs them, else (n, 0).
     """
 
     number: Column
     score: Column
     children: Column
     parent: Column
+    proposal: Column
     successes: Column
     trials: Column
     clade_successes: Column
     clade_trials: Column
     clade_members: Column
+    vectors: Column
 
-    def __init__(self, archive: Archive, listener: MemberListener) -> None:
+    def __init__(
+        self, archive: Archive, listener: MemberListener, vectors: ScoreVectors | None = None
+    ) -> None:
         self._archive = archive
         self._listener = listener
+        self._vectors = vectors
         self._through: int | None = None
         self._fixed = True
         self._newest = 0
@@ -132,13 +140,20 @@ class MemberTable:
         self.children = Column(rows["children"])
         parents = np.where(rows["parent"] < 0, 0, rows["parent"])
         self.parent = Column(np.where(rows["parent"] < 0, -1, self._position.values[parents]))
+        self.proposal = Column(rows["proposal_index"])
         self.successes, self.trials = Column(rows["successes"]), Column(rows["trials"])
         self.clade_successes = Column(rows["clade_successes"])
         self.clade_trials = Column(rows["clade_trials"])
         self.clade_members = Column(rows["clade_members"])
+        self.vectors = Column(self._read_vectors(rows["number"], rows["score"]))
         self._index_children(rows)
         self._take_back(through)
         self._listener.loaded(self)
+
+    def _read_vectors(self, numbers: Integers, scores: Floats) -> Floats:
+        if self._vectors is None or not len(numbers):
+            return np.zeros((len(numbers), 0))
+        return self._vectors.of(numbers, scores)
 
     def _index_children(self, rows: np.ndarray) -> None:
         """Children by primary parent: a slice of one array for what was loaded."""
@@ -200,6 +215,7 @@ class MemberTable:
             (self.score, row["score"]),
             (self.children, 0),
             (self.parent, parent),
+            (self.proposal, row["proposal_index"]),
             (self.successes, row["successes"]),
             (self.trials, row["trials"]),
             (self.clade_successes, row["successes"]),
@@ -207,6 +223,8 @@ class MemberTable:
             (self.clade_members, 1),
         ):
             column.append(value)
+        one = np.array([row["number"]]), np.array([row["score"]])
+        self.vectors.append(self._read_vectors(*one)[0])
         self._born.setdefault(parent, []).append(position)
         self._listener.added(self, position)
         for other in self._parents(row["number"]):

@@ -1,0 +1,16 @@
+"""`uniform`: every member alike."""
+
+from __future__ import annotations
+
+from cambrian.evolution.selection.members import MemberTable
+from cambrian.evolution.selection.strategies.base import Rng, Strategy
+
+
+class Uniform(Strategy):
+    """Every member alike."""
+
+    def draw(self, members: MemberTable, count: int, rng: Rng, index: int) -> list[int]:
+        drawn: dict[int, None] = {}
+        while len(drawn) < count:
+            drawn[int(rng.integers(len(members)))] = None
+        return list(drawn)
