@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cambrian.archive.records import Agent
+from cambrian.archive.sqlite.cache import RowCache
 from cambrian.archive.sqlite.database import Database, Row, decode, encode
 from cambrian.archive.tables import clades
 from cambrian.errors import NotFound, UsageError
@@ -71,6 +72,7 @@ class Suites:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._weights: RowCache[int, tuple[tuple[str, float], ...]] = RowCache(database, 1)
 
     def open(self, suite: Suite) -> KeptSuite:
         """Make a suite the current one; it is kept where it is new. Nothing is to be under way."""
@@ -139,6 +141,17 @@ class Suites:
         """The suite by which the last run was judged; None before any."""
         found = self._list("WHERE s.current = 1")
         return found[0] if found else None
+
+    def weights(self) -> tuple[tuple[str, float], ...]:
+        """What the current suite's benchmarks count for, by name; empty where they count alike, or
+        none was opened."""
+        return self._weights.get(0, self._weighed)
+
+    def _weighed(self) -> tuple[tuple[str, float], ...]:
+        now = self.current()
+        if now is None or len({entry.weight for entry in now.suite.entries}) == 1:
+            return ()
+        return tuple((entry.benchmark, entry.weight) for entry in now.suite.entries)
 
     def all(self) -> list[KeptSuite]:
         """Every suite, the first one first."""

@@ -18,19 +18,21 @@ from cambrian.daemon.supervisor import prepare
 from cambrian.evaluators.suites import suite_of
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.settings import Settings
+from cambrian.suite import Suite
 from cambrian.testing.workers import InstantWorker
 
 BENCHMARKS = ("split-mnist", "digit-sums", "label-drift")
 """What these runs search on."""
 
 
-def grow(path: Path, settings: Settings, jitter_s: float = 0.0) -> None:
-    """Start or resume a run, with workers that take random times."""
+def grow(path: Path, settings: Settings, jitter_s: float = 0.0, suite: Suite | None = None) -> None:
+    """Start or resume a run, with workers that take random times; the suite is that of the
+    settings, unless another of the same benchmarks is given."""
     clock = random.Random()
     make_worker = functools.partial(InstantWorker, before=lambda _: clock.uniform(0, jitter_s))
     with Archive.open_or_create(path) as archive, archive.lock():
         prepare(archive)
-        archive.suites.open(suite_of(settings.suite, settings.benchmarks))
+        archive.suites.open(suite or suite_of(settings.suite, settings.benchmarks))
         row = archive.runs.current()
         if row is None:
             row = archive.runs.start(settings.seed, settings.to_json(), settings.proposals or 0)

@@ -71,6 +71,7 @@ class Leaving:
         if lowest is None or highest is None:
             return None
         seen: dict[str, list[float]] = {name: [] for name in self._cheap_first}
+        shares = child.shares(self._cheap_first)
         units = self.units(proposal.idx)
         for count, unit in enumerate(units[:-1], start=1):
             try:
@@ -78,7 +79,7 @@ class Leaving:
             except KeyError:
                 return None
             seen[unit.benchmark].append(mine - its)
-            view = outlook(list(seen.values()), len(SEARCH_SEEDS))
+            view = outlook(list(seen.values()), len(SEARCH_SEEDS), shares)
             most = view.most(CURTAILMENT.tail)
             if most < lowest or (most < highest and not self._room(proposal)):
                 bound = lowest if most < lowest else highest
@@ -92,7 +93,7 @@ class Leaving:
             [child.score(name, seed) - parent.score(name, seed) for seed in seeds]
             for name in self._cheap_first
         ]
-        view = outlook(seen, len(SEARCH_SEEDS))
+        view = outlook(seen, len(SEARCH_SEEDS), child.shares(self._cheap_first))
         bound = rules.least(self._admission, self._rules, room=self._room(proposal))
         return Gate(
             gate="screen",

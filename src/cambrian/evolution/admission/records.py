@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 
 from cambrian.archive import Archive, Evaluation
 from cambrian.evaluators.benchmarks import STAGES, benchmark
@@ -13,17 +14,24 @@ SEARCH_STAGES = ("screen", "full", "race")
 
 
 def results_of(archive: Archive, agent_id: str, *, sealed: bool = False) -> Results:
-    """What counts of an agent: scored, on the benchmarks' present versions."""
+    """What counts of an agent: scored, on the benchmarks' present versions, with the weights of the
+    current suite; sealed results count alike."""
     if sealed:
         return _scored(archive.evaluations.of(agent_id, sealed=True))
-    return archive.evaluations.made_of(agent_id, _searched)
+    return archive.evaluations.made_of(agent_id, _by(archive.suites.weights()))
 
 
-def _searched(rows: Sequence[Evaluation]) -> Results:
-    return _scored([row for row in rows if row.stage in SEARCH_STAGES])
+@functools.cache
+def _by(weights: tuple[tuple[str, float], ...]) -> Callable[[Sequence[Evaluation]], Results]:
+    """One function a suite, so that what it makes is made once."""
+
+    def searched(rows: Sequence[Evaluation]) -> Results:
+        return _scored([row for row in rows if row.stage in SEARCH_STAGES], dict(weights))
+
+    return searched
 
 
-def _scored(rows: Sequence[Evaluation]) -> Results:
+def _scored(rows: Sequence[Evaluation], weights: Mapping[str, float] | None = None) -> Results:
     found = []
     for row in rows:
         if row.verdict != "scored" or row.score is None:
@@ -32,7 +40,7 @@ def _scored(rows: Sequence[Evaluation]) -> Results:
             continue
         metrics: Mapping[str, float] = row.metrics
         found.append(Result(row.benchmark, row.seed, row.score, metrics, row.flops or 0))
-    return Results(found)
+    return Results(found, weights)
 
 
 def units(stage: str, benchmarks: Sequence[str]) -> list[Unit]:

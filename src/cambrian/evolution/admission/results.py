@@ -27,9 +27,17 @@ class Result:
 
 
 class Results:
-    """The scored results of one agent, one per (benchmark, seed); figures are made once."""
+    """The scored results of one agent, one per (benchmark, seed); figures are made once.
 
-    def __init__(self, results: Iterable[Result]) -> None:
+    Args:
+        weights: what a benchmark counts for in a mean over some, relative to the others; 1 where
+            nothing is said.
+    """
+
+    def __init__(
+        self, results: Iterable[Result], weights: Mapping[str, float] | None = None
+    ) -> None:
+        self._weights = dict(weights or {})
         self._table = {(r.benchmark, r.seed): r for r in results}
         self._estimates: dict[tuple[tuple[str, ...], tuple[int, ...]], Estimate] = {}
         self._means: dict[tuple[str, tuple[int, ...]], dict[str, float]] = {}
@@ -57,14 +65,23 @@ class Results:
         return self._table[benchmark, seed].score
 
     def per_seed(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> list[float]:
-        """For each seed, the mean score over the benchmarks.
+        """For each seed, the weighted mean score over the benchmarks.
 
         Raises:
             KeyError: one of them was not run.
         """
         if len(benchmarks) == 1:
             return [self.score(benchmarks[0], s) for s in seeds]
-        return [float(np.mean([self.score(b, s) for b in benchmarks])) for s in seeds]
+        rows = [[self.score(b, s) for b in benchmarks] for s in seeds]
+        shares = self.shares(benchmarks)
+        if len(set(shares)) == 1:
+            return [float(np.mean(row)) for row in rows]
+        return [float(np.dot(row, shares)) for row in rows]
+
+    def shares(self, benchmarks: Sequence[str]) -> list[float]:
+        """What each of these benchmarks counts for in their mean; they add up to 1."""
+        weights = [self._weights.get(b, 1.0) for b in benchmarks]
+        return [weight / sum(weights) for weight in weights]
 
     def vector(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> dict[str, float]:
         """The mean over seeds of each benchmark.
