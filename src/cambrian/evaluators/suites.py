@@ -6,6 +6,7 @@ The named suites are made of families (`cambrian.evaluators.families`): those of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from cambrian.errors import NotFound
@@ -39,7 +40,8 @@ def suite_names() -> tuple[str, ...]:
 
 
 def suite(name: str) -> Suite:
-    """The named suite, at the present versions of its families.
+    """The named suite, at the present versions of its families. In `general` each kind counts as
+    much as any other, however many families it has.
 
     Raises:
         NotFound: there is none of that name, or data of a family is not on this machine.
@@ -48,8 +50,12 @@ def suite(name: str) -> Suite:
     _expect(name)
     chosen = [f for f in FAMILIES if not f.sealed_only and name in (f.kind, GENERAL)]
     search_names([family.name for family in chosen])
-    known = weights()
-    return Suite(name, tuple(Entry(f.name, f.version, known.get(f.name, 1.0)) for f in chosen))
+    known, kinds = weights(), Counter(family.kind for family in chosen)
+    share = {kind: max(kinds.values()) / count for kind, count in kinds.items()}
+    entries = (
+        Entry(f.name, f.version, round(known.get(f.name, 1.0) * share[f.kind], 2)) for f in chosen
+    )
+    return Suite(name, tuple(entries))
 
 
 def sealed_part(name: str) -> tuple[str, ...]:

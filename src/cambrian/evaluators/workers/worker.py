@@ -113,7 +113,8 @@ class WorkerServer:
         self._compute_on(request.get("device", "cpu"))
         units = [Unit(one["benchmark"], one["stage"], one["seed"]) for one in request["units"]]
         for unit in units:
-            calibration(benchmark(unit.benchmark))  # what cannot be judged here needs no session
+            bench = benchmark(unit.benchmark)
+            calibration(bench, unit.stage, unit.seed)  # what cannot be judged here needs no session
         for unit in units:
             limits = benchmark(unit.benchmark).limits(unit.stage)
             self._give_memory(limits.memory_bytes)

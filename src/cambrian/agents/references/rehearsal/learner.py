@@ -1,7 +1,8 @@
 """A store that is retrained from: all rows it was shown, packed, and a network that rehearses them.
 
 A reference that learners have to beat, no seed of a search: replay (Chaudhry et al. 2019,
-arXiv:1902.10486) whose memory is all that the allowance holds at four bits a value.
+arXiv:1902.10486) whose memory is all that the allowance holds at four bits a value, with a small
+network and as many steps of Adam (Kingma & Ba 2015, arXiv:1412.6980) as it is allowed.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from cambrian.agents.contract import TaskSpec
 
 @dataclass
 class Knobs:
-    lr: float = 0.2
-    hidden: int = 256
-    batch: int = 88  # rows rehearsed beside each new batch
+    lr: float = 0.002
+    hidden: int = 96
+    batch: int = 96  # rows rehearsed beside the new ones, at every step
+    steps: int = 5  # on each new batch
 
 
 class Learner(Base):
@@ -31,8 +33,9 @@ class Learner(Base):
         self.generator = torch.Generator().manual_seed(seed)
         self.weights = self._network()
         width = (spec.inputs + 1) // 2
-        held = sum(weight.numel() * 4 for weight in self.weights)
-        room = int(0.95 * spec.memory_bytes) - held if spec.memory_bytes else 1 << 20
+        self.optimiser = torch.optim.Adam(self.weights, lr=self.knobs.lr)
+        held = 3 * sum(weight.numel() * 4 for weight in self.weights)
+        room = int(0.85 * spec.memory_bytes) - held if spec.memory_bytes else 1 << 20
         self.rows = max(1, min(room // (width + 1), max(spec.observations, 4000)))
         self.x = torch.zeros(self.rows, width, dtype=torch.uint8)
         self.y = torch.zeros(self.rows, dtype=torch.uint8)
@@ -43,16 +46,15 @@ class Learner(Base):
         x = x.reshape(len(x), -1)
         if not self.seen:
             self.low, self.high = x.min().clamp(max=0.0), x.max().clamp(min=1.0)
-        held = min(self.seen, self.rows)
-        loss = F.cross_entropy(self._forward(x), y)
-        if held:
-            rows = torch.randint(0, held, (self.knobs.batch,), generator=self.generator)
-            old = self._forward(self._unpacked(self.x[rows]))
-            loss = loss + F.cross_entropy(old, self.y[rows].long())
-        grads = torch.autograd.grad(loss, self.weights)
-        with torch.no_grad():
-            torch._foreach_add_(self.weights, grads, alpha=-self.knobs.lr)
         self._store(x, y)
+        held = min(self.seen, self.rows)
+        for _ in range(self.knobs.steps):
+            rows = torch.randint(0, held, (self.knobs.batch,), generator=self.generator)
+            both = torch.cat((x, self._unpacked(self.x[rows])))
+            loss = F.cross_entropy(self._forward(both), torch.cat((y, self.y[rows].long())))
+            self.optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            self.optimiser.step()
 
     @torch.no_grad()
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
