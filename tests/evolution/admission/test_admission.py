@@ -78,14 +78,14 @@ def test_nothing_below_the_floor_is_admitted_unless_it_improves() -> None:
 
 def test_a_worse_child_that_behaves_in_a_new_way_is_a_stepping_stone() -> None:
     parent = results(0.5)
-    other = results(0.3, per_benchmark={"split-mnist": 0.15, "digit-sums": 0.6}, min_accuracy=0.9)
+    other = results(0.3, per_benchmark={"split-mnist": 0.25, "digit-sums": 0.6}, min_accuracy=0.9)
     found = judge(other, parent, BENCHMARKS, alone(parent), Rules())
     assert (found.kind, found.reason) == ("stepping_stone", NEW)
 
 
 def test_novelty_alone_is_bounded_by_a_quota() -> None:
     parent = results(0.5)
-    other = results(0.3, per_benchmark={"split-mnist": 0.15, "digit-sums": 0.6}, min_accuracy=0.9)
+    other = results(0.3, per_benchmark={"split-mnist": 0.25, "digit-sums": 0.6}, min_accuracy=0.9)
     found = judge(other, parent, BENCHMARKS, alone(parent, admitted=3, novel=1), Rules())
     assert found.kind is None
     assert "quota" in found.reason
@@ -129,7 +129,7 @@ def test_no_novelty_makes_up_for_being_far_worse() -> None:
 
 
 BETTER, LEVEL = results(0.60), results(0.49, wobble=(0.001, 0.021, -0.021, 0.009, -0.01))
-STRANGE = results(0.4, per_benchmark={"split-mnist": 0.15, "digit-sums": 0.6}, min_accuracy=0.9)
+STRANGE = results(0.4, per_benchmark={"split-mnist": 0.25, "digit-sums": 0.6}, min_accuracy=0.9)
 MIXED = results(0.5, per_benchmark={"split-mnist": 0.46, "digit-sums": 0.53})
 BAD = results(-0.5)
 

@@ -88,7 +88,7 @@ class Rules:
     """
 
     seeds: Seeds = "fixed"
-    screen_margin: float = 0.15
+    screen_margin: float = 0.10
     confidence: float = 0.90
     margin: float = 0.05
     novelty: float = 3.0
