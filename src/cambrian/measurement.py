@@ -29,11 +29,17 @@ LONGEST_REASON = 8000
 
 @dataclass(frozen=True)
 class Unit:
-    """What is to be judged: one benchmark, at one stage, with one seed."""
+    """What is to be judged: one benchmark, at one stage, with one seed.
+
+    Attributes:
+        offset: moves the seed that the learner is given, and nothing of the stream: a null control
+            is started with another. 0 for everybody else.
+    """
 
     benchmark: str
     stage: str
     seed: int
+    offset: int = field(default=0, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +91,18 @@ class Measurement:
 
     @classmethod
     def on(cls, unit: Unit, verdict: Verdict, version: str, **more: Any) -> Self:
-        """The verdict on a unit; `more` are the other fields."""
-        return cls(**vars(unit), verdict=verdict, version=version, **more)
+        """The verdict on a unit; `more` are the other fields. An offset of the learner's seed is in
+        the provenance."""
+        if unit.offset:
+            more["provenance"] = {**more.get("provenance", {}), "learner_offset": unit.offset}
+        where = {name: getattr(unit, name) for name in ("benchmark", "stage", "seed")}
+        return cls(**where, verdict=verdict, version=version, **more)
 
     @property
     def unit(self) -> Unit:
         """What was judged."""
-        return Unit(self.benchmark, self.stage, self.seed)
+        offset = int(self.provenance.get("learner_offset", 0))
+        return Unit(self.benchmark, self.stage, self.seed, offset)
 
     @property
     def explained(self) -> str:

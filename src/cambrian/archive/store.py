@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from cambrian.archive import references
+from cambrian.archive.nulls import Nulls
 from cambrian.archive.records import Agent, Event, Gate, Member
 from cambrian.archive.schema import schema
 from cambrian.archive.sqlite import lock
@@ -124,8 +125,8 @@ class Archive:
     """Everything that is remembered, by noun; each verb is one transaction with its event.
 
     Attributes:
-        runs, suites, agents, proposals, evaluations, sealings, jobs, ledger, steering: the verbs on
-            each noun.
+        runs, suites, agents, proposals, evaluations, sealings, nulls, jobs, ledger, steering: the
+            verbs on each noun.
         path: the archive's directory.
     """
 
@@ -144,6 +145,7 @@ class Archive:
         )
         self.evaluations = Evaluations(database, self.agents, self.nodes)
         self.sealings = Sealings(database)
+        self.nulls = Nulls(database)
         self.ledger = Ledger(database)
         self._counts: RowCache[int, dict[str, int]] = RowCache(database, 1)
 

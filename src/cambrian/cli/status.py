@@ -74,6 +74,7 @@ def _show_counts(found: dict[str, Any]) -> None:
             "failed seeds": "; ".join(map(_failed_seed, found["failed_seeds"])) or None,
             "evaluations": f"{found['evaluations']}"
             + (f" ({broken} more broke and were repeated)" if broken else ""),
+            "null controls": _nulls(found["nulls"]),
             "time": duration(found["wall_s"]),
             "paused": "; ".join(found["paused"].values()),
             "workers": found["daemon"] and found["daemon"]["workers"],
@@ -87,6 +88,25 @@ def _show_counts(found: dict[str, Any]) -> None:
             else None,
         }
     )
+
+
+def _nulls(found: dict[str, Any]) -> str | None:
+    """The twins that must not win: whether the host repeats itself, how often luck passes."""
+    same, other = found["identical"], found["random_stream"]
+    parts = []
+    if same["judged"]:
+        differ = len(same["differ"])
+        parts.append(
+            f"{same['judged']} identical twins "
+            + (f"DIFFER in {differ} of {same['evaluations']} evaluations" if differ else "repeated")
+        )
+    if other["judged"]:
+        parts.append(
+            f"{other['better']} of {other['judged']} twins with another random stream passed as "
+            f"better ({interval(other['rate'], other['lower'], other['upper'])}; "
+            f"α {other['alpha']:g}{', ABOVE it' if other['above_alpha'] else ''})"
+        )
+    return "; ".join(parts) or None
 
 
 def _failed_seed(one: dict[str, Any]) -> str:

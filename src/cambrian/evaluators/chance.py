@@ -23,7 +23,9 @@ def generator(name: str, stage: str, seed: int) -> np.random.Generator:
     return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
 
 
-def learner_seed(name: str, stage: str, seed: int) -> int:
-    """The seed a learner is given: says nothing about the stream's own."""
-    digest = hashlib.sha256(f"learner/{stem(name)}/{stage}/{seed}".encode()).digest()
+def learner_seed(name: str, stage: str, seed: int, offset: int = 0) -> int:
+    """The seed a learner is given: says nothing about the stream's own. Another `offset` gives the
+    same code another random stream, on the same data."""
+    text = f"learner/{stem(name)}/{stage}/{seed}" + (f"/{offset}" if offset else "")
+    digest = hashlib.sha256(text.encode()).digest()
     return int.from_bytes(digest[:4], "little")

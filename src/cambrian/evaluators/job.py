@@ -163,6 +163,7 @@ class SessionLab(Lab):
         self.reports: dict[str, Report] = {}
         self.answers: dict[str, Mapping[str, Array]] = {}
         self._session, self._measure, self._device = session, measure, device
+        self._offset = unit.offset
 
     @contextmanager
     def learner(
@@ -173,7 +174,7 @@ class SessionLab(Lab):
         transcript = Transcript(stream)
         with self._session.job() as channel:
             channel.listener = transcript
-            seed = learner_seed(self.name, self.stage, self.seed)
+            seed = learner_seed(self.name, self.stage, self.seed, self._offset)
             channel.start(told(stream), seed, self._device)
             yield channel
             cost = channel.finish()
@@ -205,7 +206,8 @@ def drive(
     """Create the learner and take it through the benchmark, without any other beside it; what it
     did and what it cost."""
     channel.listener = transcript = Transcript(stream)
-    channel.start(told(stream), learner_seed(unit.benchmark, unit.stage, unit.seed), device)
+    seed = learner_seed(unit.benchmark, unit.stage, unit.seed, unit.offset)
+    channel.start(told(stream), seed, device)
     outcome = _outcome(bench, OneLearner(bench, unit.stage, unit.seed, channel))
     cost = channel.finish()
     return dataclasses.replace(outcome, predictions=together({JUDGED: transcript.packed()})), cost

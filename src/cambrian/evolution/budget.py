@@ -147,7 +147,8 @@ class Budget:
             spent = self._spent(name, wall_s)
             ends = spent >= limit
             if name == "evaluations":
-                ends = not under_way and spent + self._per_variant > limit
+                twins = self._archive.nulls.pending()[1]
+                ends = not under_way and spent + twins + self._per_variant > limit
             if ends:
                 return f"{limit:g} {name.replace('_', ' ')} are used up"
         return ""
@@ -161,11 +162,16 @@ class Budget:
             limit = limits[name]
             if limit is not None and done + under_way >= limit:
                 return True
-        limit = limits["evaluations"]
+        return not self.has_room(under_way, self._per_variant)
+
+    def has_room(self, under_way: int, evaluations: int) -> bool:
+        """Whether so many evaluations more can go over no limit, whatever those under way take."""
+        limit = self.limits["evaluations"]
         if limit is None:
-            return False
+            return True
         used = self._archive.steering.meters(self._run_id).get("evaluations", 0)
-        return used + (under_way + 1) * self._per_variant > limit
+        twins = self._archive.nulls.pending()[1]
+        return used + twins + under_way * self._per_variant + evaluations <= limit
 
     def standings(self, wall_s: float) -> list[LimitStatus]:
         """Every limit with what was spent, and the time left at the pace of the run so far."""

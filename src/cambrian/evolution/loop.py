@@ -184,8 +184,10 @@ class Loop:
         """Whether no job is left and none will come."""
         if self._context.stop:
             return True
-        undecided = self.archive.proposals.count_undecided
-        return self._scheduler.done and self._pool.idle and not undecided()
+        if not (self._scheduler.done and self._pool.idle):
+            return False
+        twins, _ = self.archive.nulls.pending()
+        return not twins and not self.archive.proposals.count_undecided()
 
     # -- steering ----------------------------------------------------------------------
 

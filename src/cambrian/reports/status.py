@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cambrian.reports.nulls import null_controls
+
 if TYPE_CHECKING:
     from cambrian.archive import Agent, Archive
 
@@ -37,6 +39,7 @@ def status(
         **_run(archive),
         "running": archive.lock_holder(),
         **_steered(archive, live),
+        "nulls": null_controls(archive),
         "champion": _champion(archive.champion()),
         "sealed": sealed,
         "control": beside,

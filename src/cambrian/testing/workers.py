@@ -89,7 +89,8 @@ def judged(
         return Measurement.on(unit, "failed", version, cause="exception", reason="it was asked to")
     level = quality(files) if level is None else level
     texts = texts or str(sorted(files.values()))
-    digest = hashlib.sha256(f"{texts}{unit}".encode()).digest()
+    chance = unit.offset or ""  # another random stream of the same code
+    digest = hashlib.sha256(f"{texts}{unit}{chance}".encode()).digest()
     score = level + 0.02 * (digest[0] / 255 - 0.5)
     metrics = {"min_accuracy": digest[1] / 255, "forgetting": digest[2] / 1000}
     curves = {"probe_accuracy": np.array([score, score], dtype=np.float32)}

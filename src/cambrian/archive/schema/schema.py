@@ -103,6 +103,11 @@ def m013_answers(database: Database) -> None:
             database.insert("screen_answers", {"evaluation_id": row["id"], "digest": digest})
 
 
+def m014_nulls(database: Database) -> None:
+    """Null controls, apart from all that decides."""
+    _run(database, "m014_nulls")
+
+
 def _run(database: Database, name: str) -> None:
     """Execute the statements of a migration's file."""
     script = resources.files(__package__).joinpath("migrations", f"{name}.sql")
@@ -124,6 +129,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m011_fingerprints,
     m012_suites,
     m013_answers,
+    m014_nulls,
 )
 
 

@@ -73,7 +73,9 @@ _RULES: dict[str, str] = {
     "orphan job": """
         SELECT 'job ' || j.id || ' is ' || j.state || ', and nothing waits for it' FROM jobs j
         WHERE j.state IN ('queued', 'leased') AND j.kind = 'evaluate' AND j.proposal_id IS NULL
-          AND NOT EXISTS (SELECT 1 FROM agents a WHERE a.id = j.agent_id AND a.status = 'seed')""",
+          AND NOT EXISTS (SELECT 1 FROM agents a WHERE a.id = j.agent_id AND a.status = 'seed')
+          AND NOT EXISTS (SELECT 1 FROM nulls n WHERE n.state = 'waiting'
+                          AND j.stage = 'null-' || n.id)""",
     "admission without gates": """
         SELECT 'agent ' || id FROM agents a WHERE status = 'admitted'
         AND NOT EXISTS (SELECT 1 FROM gates g WHERE g.agent_id = a.id)""",

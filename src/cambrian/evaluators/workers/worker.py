@@ -111,7 +111,10 @@ class WorkerServer:
 
     def _evaluate(self, request: Mapping[str, Any]) -> None:
         self._compute_on(request.get("device", "cpu"))
-        units = [Unit(one["benchmark"], one["stage"], one["seed"]) for one in request["units"]]
+        units = [
+            Unit(one["benchmark"], one["stage"], one["seed"], one.get("offset", 0))
+            for one in request["units"]
+        ]
         for unit in units:
             bench = benchmark(unit.benchmark)
             calibration(bench, unit.stage, unit.seed)  # what cannot be judged here needs no session

@@ -16,6 +16,7 @@ from cambrian.errors import CambrianError
 from cambrian.evolution.admission.approval import Policy
 from cambrian.evolution.admission.stages import StageMachine
 from cambrian.evolution.budget import Budget
+from cambrian.evolution.nulls import NullControls
 from cambrian.evolution.runtime.pauses import Pauses, Reason
 from cambrian.evolution.settings import Settings
 from cambrian.evolution.timing import USUAL, Timing
@@ -33,6 +34,7 @@ class RunContext:
         stop: "drain" to finish what is being carried out, "now" to drop it.
         pauses: why it pauses; empty while it runs.
         failure: why it was given up.
+        nulls: the twins that must not win.
         timing: how long it waits for what, and by which clock.
         making: what is being made or carried out for a proposal; cancelled if it is given up.
     """
@@ -62,6 +64,7 @@ class RunContext:
             timing.jobs,
             settings.admission,
         )
+        self.nulls = NullControls(archive, run.id, settings)
         self.making: dict[int | None, set[anyio.CancelScope]] = {}
         self._spent_s = run.wall_s
         self._began = self.timing.clock()

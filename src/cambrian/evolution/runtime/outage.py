@@ -21,6 +21,7 @@ from cambrian.archive import Gate, Job, Proposal
 from cambrian.errors import SandboxBroken
 from cambrian.evaluators.workers.turns import StreamBusy
 from cambrian.evolution.admission.stages import improver_hash
+from cambrian.evolution.nulls import is_null
 from cambrian.evolution.rewriting.proposing import Proposer
 from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.context import RunContext
@@ -124,6 +125,9 @@ class OutageMonitor:
 
     def _given_up(self, job: Job, error: str) -> None:
         """A job broke as often as it may, and each time not for a seed agent."""
+        if is_null(job):
+            self._context.nulls.give_up(job)
+            return
         if job.proposal_id is None:
             broke = SandboxBroken(f"the sandbox broke {job.attempts} times: {error}")
             self._context.give_up(broke)
@@ -165,6 +169,9 @@ class OutageMonitor:
 
     def _broken_unit(self, job: Job) -> tuple[str, Unit | None]:
         """The agent and the unit that a job broke on: the first that has no verdict."""
+        if is_null(job):
+            left = self._context.nulls.left(self._context.nulls.of(job))
+            return str(job.agent_id), left[0] if left else None
         for agent_id, todo in self._context.pipeline.work(job):
             if todo:
                 return agent_id, todo[0]

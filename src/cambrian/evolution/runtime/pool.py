@@ -10,6 +10,7 @@ import anyio.abc
 
 from cambrian.archive import Job
 from cambrian.errors import SandboxBroken
+from cambrian.evolution.nulls import is_null
 from cambrian.evolution.rewriting.proposing import Proposer
 from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.context import RunContext
@@ -137,6 +138,8 @@ class WorkerPool:
         if job.stage == "improver":
             files = self._archive.agents.files(agent_id)
             await self._proposer.check_improver(worker, files)
+        elif is_null(job):
+            await self._judge_twin(worker, job)
         else:
             for one, todo in self._context.pipeline.work(job):
                 await self._evaluate(worker, job, one, todo)
@@ -162,6 +165,17 @@ class WorkerPool:
             if ended or pipeline.leaves(job):
                 return
 
+    async def _judge_twin(self, worker: WorkerClient, job: Job) -> None:
+        """Judge a null control, in a session of its own."""
+        nulls = self._context.nulls
+        null = nulls.of(job)
+        files, device = self._archive.agents.files(null.agent_id), self._context.settings.device
+        name = f"{job.stage}/{null.agent_id}"
+        async for evaluation in worker.evaluate(name, files, nulls.left(null), device):
+            reach("evaluation.judged")
+            nulls.record(null, evaluation)
+            reach("evaluation.recorded")
+
     def _record(self, agent_id: str, evaluation: Measurement) -> None:
         """Store a result, and what it used, once."""
         with self._archive.transaction():
@@ -178,6 +192,8 @@ class WorkerPool:
             reach("job.inside")
             if job.proposal_id is not None:
                 pipeline.advance(self._archive.proposals.get(job.proposal_id))
+            elif is_null(job):
+                self._context.nulls.close(self._context.nulls.of(job))
             elif job.kind == "evaluate":
                 self._advance_seed(str(job.agent_id))
             decided = self._committer.first()
