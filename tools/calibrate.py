@@ -252,7 +252,7 @@ JOINT_LEAST, APART_LEAST, APART_TASKS = (15, 1000), (15, 400), 3
 """Epochs and steps of joint training, and of that of a network for each task; how many of the last
 tasks the latter is measured on."""
 REDRAWS, APART = 5, 0.3
-ROOM = 1.5
+ROOM = 3
 """The state that a family allows: so many times what its reference agent holds."""
 SEARCH = sorted({seed for stage in ("screen", "full", "race") for seed in STAGES[stage]})
 PAGE = (REPORTED, REPORTED + 1, REPORTED + 2)

@@ -112,7 +112,7 @@ def test_a_reference_that_is_none_is_refused() -> None:
 def test_searches_cannot_draw_the_sealed_part() -> None:
     drawn = {family.draws("full", seed).get("source") for family in SEARCH for seed in range(5)}
     assert {"mnist-5k", "clusters"} <= drawn
-    assert not {"mnist1d", "glyphs"} & drawn
+    assert not {"mnist1d", "glyphs", "shapes"} & drawn
     assert len(SEALED) >= 3
     with pytest.raises(UsageError, match="sealed"):
         search_names(["radial-motion"])

@@ -10,7 +10,7 @@ NAMED = (
     "`cambrian bench show NAME --seed K` prints what seed K draws."
 )
 STATE = (
-    "The state allowed is 1.5 times what the reference agent holds, and that is far more than a "
+    "The state allowed is three times what the reference agent holds, and that is far more than a "
     'tenth of the distinct inputs: see "What the limits can ask for" on this page.'
 )
 REFERENCE = "None published: streams of our own."

@@ -167,7 +167,7 @@ def veil(rng: np.random.Generator, origin: Origin, kinds: Sequence[tuple[bool, f
 
 
 MNIST, DIGITS = Held("mnist-5k", 10), Held("digits", 10)
-TEXTURES = Held("textures", 8)
+TEXTURES, SHAPES = Held("textures", 8), Held("shapes", 6)
 SEGMENTS = Held("image-segments", 7, spatial=False)
 SERIES = Held("mnist1d", 10, spatial=False, width=40)
 IMAGES = (MNIST, DIGITS, TEXTURES)
