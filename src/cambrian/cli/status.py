@@ -74,6 +74,7 @@ def _show_counts(found: dict[str, Any]) -> None:
             "failed seeds": "; ".join(map(_failed_seed, found["failed_seeds"])) or None,
             "evaluations": f"{found['evaluations']}"
             + (f" ({broken} more broke and were repeated)" if broken else ""),
+            "progress": found["progress"] and _progress(found["progress"]),
             "null controls": _nulls(found["nulls"]),
             "time": duration(found["wall_s"]),
             "paused": "; ".join(found["paused"].values()),
@@ -88,6 +89,17 @@ def _show_counts(found: dict[str, Any]) -> None:
             else None,
         }
     )
+
+
+def _progress(found: dict[str, Any]) -> str:
+    """Whether the run still finds anything, and what to add if not."""
+    gain, said = found["gain"], found["state"]
+    if gain is not None:
+        shown = difference(gain["mean"], gain["lower"], gain["upper"])
+        said += f": the last {found['window']} judged, best against the champion before: {shown}"
+    elif found["judged"] < found["window"]:
+        said += f" (too early to tell: {found['judged']} of {found['window']} judged)"
+    return line("; ".join([said, *(f"add {one}" for one in found["advice"])]))
 
 
 def _nulls(found: dict[str, Any]) -> str | None:

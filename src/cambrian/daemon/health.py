@@ -160,5 +160,9 @@ def _work(work: Work) -> Iterator[Metric]:
             limit.add_metric([one["name"]], one["limit"])
     yield spent
     yield limit
+    progress = Gauge("cambrian_progress", "Whether the run finds more.", labels=["state"])
+    for state in ("rising", "flat", "exhausted"):
+        progress.add_metric([state], float(work.progress == state))
+    yield progress
     if work.champion is not None:
         yield Gauge("cambrian_champion_score", "The champion's mean score.", value=work.champion)

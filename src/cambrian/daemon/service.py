@@ -37,6 +37,7 @@ from cambrian.daemon.status import Status, Work
 from cambrian.errors import CambrianError, StorageTrouble
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.models.broker import Model
+from cambrian.evolution.plateau import plateau
 from cambrian.evolution.runtime.context import Listener, Stop
 from cambrian.evolution.runtime.workers import WorkerFactory
 from cambrian.evolution.settings import MAY_CHANGE, Settings, changes, differences
@@ -340,6 +341,7 @@ class Service:
         return Work(
             budget=[asdict(one) for one in self.loop.budget.standings(wall_s)],
             ended_by=self.loop.ended_by,
+            progress=plateau(archive, archive.runs.get(self.loop.run_id)),
             counts=archive.counts(),
             jobs=archive.jobs.counts(),
             at_work=[

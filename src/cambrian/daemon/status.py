@@ -20,6 +20,7 @@ class Work:
         approvals: decisions that wait for a person.
         undecided: proposals that are not terminal.
         champion: the champion's mean score; None while there is none.
+        progress: "rising", "flat" or "exhausted" (`evolution.plateau`).
     """
 
     budget: Sequence[Mapping[str, Any]]
@@ -30,6 +31,7 @@ class Work:
     approvals: int
     undecided: int
     champion: float | None
+    progress: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,7 @@ def status(
         "running": archive.lock_holder(),
         **_steered(archive, live),
         "nulls": null_controls(archive),
+        "progress": _progress(archive),
         "champion": _champion(archive.champion()),
         "sealed": sealed,
         "control": beside,
@@ -95,6 +96,17 @@ def _steered(archive: Archive, live: dict[str, Any] | None) -> dict[str, Any]:
         "approvals": len(archive.steering.waiting()),
         "daemon": live,
     }
+
+
+def _progress(archive: Archive) -> dict[str, Any] | None:
+    """Whether the last run still finds anything; None before it has judged a variant."""
+    run = archive.runs.last()
+    if run is None or not archive.counts()["judged"]:
+        return None
+    # Imported late: the rule needs SciPy, which takes more than a second to import.
+    from cambrian.evolution.plateau import look
+
+    return look(archive, run).to_json()
 
 
 def _wall_s(archive: Archive) -> float:

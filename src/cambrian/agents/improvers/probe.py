@@ -11,7 +11,7 @@ from typing import Any
 from cambrian.agents.catalogue import mechanism
 from cambrian.agents.tree import LEARNER, SourceTree
 
-VERSION = 2
+VERSION = 3
 """Of the question: what an improver did with another one says nothing."""
 
 _LEARNER = '''\
@@ -90,6 +90,7 @@ def probe_evidence() -> dict[str, Any]:
             }
         ],
         "cards": [mechanism("reservoir").to_json()],
+        "progress": "rising",
         "rules": "learner.py must define a class Learner.",
     }
 

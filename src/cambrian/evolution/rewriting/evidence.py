@@ -14,6 +14,7 @@ from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import ALLOWANCE, calibration
 from cambrian.evolution.admission.records import results_of
 from cambrian.evolution.admission.results import SEARCH_SEEDS
+from cambrian.evolution.plateau import plateau
 
 CARDS_SHOWN, CARDS_BY_GAIN = 6, 2
 HISTORY_SHOWN = 20
@@ -59,8 +60,14 @@ def evidence(
         "failures": _failures(archive, children),
         "history": [_tried(child) for child in children],
         "cards": [mechanism(name).to_json() for name in cards(code, proposal.idx, weights or {})],
+        "progress": _progress(archive, proposal),
         "rules": RULES,
     }
+
+
+def _progress(archive: Archive, proposal: Proposal) -> str:
+    """Whether the run still found anything, as decided by then: "rising", "flat", "exhausted"."""
+    return plateau(archive, archive.runs.get(proposal.run_id), proposal.seen_through)
 
 
 def _scores(archive: Archive, agent_id: str, benchmarks: Sequence[str]) -> dict[str, Any]:

@@ -1,0 +1,141 @@
+"""Whether a run still finds anything: rising, flat or exhausted, with chance taken into account.
+
+A window is the last `WINDOW` variants that the run has judged. It is *rising* if one of its members
+is shown to be better than the champion as it was before the window: paired over the search's
+seeds, one-sided t, at α / m for the m variants of the window that were judged (Bonferroni), so that
+in a run that finds nothing a window is called rising in at most α of cases. (The champion was the
+best of many, so that its score flatters it: that makes the rule more careful, never less.) A run
+that has judged fewer than a window is called rising: it is too early to tell.
+
+Not rising is *flat*; *exhausted*, if nothing in the last `EXHAUSTED` windows together is shown to
+be better than the champion before them. It is a function of what was decided through a proposal,
+and so of nothing that depends on workers or time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import stats
+
+from cambrian.agents.catalogue import catalogue
+from cambrian.archive import Archive, Run
+from cambrian.evolution.admission.records import results_of
+from cambrian.evolution.admission.results import SEARCH_SEEDS
+
+State = Literal["rising", "flat", "exhausted"]
+
+WINDOW, EXHAUSTED = 30, 3
+"""Judged variants in a window; windows without a gain after which a run is exhausted."""
+ALPHA = 0.05
+_EVERYTHING = 2**62
+
+_JUDGED = """
+SELECT idx, agent_id, state FROM proposals
+WHERE state IN ('admitted', 'rejected') AND idx <= :through AND run_id = :run
+ORDER BY idx DESC LIMIT :limit
+"""
+_TRIED = """
+SELECT DISTINCT json_extract(operation, '$.mechanism') AS mechanism FROM proposals
+WHERE operation IS NOT NULL AND state IN ('admitted', 'rejected', 'failed_smoke')
+"""
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """How a run goes.
+
+    Attributes:
+        judged: variants that it has judged, up to `WINDOW * EXHAUSTED`.
+        gain: of the window's best member over the champion before it, paired: mean and the bounds
+            of a two-sided 1 − 2α/m interval; None where nobody can be compared.
+        advice: what to add, where the run is not rising.
+    """
+
+    state: State
+    judged: int
+    gain: tuple[float, float, float] | None
+    advice: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain JSON."""
+        gain = self.gain and dict(zip(("mean", "lower", "upper"), self.gain, strict=True))
+        about = {"state": self.state, "judged": self.judged, "window": WINDOW}
+        return {**about, "gain": gain, "advice": list(self.advice)}
+
+
+def plateau(archive: Archive, run: Run, through: int | None = None) -> State:
+    """The state of a run as decided through a proposal (None: by now): see the module."""
+    return look(archive, run, through).state
+
+
+def look(archive: Archive, run: Run, through: int | None = None) -> Plateau:
+    """The state of a run, with what it was made of."""
+    limit = _EVERYTHING if through is None else through
+    keys = {"run": run.id, "through": limit, "limit": WINDOW * EXHAUSTED}
+    judged = archive.database.rows(_JUDGED, keys)
+    names = tuple(run.settings.get("benchmarks", ()))
+    if len(judged) < WINDOW or not names:
+        return Plateau("rising", len(judged), None, ())
+    gain, rising = _gain(archive, names, judged[:WINDOW])
+    if rising:
+        return Plateau("rising", len(judged), gain, ())
+    state: State = "flat"
+    if len(judged) == WINDOW * EXHAUSTED and not _gain(archive, names, judged)[1]:
+        state = "exhausted"
+    return Plateau(state, len(judged), gain, _advice(archive, run, state))
+
+
+def _gain(
+    archive: Archive, names: Sequence[str], window: Sequence[dict[str, Any]]
+) -> tuple[tuple[float, float, float] | None, bool]:
+    """The largest gain of a window's members over the champion before it; whether one is shown."""
+    before = archive.agents.champion(int(window[-1]["idx"]) - 1)
+    if before is None:
+        return None, False
+    its = results_of(archive, before.id)
+    if not set(SEARCH_SEEDS) <= set(its.seeds(names)):
+        return None, False
+    level = np.array(its.per_seed(names, SEARCH_SEEDS))
+    found = []
+    for row in window:
+        mine = results_of(archive, str(row["agent_id"]))
+        if row["state"] == "admitted" and set(SEARCH_SEEDS) <= set(mine.seeds(names)):
+            found.append(np.array(mine.per_seed(names, SEARCH_SEEDS)) - level)
+    return largest_gain(np.array(found), len(window))
+
+
+def largest_gain(
+    differences: np.ndarray, tried: int
+) -> tuple[tuple[float, float, float] | None, bool]:
+    """The largest of paired differences (members, seeds) to one champion: mean and bounds, or None
+    without members; and whether any is above 0, at α over `tried` looks."""
+    if not len(differences):
+        return None, False
+    mean = differences.mean(axis=1)
+    spread = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])
+    reach = float(stats.t.isf(ALPHA / tried, differences.shape[1] - 1)) * spread
+    shown = mean - reach > 0  # equal to the last bit is no gain
+    best = int(np.argmax(mean - reach if shown.any() else mean))
+    bounds = (float(mean[best]), float((mean - reach)[best]), float((mean + reach)[best]))
+    return bounds, bool(shown.any())
+
+
+def _advice(archive: Archive, run: Run, state: State) -> tuple[str, ...]:
+    """What a search that finds nothing more could be given."""
+    rows = archive.database.rows(_TRIED)
+    untried = sorted(set(catalogue()) - {str(row["mechanism"]) for row in rows})
+    found = []
+    if untried:
+        found.append(f"mechanisms that were never tried: {', '.join(untried)}")
+    if state == "exhausted":
+        if run.settings.get("rewriter") != "model":
+            found.append("a model as the source of edits (--rewriter model)")
+        found.append("new mechanisms in the catalogue (docs/extend.md), or another seed agent")
+        found.append("another suite: on this one the search may be at its limit (`bench suites`)")
+        if run.settings.get("rules", {}).get("seeds") != "raced":
+            found.append("more seeds, to tell small gains from chance (--seeds raced)")
+    return tuple(found)
