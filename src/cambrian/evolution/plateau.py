@@ -39,8 +39,10 @@ WHERE state IN ('admitted', 'rejected') AND idx <= :through AND run_id = :run
 ORDER BY idx DESC LIMIT :limit
 """
 _TRIED = """
-SELECT DISTINCT json_extract(operation, '$.mechanism') AS mechanism FROM proposals
-WHERE operation IS NOT NULL AND state IN ('admitted', 'rejected', 'failed_smoke')
+SELECT DISTINCT json_extract(s.value, '$.mechanism') AS mechanism
+FROM proposals p, json_each(ifnull(json_extract(p.operation, '$.chain'),
+                                   json_array(json(p.operation)))) s
+WHERE p.operation IS NOT NULL AND p.state IN ('admitted', 'rejected', 'failed_smoke')
 """
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from cambrian.archive import Archive
 
 _USES = """
-SELECT json_extract(operation, '$.mechanism') AS name, count(*) AS proposed,
-       sum(state = 'admitted') AS admitted
-FROM proposals
-WHERE json_extract(operation, '$.mechanism') IS NOT NULL
-  AND json_extract(operation, '$.kind') <> 'remove'
+SELECT json_extract(s.value, '$.mechanism') AS name, count(DISTINCT p.id) AS proposed,
+       count(DISTINCT CASE p.state WHEN 'admitted' THEN p.id END) AS admitted
+FROM proposals p, json_each(ifnull(json_extract(p.operation, '$.chain'),
+                                   json_array(json(p.operation)))) s
+WHERE p.operation IS NOT NULL AND json_extract(s.value, '$.mechanism') IS NOT NULL
+  AND json_extract(s.value, '$.kind') <> 'remove'
 GROUP BY name
 """
 

@@ -68,7 +68,7 @@ LONGEST_MARK = 400  # characters of a line that may be a heading, a fence or a m
 LOOK_AHEAD = 60  # lines
 
 MAX_SECTION = 24_000
-SECTIONS = ("benchmarks", "scores", "history", "failures", "cards", "rules")
+SECTIONS = ("benchmarks", "scores", "progress", "history", "failures", "cards", "rules")
 
 
 class Improver:

@@ -106,16 +106,17 @@ def _change(
 
 def _edit(change: Change, parent: SourceTree) -> Edit:
     return Edit(
-        title=_cut(change.title, MAX_TITLE),
-        hypothesis=_cut(change.hypothesis, MAX_HYPOTHESIS),
+        title=cut(change.title, MAX_TITLE),
+        hypothesis=cut(change.hypothesis, MAX_HYPOTHESIS),
         predicted_gain=change.predicted_gain,
         confidence=change.confidence,
         files=change.agent.changes(parent),
     )
 
 
-def _cut(text: str, longest: int) -> str:
+def cut(text: str, longest: int) -> str:
+    """A text of at most so many characters."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-__all__ = ["Proposal", "recombine"]
+__all__ = ["Proposal", "cut", "recombine"]

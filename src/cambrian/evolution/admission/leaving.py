@@ -100,8 +100,9 @@ class Leaving:
             rule=RULE,
             verdict="pass",
             threshold=bound,
-            value=view.most(CURTAILMENT.tail),
-            detail=f"difference to the parent so far {view.expected:+.3f}",
+            value=view.expected,
+            upper=view.most(CURTAILMENT.tail),
+            detail=f"after {len(seen)} units; `upper` is what is held against the threshold",
         )
 
     def _room(self, proposal: Proposal) -> bool:
@@ -126,6 +127,7 @@ def _failed(unit: Unit, after: str, view: Outlook, most: float, bound: float) ->
         rule=RULE,
         verdict="fail",
         threshold=bound,
-        value=most,
-        detail=f"difference to the parent {view.expected:+.3f} after {after} units",
+        value=view.expected,
+        upper=most,
+        detail=f"after {after} units; `upper` is what is held against the threshold",
     )

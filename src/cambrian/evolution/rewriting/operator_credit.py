@@ -48,8 +48,9 @@ class Experience:
         self._weights: dict[str, float] = {}
 
     def gains(self, through: int) -> dict[str, list[float]]:
-        """For each mechanism that was grafted, the gains over the parent on the screen's seed, in
-        the order of proposals, as decided through proposal `through`."""
+        """For each mechanism that was grafted, the gains over the parent when the screen was passed
+        or failed, in the order of proposals, as decided through proposal `through`; where several
+        were put in at once each has an equal share."""
         self._see(through)
         return {name: [gain for _, gain in found] for name, found in self._gains.items()}
 
@@ -93,11 +94,25 @@ class Experience:
 
     def _learn(self, row: Row) -> None:
         operation = json.loads(row["operation"])
-        name = operation.get("mechanism") if isinstance(operation, dict) else None
-        if name and operation.get("kind") != "remove":
-            gain = FAILED if row["value"] is None else float(row["value"])
+        names = mechanisms_of(operation)
+        for name in names:
+            gain = FAILED if row["value"] is None else float(row["value"]) / len(names)
             insort(self._gains.setdefault(name, []), (row["idx"], gain))
             self._weights.pop(name, None)
+
+
+def mechanisms_of(operation: object) -> list[str]:
+    """The mechanisms that an operation, or a chain of them, put into a learner, in order; each
+    once."""
+    if not isinstance(operation, dict):
+        return []
+    steps = operation.get("chain", [operation])
+    found = [
+        step["mechanism"]
+        for step in steps
+        if isinstance(step, dict) and step.get("mechanism") and step.get("kind") != "remove"
+    ]
+    return list(dict.fromkeys(map(str, found)))
 
 
 _UNTRIED = math.exp(OPTIMISM / TEMPERATURE)

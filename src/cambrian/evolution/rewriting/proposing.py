@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import numpy as np
 
+from cambrian.agents.catalogue import catalogue
 from cambrian.agents.edits import Edit, EditError, apply
 from cambrian.agents.improvers.probe import probe_answer, probe_evidence, probe_tree
 from cambrian.agents.tree import SourceTree
@@ -44,6 +45,10 @@ TREES = 128
 """Parents' checked code kept at most."""
 LONGEST_CHAIN = 5
 """Random search's proposals are 1 to this many recombinations in a row."""
+EDITS = (0.65, 0.25, 0.1)
+"""The chances that a proposal is one, two or three recombinations in a row."""
+UNTRIED = 1e6
+"""The weight of a mechanism that was never tried: each is, before any is tried twice."""
 
 Outcome = Variant | NoVariant
 
@@ -105,10 +110,11 @@ class Proposer:
         return self.settings.selection == "random"
 
     def _steps(self, index: int) -> int:
-        if not self._is_random:
-            return 1
+        """How many edits a proposal is made of: a function of its index alone."""
         rng = np.random.default_rng([self.settings.seed, index, 1])
-        return int(rng.integers(1, LONGEST_CHAIN + 1))
+        if self._is_random:
+            return int(rng.integers(1, LONGEST_CHAIN + 1))
+        return int(rng.choice(len(EDITS), p=EDITS)) + 1
 
     # -- money -------------------------------------------------------------------------
 
@@ -189,9 +195,15 @@ class Proposer:
     async def _by_recombination(self, proposal: Proposal, attempt: int) -> Variant:
         trees = [self._trees(agent_id) for agent_id in proposal.parents]
         seed = f"{self.settings.seed}/{proposal.idx}/{attempt}"
-        learned = None if self._is_random else self._experience.weights(proposal.seen_through)
+        learned = None if self._is_random else self._learned(proposal.seen_through)
         steps = self._steps(proposal.idx)
         return await by_recombination(trees, seed, steps=steps, weights=learned)
+
+    def _learned(self, through: int) -> dict[str, float]:
+        """How likely each mechanism is to be picked, as the archive was decided through a
+        proposal."""
+        tried = self._experience.weights(through)
+        return {name: tried.get(name, UNTRIED) for name in catalogue()}
 
     async def _by_model(self, proposal: Proposal) -> Variant:
         parent = self._trees(proposal.parents[0])

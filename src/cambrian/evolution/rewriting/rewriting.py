@@ -12,7 +12,8 @@ from typing import Any
 
 import anyio.to_thread
 
-from cambrian.agents.edits import Edit, EditError, apply
+from cambrian.agents.edits import MAX_HYPOTHESIS, MAX_TITLE, Edit, EditError, apply
+from cambrian.agents.recombine import cut
 from cambrian.agents.recombine.isolated import recombine_in_subprocess
 from cambrian.agents.tree import IMPROVER, NOTES, SourceTree
 from cambrian.errors import InvalidAgent, SandboxBroken
@@ -101,7 +102,7 @@ async def by_recombination(
     Raises:
         NoVariant: the code has no structure that could be recombined.
     """
-    trees, operations = list(parents), []
+    trees, operations, edits = list(parents), [], list[Edit]()
     made: Variant | None = None
     for step in range(steps):
         try:
@@ -110,11 +111,28 @@ async def by_recombination(
         except (EditError, InvalidAgent) as error:
             raise NoVariant(f"recombination failed: {error}") from None
         operations.append(dict(proposal.operation))
-        made = Variant(tree, proposal.edit, operations[0] if steps == 1 else {"chain": operations})
+        edits.append(proposal.edit)
+        operation = operations[0] if steps == 1 else {"chain": operations}
+        made = Variant(tree, _together(parents[0], tree, edits), operation)
         trees = [tree]
     if made is None:
         raise ValueError(f"expected at least one step, got {steps}")
     return made
+
+
+def _together(parent: SourceTree, tree: SourceTree, edits: Sequence[Edit]) -> Edit:
+    """Edits in a row as one edit of the parent, which says of each what it is for."""
+    if len(edits) == 1:
+        return edits[0]
+    files: dict[str, str | None] = {path: None for path in parent if path not in tree}
+    files |= {path: text for path, text in tree.items() if parent.get(path) != text}
+    return Edit(
+        title=cut("; ".join(edit.title for edit in edits), MAX_TITLE),
+        hypothesis=cut(" ".join(edit.hypothesis for edit in edits), MAX_HYPOTHESIS),
+        predicted_gain=sum(edit.predicted_gain for edit in edits),
+        confidence=min(edit.confidence for edit in edits),
+        files=files,
+    )
 
 
 def _recombine(trees: Sequence[SourceTree], seed: str, weights: Mapping[str, float] | None) -> Any:
