@@ -16,7 +16,7 @@ from tests.evolution.running import SEEDS, run_with, settings
 from cambrian.archive import Archive, Proposal
 from cambrian.daemon.supervisor import prepare
 from cambrian.evolution.admission.leaving import Leaving
-from cambrian.evolution.admission.records import results_of
+from cambrian.evolution.admission.records import results_of, tried_on, units
 from cambrian.evolution.admission.results import Result, Results
 from cambrian.evolution.admission.thresholds import AdmissionName, Rules
 from cambrian.evolution.loop import Loop
@@ -181,3 +181,13 @@ def test_a_stricter_rule_sends_away_more(usual: Path) -> None:
             ]
             left.append({at for at, gate in enumerate(found) if gate is not None})
     assert left[0] >= left[1] >= left[2]
+
+
+def test_the_smoke_stage_tries_the_cheapest_of_each_kind() -> None:
+    assert set(tried_on(BENCHMARKS)) == set(BENCHMARKS)
+    many = ("digit-sums", "split-fashion", "split-mnist", "sinusoids", "label-drift", "sea-drift")
+    tried = tried_on(many)
+    assert "sinusoids" in tried, "it alone asks for values"
+    assert len(tried) == 3 and [name for name in many if name in tried] == list(tried)
+    assert {unit.benchmark for unit in units("smoke", many)} == set(tried)
+    assert {unit.benchmark for unit in units("screen", many)} == set(many)
