@@ -1,7 +1,7 @@
 """How much search a minute holds: judged variants in a fixed time, and what each of them cost.
 
-    python benchmarks/search.py [--minutes 10] [--workers 2] [--sandbox auto] [--benchmarks A,B]
-                                [--recorded ARCHIVE] [--quick] [--json FILE]
+    python benchmarks/search.py [--minutes 10] [--workers 2] [--sandbox auto] [--suite NAME]
+                                [--benchmarks A,B] [--recorded ARCHIVE] [--quick] [--json FILE]
 
 A real search from nothing: the seed agents are judged, `recombine` makes variants, a sandbox runs
 them. The clock starts with the run, so that the seed agents (the references, and every search's
@@ -36,7 +36,7 @@ from _table import Figure, report
 
 from cambrian.archive import Archive, Proposal
 from cambrian.daemon.supervisor import prepare
-from cambrian.evaluators.benchmarks import search_names
+from cambrian.evaluators.suites import suite_of
 from cambrian.evolution.admission.leaving import Leaving
 from cambrian.evolution.admission.records import results_of
 from cambrian.evolution.admission.results import SEARCH_SEEDS
@@ -45,6 +45,7 @@ from cambrian.evolution.admission.thresholds import NEW
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.rewriting.likeness import REUSED_FROM
 from cambrian.evolution.settings import SandboxName, Settings
+from cambrian.sandbox.backends.registry import choose
 
 JUDGED_IN_TEN, LOSER_S, WINNER_S = 120.0, 1.5, 12.0
 STAGES = ("smoke", "screen", "full", "race")
@@ -126,8 +127,10 @@ async def _timed(loop: Loop, seconds: float, found: Account) -> None:
 def search(home: Path, settings: Settings, seconds: float) -> Account:
     """Grow an archive for so many seconds, and say where the time went."""
     found = Account()
+    choose(settings.sandbox, announce=print)  # which says what is missing
     with Archive.open_or_create(home) as archive, archive.lock():
         prepare(archive, settings.benchmarks)
+        archive.suites.open(suite_of(settings.suite, settings.benchmarks))
         run = archive.runs.start(settings.seed, settings.to_json(), 2**31 - 1)
         loop = Loop(archive, run, settings, lambda _: None, home / "logs")
         busy, own = busy_s(), time.process_time()
@@ -282,13 +285,15 @@ def decided(found: Replayed) -> list[Figure]:
 
 def settings_of(given: argparse.Namespace) -> Settings:
     names: Sequence[str] = given.benchmarks.split(",") if given.benchmarks else ()
+    chosen = suite_of("" if names else given.suite, names)
     sandbox: SandboxName = given.sandbox
     return Settings(
         proposals=10**6,
         workers=given.workers,
         seed=given.seed,
         sandbox=sandbox,
-        benchmarks=tuple(search_names(names or None)),
+        benchmarks=chosen.benchmarks,
+        suite=chosen.name,
     )
 
 
@@ -298,13 +303,14 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sandbox", default="auto")
-    parser.add_argument("--benchmarks", default="", metavar="A,B")
+    parser.add_argument("--suite", default="general")
+    parser.add_argument("--benchmarks", default="", metavar="A,B", help="in place of a suite")
     parser.add_argument("--recorded", type=Path, metavar="ARCHIVE")
-    parser.add_argument("--quick", action="store_true", help="three minutes, label-drift alone")
+    parser.add_argument("--quick", action="store_true", help="three minutes, suite drift")
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     if given.quick:
-        given.minutes, given.benchmarks = min(given.minutes, 3.0), given.benchmarks or "label-drift"
+        given.minutes, given.suite = min(given.minutes, 3.0), "drift"
     if os.getloadavg()[0] > 0.5:
         print(f"this machine is not quiet (load {os.getloadavg()[0]:.1f})", file=sys.stderr)
     settings = settings_of(given)

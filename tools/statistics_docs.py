@@ -83,9 +83,9 @@ def tables(trials: int) -> Iterator[str]:
 def leaving_table(trials: int) -> Iterator[str]:
     """How often the rule that lets variants leave early is wrong, by how wrong its guesses are."""
     yield f"Sent away of those that would have come out above the bound ({trials:,} trials, the"
-    yield "worse of 3 and 8 benchmarks); the guesses right, or the truth half as much again, or twice"
-    yield "as much. *At the bound*: the true difference is the bound itself, so that about half come"
-    yield "out above it. *As good*: there is no difference to the parent."
+    yield "worse of 3 and 8 benchmarks); the guesses right, or the truth half as much again, or"
+    yield "twice as much. *At the bound*: the true difference is the bound itself, so that about"
+    yield "half come out above it. *As good*: there is no difference to the parent."
     yield ""
     yield "| differences | at the bound | ×1.5 | ×2 | as good | ×1.5 | ×2 "
     yield "| units run at −0.3, of 15 |"

@@ -15,8 +15,10 @@ from tests.evolution.running import SEEDS, run_with, settings
 
 from cambrian.archive import Archive, Proposal
 from cambrian.daemon.supervisor import prepare
-from cambrian.evolution.admission.leaving import Leaving
-from cambrian.evolution.admission.records import results_of
+from cambrian.evaluators.benchmarks import benchmark
+from cambrian.evaluators.calibration import calibration
+from cambrian.evolution.admission.leaving import CAREFUL, Leaving
+from cambrian.evolution.admission.records import results_of, tried_on, units
 from cambrian.evolution.admission.results import Result, Results
 from cambrian.evolution.admission.thresholds import AdmissionName, Rules
 from cambrian.evolution.loop import Loop
@@ -181,3 +183,52 @@ def test_a_stricter_rule_sends_away_more(usual: Path) -> None:
             ]
             left.append({at for at, gate in enumerate(found) if gate is not None})
     assert left[0] >= left[1] >= left[2]
+
+
+class Growing(Spread):
+    """With every part the stream costs a third of the allowance more, and no bound is held."""
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Measurement]:
+        for unit in units:
+            await anyio.sleep(0)
+            most = calibration(benchmark(unit.benchmark)).flops_allowed
+            times = 1 + 2 * len([path for path in files if path.startswith("parts/")])
+            whole = int(most * times / 6)
+            used = whole // 10 if unit.stage == "smoke" else whole
+            yield replace(judged(files, unit, 0.5), flops=used)
+
+
+def test_what_will_be_over_its_allowance_is_told_so_before_the_screen(tmp_path: Path) -> None:
+    run_with(tmp_path / "a", Growing, proposals=20, admission="keep-all")
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        told = 0
+        for proposal in variants(archive):
+            rows = archive.evaluations.of(str(proposal.agent_id))
+            over = max(
+                10 * (row.flops or 0) / calibration(benchmark(row.benchmark)).flops_allowed
+                for row in rows
+                if row.stage == "smoke"
+            )
+            gates = {gate.gate: gate for gate in archive.gates(proposal_id=proposal.id)}
+            parent = archive.agents.get(proposal.parents[0])
+            if "forecast" not in gates:
+                assert parent.status == "seed" or over * CAREFUL <= 1
+                continue
+            told += 1
+            assert proposal.reason == "rejected early: forecast"
+            assert {row.stage for row in rows} == {"smoke"}
+            assert gates["forecast"].value == pytest.approx(CAREFUL * over, rel=1e-3)
+        assert told, "some grow over it"
+    assert sound(tmp_path / "a") == []
+
+
+def test_the_smoke_stage_tries_the_cheapest_of_each_kind() -> None:
+    assert set(tried_on(BENCHMARKS)) == set(BENCHMARKS)
+    many = ("digit-sums", "split-fashion", "split-mnist", "sinusoids", "label-drift", "sea-drift")
+    tried = tried_on(many)
+    assert "sinusoids" in tried, "it alone asks for values"
+    assert len(tried) == 3 and [name for name in many if name in tried] == list(tried)
+    assert {unit.benchmark for unit in units("smoke", many)} == set(tried)
+    assert {unit.benchmark for unit in units("screen", many)} == set(many)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cambrian.sandbox.runner.meter import FlopCounter, state_bytes
+from cambrian.sandbox.runner.meter import AllowanceSpent, FlopCounter, FlopMeter, state_bytes
 
 
 def _mlp() -> Callable[[], object]:
@@ -105,3 +105,21 @@ def test_state_that_hides_behind_many_objects_is_not_overlooked() -> None:
     many = [object() for _ in range(2000)]
     with pytest.raises(RuntimeError, match="at most 1000 objects"):
         state_bytes([torch.zeros(10), many], limit=1000)
+
+
+def test_no_call_is_begun_once_the_allowance_is_spent() -> None:
+    weight, x = torch.zeros(4, 3), torch.zeros(2, 4)
+    meter = FlopMeter(0, most=2 * 2 * 4 * 3)
+    calls: list[Tensor] = []
+
+    def work() -> None:
+        calls.append(x @ weight)
+
+    meter.call("work", work)
+    meter.call("work", work)  # all of it was used, and no more
+    with pytest.raises(AllowanceSpent, match="96 FLOPs, over its allowance of 48"):
+        meter.call("other work", work)
+    assert len(calls) == 2 and meter.total == 96
+    unbounded = FlopMeter(0)
+    for _ in range(9):
+        unbounded.call("work", work)

@@ -115,6 +115,44 @@ class Leaving:
         return novel == 0 or (novel + 1) / (admitted + 1) <= self._rules.quota
 
 
+CAREFUL = 0.6
+"""Of what is forecast, the share that is held against the allowance. Over 38 variants the growth
+from the smoke stage to a whole stream differed by a factor of 1.1 to 1.7 on one benchmark."""
+
+
+def forecast(archive: Archive, child: str, parent: str, benchmarks: Sequence[str]) -> Gate | None:
+    """The gate that a variant fails which used so much in the smoke stage that it will be over an
+    allowance on the whole stream, if it grows as its parent did. None: it may be within them, or
+    its parent is a seed agent, which has no smoke stage."""
+    tried = {row.benchmark: row for row in archive.evaluations.of(child, "smoke")}
+    its = {row.benchmark: row for row in archive.evaluations.of(parent, "smoke")}
+    whole = {row.benchmark: row for row in archive.evaluations.of(parent, "screen")}
+    worst = 1.0, ""
+    for name in benchmarks:
+        if not (name in tried and name in its and name in whole):
+            continue
+        measure = calibration(benchmark(name))
+        for what, most in (
+            ("flops", measure.flops_allowed),
+            ("state_bytes", measure.state_allowed),
+        ):
+            mine, before, after = (getattr(rows[name], what) or 0 for rows in (tried, its, whole))
+            if before and most:
+                worst = max(worst, (CAREFUL * mine * after / before / most, f"{what} on {name}"))
+    share, where = worst
+    if not where:
+        return None
+    return Gate(
+        gate="forecast",
+        rule=f"{CAREFUL:.0%} of what it will use on the whole stream, if it grows from the smoke "
+        "stage on as its parent did, is within the allowance",
+        verdict="fail",
+        threshold=1.0,
+        value=share,
+        detail=f"{share / CAREFUL:.2g} times the allowance of {where.replace('_', ' ')}",
+    )
+
+
 RULE = (
     "what the mean difference to the parent over all benchmarks and seeds may still come to "
     f"(one-sided {1 - CURTAILMENT.tail:.1%} bound) is at least the threshold"

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cambrian.archive import Archive, Evaluation
 from cambrian.evaluators.benchmarks import STAGES, benchmark
+from cambrian.evaluators.calibration import calibration
 from cambrian.evolution.admission.results import Result, Results
 from cambrian.measurement import Unit
 
+TRIED = 3
+"""On how many benchmarks the smoke stage tries a variant at least, where there are as many."""
 SEARCH_STAGES = ("screen", "full", "race")
 
 
@@ -45,7 +48,25 @@ def _scored(rows: Sequence[Evaluation], weights: Mapping[str, float] | None = No
 
 def units(stage: str, benchmarks: Sequence[str]) -> list[Unit]:
     """Every unit of a stage, seed by seed, so that a run cut short has whole seeds."""
-    return [Unit(name, stage, seed) for seed in STAGES[stage] for name in benchmarks]
+    names = tried_on(tuple(benchmarks)) if stage == "smoke" else benchmarks
+    return [Unit(name, stage, seed) for seed in STAGES[stage] for name in names]
+
+
+@functools.cache
+def tried_on(benchmarks: tuple[str, ...]) -> tuple[str, ...]:
+    """The benchmarks that the smoke stage asks, in the order given: that code runs is seen on the
+    cheapest for each kind of task and set of verbs, and on `TRIED` at least."""
+    cheap = sorted(benchmarks, key=lambda name: calibration(benchmark(name)).cpu_s)
+    first: dict[tuple[str, ...], str] = {}
+    for name in cheap:
+        asked = benchmark(name)
+        first.setdefault((asked.stream("smoke").kind, *sorted(asked.verbs)), name)
+    chosen = set(first.values())
+    for name in cheap:
+        if len(chosen) >= TRIED:
+            break
+        chosen.add(name)
+    return tuple(name for name in benchmarks if name in chosen)
 
 
 def missing(archive: Archive, agent_id: str, wanted: Sequence[Unit]) -> list[Unit]:

@@ -20,7 +20,7 @@ from cambrian.backoff import Backoff
 from cambrian.evolution.admission import rules
 from cambrian.evolution.admission.approval import Policy
 from cambrian.evolution.admission.descriptors import Descriptors
-from cambrian.evolution.admission.leaving import Leaving
+from cambrian.evolution.admission.leaving import Leaving, forecast
 from cambrian.evolution.admission.records import missing, results_of, units
 from cambrian.evolution.admission.results import RACE_SEEDS, SEARCH_SEEDS, Results
 from cambrian.evolution.admission.rules import ArchiveState
@@ -69,7 +69,7 @@ class StageMachine:
             if failed:
                 self._failed(proposal, stage, failed[0])
                 return
-            if stage != "smoke" and self._leaves(proposal):
+            if stage != "smoke" and self._leaves(proposal, stage):
                 return
             if missing(self.archive, proposal.agent_id, units(stage, self.benchmarks)):
                 if stage == "smoke" and self._is_screened(proposal):
@@ -123,9 +123,16 @@ class StageMachine:
             proposal, results_of(self.archive, child), results_of(self.archive, parent)
         )
 
-    def _leaves(self, proposal: Proposal) -> bool:
+    def _forecast(self, proposal: Proposal) -> Gate | None:
+        child, parent = str(proposal.agent_id), proposal.parents[0]
+        return (
+            forecast(self.archive, child, parent, self.benchmarks) if self.rules.leaving else None
+        )
+
+    def _leaves(self, proposal: Proposal, stage: str) -> bool:
         """Whether a variant is ready to be rejected before all its units were run."""
-        gate = self._outlook(proposal)
+        gate = self._forecast(proposal) if stage == "screen" else None
+        gate = gate or self._outlook(proposal)
         if gate is None:
             return False
         outcome = {"end": "reject", "reason": f"rejected early: {gate.gate}"}

@@ -166,7 +166,7 @@ class LearnerJob:
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
-        self.meter = FlopMeter(seed)
+        self.meter = FlopMeter(seed, spec.flops)
         self.learner = module.Learner(spec, seed=seed, device=self.device)
         door.send(Kind.DONE, frame.sequence)
 

@@ -62,6 +62,10 @@ def _is_made_of_others(func: Any) -> bool:
     return bool(func.has_kernel_for_dispatch_key(implicit))
 
 
+class AllowanceSpent(Exception):
+    """The learner has used more than it may; what is left of its stream would change nothing."""
+
+
 class FlopMeter:
     """Counts on a fixed sample of the calls of each sort.
 
@@ -69,9 +73,14 @@ class FlopMeter:
     up to the two-hundredth and one of every two hundred after it are counted, and a count stands
     for the calls up to the next one. Which one of a block depends on the seed alone, so the figure
     is repeatable, and work that is done every so many calls is not missed by being out of step.
+
+    Args:
+        seed: of the sample.
+        most: no call is begun any more once so many are used; 0: no bound.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, most: int = 0) -> None:
+        self._most = most
         self._chance = random.Random(seed)  # noqa: S311 - not for secrets
         self._next: dict[str, int] = {}
         self._calls: dict[str, int] = {}
@@ -83,7 +92,12 @@ class FlopMeter:
 
         Counting is slow, so of calls of one `sort` the first few are counted, and later ones at
         random; the others are taken to cost what the last counted one did.
+
+        Raises:
+            AllowanceSpent: `most` were used before.
         """
+        if 0 < self._most < self.total:
+            raise AllowanceSpent(f"{self.total:.3g} FLOPs, over its allowance of {self._most:.3g}")
         number = self._calls.get(sort, 0)
         self._calls[sort] = number + 1
         if number >= SAMPLED_FIRST:

@@ -39,6 +39,8 @@ class Cost:
 def failure(meta: Mapping[str, Any]) -> LearnerFailed:
     """What a FAILED frame says; its words are the learner's."""
     kind, message = str(meta.get("kind", "error"))[:100], str(meta.get("message", ""))[:1000]
+    if kind == "AllowanceSpent":  # the runner's word, and nothing to gain by it for others
+        return LearnerFailed("limit", message)
     cause = "memory" if kind in ("MemoryError", "OutOfMemoryError") else "exception"
     return LearnerFailed(cause, f"{kind}: {message}", str(meta.get("trace", ""))[:4000])
 
