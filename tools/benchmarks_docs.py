@@ -116,8 +116,8 @@ INTRODUCTION = (
     "0 at the floor and 1 at the ceiling of its benchmark, both measured by seed agents "
     f"(`tools/calibrate.py`). An agent may spend {ALLOWANCE} times what the benchmark's reference "
     "agent spends; over that, or where it cannot do what is asked, it fails, and its section says "
-    "why. In the sections, a mean stands beside its 95 % t interval over the seeds. Families, which "
-    "draw a stream from each seed, and the suites made of them: [families.md](families.md)."
+    "why. In the sections, a mean stands beside its 95 % t interval over the seeds. Families, "
+    "which draw a stream from each seed, and the suites made of them: [families.md](families.md)."
 )
 HOLDING = (
     "Those that follow from the figures of this page; those that need an experiment of their own "
