@@ -2,7 +2,8 @@
 
 `intervals` (Student's t over seeds), `paired` (bootstrap and permutation tests, Holm over
 benchmarks), `aggregate` (interquartile mean, probability of improvement, stratified intervals,
-as rliable has them), `suite` and `weights` (a score over the families of a suite), `racing` (seeds taken in looks, and stopping when enough is known).
+as rliable has them), `suite` and `weights` (a score over the families of a suite), `racing` (seeds
+taken in looks, and stopping when enough is known).
 """
 
 from __future__ import annotations
