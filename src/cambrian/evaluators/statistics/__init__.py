@@ -2,7 +2,8 @@
 
 `intervals` (Student's t over seeds), `paired` (bootstrap and permutation tests, Holm over
 benchmarks), `aggregate` (interquartile mean, probability of improvement, stratified intervals,
-as rliable has them), `racing` (seeds taken in looks, and stopping when enough is known).
+as rliable has them), `suite` and `weights` (a score over the families of a suite), `racing` (seeds
+taken in looks, and stopping when enough is known).
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from cambrian.evaluators.statistics.paired import (
     permutation_p,
 )
 from cambrian.evaluators.statistics.racing import RACE, Claim, Race, claim, next_look
+from cambrian.evaluators.statistics.suite import SuiteScore, suite_score
+from cambrian.evaluators.statistics.weights import capped_weights
 
 __all__ = [
     "CONFIDENCE",
@@ -38,7 +41,9 @@ __all__ = [
     "Difference",
     "Estimate",
     "Race",
+    "SuiteScore",
     "bootstrap_interval",
+    "capped_weights",
     "claim",
     "holm",
     "interquartile_mean",
@@ -51,4 +56,5 @@ __all__ = [
     "probability_of_improvement",
     "probability_of_improvement_interval",
     "stratified_interval",
+    "suite_score",
 ]
