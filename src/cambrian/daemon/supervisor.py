@@ -24,7 +24,7 @@ from cambrian.archive.store import CONTROL
 from cambrian.daemon import killswitch
 from cambrian.daemon.service import Options, Service
 from cambrian.errors import CambrianError, Refused, StorageTrouble
-from cambrian.evaluators.benchmarks import benchmark, search_names
+from cambrian.evaluators.benchmarks import STAGES, benchmark, search_names
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.suites import suite_of
 from cambrian.evolution import sealing
@@ -135,7 +135,9 @@ def _ready(settings: Settings, tell: Tell, options: Options) -> Settings:
     """Check benchmarks and sandbox before anything is touched; clean up after the dead."""
     names = suite_of(settings.suite, settings.benchmarks).benchmarks
     for name in names:
-        calibration(benchmark(name))
+        for stage in ("screen", "full", *(("race",) if settings.rules.seeds == "raced" else ())):
+            for seed in STAGES[stage]:  # of a family, each has a scale of its own
+                calibration(benchmark(name), stage, seed)
     gpu.require_enough(settings.device, settings.workers)
     backend = choose(settings.sandbox, announce=tell)
     reaped = backend.reap()

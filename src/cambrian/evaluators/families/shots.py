@@ -25,6 +25,7 @@ from cambrian.evaluators.families.sources import COLUMNS, DIGITS, MNIST, NO_VEIL
 from cambrian.evaluators.protocols.episodes import Episode, ask, learn, untouched
 from cambrian.sandbox.session.learner_channel import LearnerChannel
 
+VERBS = ("observe", "predict", "adapt")
 QUERIES, TASKS, SMOKE_TASKS, EPISODES, SMOKE_EPISODES = 5, 120, 16, 40, 4
 GLARES = (0.0, 1.5, 3.0)
 EACH = 40
@@ -224,6 +225,7 @@ SHOTS: tuple[Family, ...] = (
         few_shot_turned,
         "few-shot",
         ("mnist-5k", "digits"),
+        verbs=VERBS,
     ),
     Family(
         "few-shot-clusters",
@@ -236,6 +238,7 @@ SHOTS: tuple[Family, ...] = (
         ),
         few_shot_clusters,
         "few-shot",
+        verbs=VERBS,
     ),
     Family(
         "few-shot-characters",
@@ -248,6 +251,7 @@ SHOTS: tuple[Family, ...] = (
         few_shot_characters,
         "few-shot",
         ("glyphs",),
+        verbs=VERBS,
         sealed_only=True,
     ),
 )

@@ -131,7 +131,7 @@ def forecast(archive: Archive, child: str, parent: str, benchmarks: Sequence[str
     for name in benchmarks:
         if not (name in tried and name in its and name in whole):
             continue
-        measure = calibration(benchmark(name))
+        measure = calibration(benchmark(name), "screen", whole[name].seed)
         for what, most in (
             ("flops", measure.flops_allowed),
             ("state_bytes", measure.state_allowed),
