@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import anyio
@@ -152,29 +153,38 @@ class WorkerPool:
         self, worker: WorkerClient, job: Job, agent_id: str, todo: Sequence[Unit]
     ) -> None:
         """Have an agent judged on units; where it may leave after any of them, one by one."""
-        files = self._archive.agents.files(agent_id)
-        device, pipeline = self._context.settings.device, self._context.pipeline
+        files, pipeline = self._archive.agents.files(agent_id), self._context.pipeline
         requests = [[unit] for unit in todo] if pipeline.may_leave(job) else [todo]
+        record = functools.partial(self._record, agent_id)
         for units in requests:
-            ended = False
-            async for evaluation in worker.evaluate(agent_id, files, units, device):
-                reach("evaluation.judged")
-                self._record(agent_id, evaluation)
-                reach("evaluation.recorded")
-                ended |= evaluation.verdict != "scored"
-            if ended or pipeline.leaves(job):
+            scored = await self._judged(worker, agent_id, files, units, record)
+            if not scored or pipeline.leaves(job):
                 return
 
     async def _judge_twin(self, worker: WorkerClient, job: Job) -> None:
         """Judge a null control, in a session of its own."""
         nulls = self._context.nulls
         null = nulls.of(job)
-        files, device = self._archive.agents.files(null.agent_id), self._context.settings.device
-        name = f"{job.stage}/{null.agent_id}"
-        async for evaluation in worker.evaluate(name, files, nulls.left(null), device):
+        files, name = self._archive.agents.files(null.agent_id), f"{job.stage}/{null.agent_id}"
+        record = functools.partial(nulls.record, null)
+        await self._judged(worker, name, files, nulls.left(null), record)
+
+    async def _judged(
+        self,
+        worker: WorkerClient,
+        name: str,
+        files: Mapping[str, str],
+        units: Sequence[Unit],
+        record: Callable[[Measurement], object],
+    ) -> bool:
+        """Have code judged, and each result recorded; whether every one is a score."""
+        scored = True
+        async for evaluation in worker.evaluate(name, files, units, self._context.settings.device):
             reach("evaluation.judged")
-            nulls.record(null, evaluation)
+            record(evaluation)
             reach("evaluation.recorded")
+            scored &= evaluation.verdict == "scored"
+        return scored
 
     def _record(self, agent_id: str, evaluation: Measurement) -> None:
         """Store a result, and what it used, once."""
