@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cambrian.agents.catalogue import catalogue
-from cambrian.agents.reach import closure
+from cambrian.agents.reach import closure, reach_of
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.agents.tree import SourceTree
 
@@ -188,3 +188,9 @@ def test_an_improver_is_told_by_all_that_it_imports() -> None:
     assert noted("second").improver_hash == mine
     opaque = agent(improver="import importlib\n" + IMPROVER)
     assert opaque.improver_hash != opaque.replace({"parts/tools.py": TOOLS + "\n"}).improver_hash
+
+
+@pytest.mark.parametrize("name", sorted(catalogue()))
+def test_every_mechanism_can_be_read(name: str) -> None:
+    """One that could not would make every agent that has it opaque, and nothing about it known."""
+    assert not reach_of(f"parts/{name}.py", catalogue()[name].source).opaque

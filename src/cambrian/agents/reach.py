@@ -41,7 +41,7 @@ PLAIN_DUNDERS = frozenset(
 OPAQUE_NAMES = frozenset(
     (
         *("breakpoint", "compile", "delattr", "dir", "eval", "exec", "globals", "help"),
-        *("input", "locals", "open", "vars", "attrgetter", "methodcaller"),
+        *("locals", "open", "vars", "attrgetter", "methodcaller"),
     )
 )
 OPAQUE_ATTRIBUTES = frozenset(
