@@ -60,6 +60,7 @@ def test_every_memory_of_the_archive_is_compared(tmp_path: Path) -> None:
         derived = [
             archive.evaluations._made,
             archive._counts,
+            archive.suites._weights,
             archive._gates._rules,
             archive.agents._sources._numbers,
         ]

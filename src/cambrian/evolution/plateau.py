@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from cambrian.agents.catalogue import catalogue
 from cambrian.archive import Archive, Run
@@ -119,6 +118,8 @@ def largest_gain(
         return None, False
     mean = differences.mean(axis=1)
     spread = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])
+    from scipy import stats  # heavy, and seldom asked for
+
     reach = float(stats.t.isf(ALPHA / tried, differences.shape[1] - 1)) * spread
     shown = mean - reach > 0  # equal to the last bit is no gain
     best = int(np.argmax(mean - reach if shown.any() else mean))

@@ -117,7 +117,7 @@ class _Merging:
         self.other_benchmarks = other_benchmarks
         self.done = Merged()
         self.scores = ScoresMerging(archive)
-        self._comparable = True
+        self._comparable, self._old = True, False
         self._runs: dict[int, int] = {}
         self._came: set[str] = set()
         self._indices: list[int] = []  # of there, in order; here they follow each other
@@ -144,11 +144,12 @@ class _Merging:
 
     def finish(self) -> None:
         """Every line has come."""
-        self.scores.finish(self._came, comparable=self._comparable)
+        self.scores.finish(self._came, comparable=self._comparable, old=self._old)
 
     def _head(self, line: Line) -> None:
         if line.number != 1:
             line.wrong("one head", "another")
+        self._old = line.integer("version") < 2
         if line.parts.get("suites"):
             return  # its scores say of which suites they are
         ours, theirs = measured(self.database), line.parts.get("benchmarks")

@@ -90,18 +90,19 @@ class ScoresMerging:
             self._archive.suites.keep(agent.number, interval, vector, suite_id)
             self._changed = True
 
-    def finish(self, came: set[str], *, comparable: bool) -> None:
+    def finish(self, came: set[str], *, comparable: bool, old: bool) -> None:
         """Everything has come: have `agents` and `nodes` say what the current suite does.
 
         Args:
             comparable: whether agents of a bundle that says nothing of suites were judged as those
                 here were.
+            old: whether the bundle is of version 1, which could say nothing of them.
         """
         database = self._archive.database
         if self._before is None:
             if self._theirs is not None:
                 database.execute("UPDATE suites SET current = 1 WHERE id = ?", (self._theirs,))
-            elif not self.told:
+            elif old:
                 backfill(database)
         elif not self.told and comparable:
             self._take_over(came)
