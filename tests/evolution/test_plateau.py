@@ -6,11 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 from tests.evolution.running import run_with
 
 from cambrian.archive import Archive
 from cambrian.evolution import plateau as plateaus
-from cambrian.evolution.plateau import ALPHA, EXHAUSTED, WINDOW, largest_gain, look, plateau
+from cambrian.evolution.plateau import (
+    ALPHA,
+    EXHAUSTED,
+    QUANTILES,
+    WINDOW,
+    largest_gain,
+    look,
+    plateau,
+)
 from cambrian.testing.workers import InstantWorker
 
 SEEDS = 5
@@ -67,3 +76,9 @@ def test_a_run_goes_from_rising_to_flat_to_exhausted(
         assert found.judged == 4 * EXHAUSTED
         assert any("--rewriter model" in one for one in found.advice)
         assert {"rising", "flat"} <= set(states)
+
+
+def test_the_quantiles_that_are_kept_are_those_of_scipy() -> None:
+    assert len(QUANTILES) == WINDOW
+    expected = stats.t.isf(ALPHA / np.arange(1, WINDOW + 1), 4)
+    assert pytest.approx(expected, abs=1e-9) == QUANTILES
