@@ -22,48 +22,12 @@ import numpy as np
 
 from cambrian.agents.catalogue import catalogue
 from cambrian.archive import Archive, Run
-from cambrian.evolution.admission.records import results_of
-from cambrian.evolution.admission.results import SEARCH_SEEDS
 
 State = Literal["rising", "flat", "exhausted"]
 
 WINDOW, EXHAUSTED = 30, 3
 """Judged variants in a window; windows without a gain after which a run is exhausted."""
 ALPHA = 0.05
-QUANTILES = (
-    2.131846786327,
-    2.776445105198,
-    3.18631554556,
-    3.495405932516,
-    3.746947387979,
-    3.96078648277,
-    4.147803833279,
-    4.314656048887,
-    4.465733389665,
-    4.60409487135,
-    4.731963324273,
-    4.851008443098,
-    4.962518612752,
-    5.067510353639,
-    5.166800841563,
-    5.261057575066,
-    5.35083336022,
-    5.436591556004,
-    5.518724678607,
-    5.597568367075,
-    5.673412039579,
-    5.746507143823,
-    5.817073628832,
-    5.885305081782,
-    5.951372849088,
-    6.015429375013,
-    6.077610930575,
-    6.138039862471,
-    6.196826460476,
-    6.254070518917,
-)
-"""Of Student's t with four degrees of freedom, at 1 − α/m for m from 1 to `WINDOW`: scipy takes half
-a second to import, and every `cambrian status` asks."""
 _EVERYTHING = 2**62
 
 _JUDGED = """
@@ -128,6 +92,9 @@ def _gain(
     archive: Archive, names: Sequence[str], window: Sequence[dict[str, Any]]
 ) -> tuple[tuple[float, float, float] | None, bool]:
     """The largest gain of a window's members over the champion before it; whether one is shown."""
+    from cambrian.evolution.admission.records import results_of
+    from cambrian.evolution.admission.results import SEARCH_SEEDS
+
     before = archive.agents.champion(int(window[-1]["idx"]) - 1)
     if before is None:
         return None, False
@@ -148,23 +115,17 @@ def largest_gain(
 ) -> tuple[tuple[float, float, float] | None, bool]:
     """The largest of paired differences (members, seeds) to one champion: mean and bounds, or None
     without members; and whether any is above 0, at α over `tried` looks."""
+    from scipy import stats  # heavy: a status of a young run does without
+
     if not len(differences):
         return None, False
     mean = differences.mean(axis=1)
     spread = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])
-    reach = _quantile(tried, differences.shape[1] - 1) * spread
+    reach = float(stats.t.isf(ALPHA / tried, differences.shape[1] - 1)) * spread
     shown = mean - reach > 0  # equal to the last bit is no gain
     best = int(np.argmax(mean - reach if shown.any() else mean))
     bounds = (float(mean[best]), float((mean - reach)[best]), float((mean + reach)[best]))
     return bounds, bool(shown.any())
-
-
-def _quantile(tried: int, degrees: int) -> float:
-    if degrees == len(SEARCH_SEEDS) - 1 == 4 and tried <= len(QUANTILES):
-        return QUANTILES[tried - 1]
-    from scipy import stats
-
-    return float(stats.t.isf(ALPHA / tried, degrees))
 
 
 def _advice(archive: Archive, run: Run, state: State) -> tuple[str, ...]:
