@@ -33,7 +33,7 @@ help: ## what can be made, and how
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@sed -n '/^# Variables:/,/^$$/s/^# \{0,1\}//p' Makefile
 
-run: plan-run $(VENV)/.installed ## set up what is missing, then grow an archive (the main job, about 20 minutes)
+run: plan-run $(VENV)/.installed ## set up what is missing, then grow an archive (the main job, about 15 minutes)
 	@PYTHON=$(PY) scripts/sandbox-ready --or-bubblewrap
 	@PYTHON=$(PY) scripts/main-job $(RUN_ARGS)
 
