@@ -43,7 +43,7 @@ def test_the_process_may_not_write_files_and_is_bounded() -> None:
     code = (
         "import resource, sys, io\n"
         "import cambrian.agents.recombine.__main__ as main\n"
-        'sys.stdin = io.TextIOWrapper(io.BytesIO(b\'{"parents": [], "seed": 1}\'))\n'
+        'sys.stdin = io.TextIOWrapper(io.BytesIO(b\'{"parents": [], "seeds": [1]}\'))\n'
         "code = main.main()\n"
         "assert resource.getrlimit(resource.RLIMIT_FSIZE) == (0, 0)\n"
         "assert resource.getrlimit(resource.RLIMIT_AS)[0] == main.ADDRESS_SPACE\n"

@@ -1,4 +1,4 @@
-"""`python -m cambrian.agents.recombine`: parents and a seed as JSON in, a proposal as JSON out.
+"""`python -m cambrian.agents.recombine`: parents and seeds as JSON in, proposals as JSON out.
 
 Parents are untrusted code. They are only parsed, in this process, which limits itself
 first: a parser that runs away is stopped by the kernel, and so is one whose parent has ended.
@@ -10,7 +10,9 @@ import json
 import random
 import resource
 import sys
+from typing import Any
 
+from cambrian.agents.edits import apply
 from cambrian.agents.recombine import recombine
 from cambrian.agents.tree import SourceTree
 from cambrian.errors import UsageError
@@ -22,7 +24,7 @@ MAX_INPUT = 4 << 20
 
 
 def main() -> int:
-    """Exit code 0 with a proposal, 2 with {"error": ...} where the parents are at fault."""
+    """Exit code 0 with {"made": [...]}, 2 with {"error": ...} where the parents are at fault."""
     end_with_parent(int(sys.argv[1]) if sys.argv[1:] else None)
     answer_to = private_output()
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
@@ -32,14 +34,23 @@ def main() -> int:
     try:
         request = json.loads(sys.stdin.buffer.read(MAX_INPUT))
         parents = [SourceTree(files) for files in request["parents"]]
-        chance = random.Random(request["seed"])  # noqa: S311
-        answer = recombine(parents, None, chance, request.get("weights")).to_json()
+        answer: dict[str, object] = {"made": _in_a_row(parents, request)}
         code = 0
     except (UsageError, RecursionError, MemoryError) as error:
         answer, code = {"error": str(error) or type(error).__name__}, UsageError.exit_code
     with answer_to:
         answer_to.write(json.dumps(answer))
     return code
+
+
+def _in_a_row(parents: list[SourceTree], request: dict[str, Any]) -> list[dict[str, Any]]:
+    made = []
+    for seed in request["seeds"]:
+        chance = random.Random(seed)  # noqa: S311
+        proposal = recombine(parents, None, chance, request.get("weights"))
+        made.append(proposal.to_json())
+        parents = [apply(parents[0], proposal.edit)]
+    return made
 
 
 if __name__ == "__main__":

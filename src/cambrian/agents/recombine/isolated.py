@@ -32,10 +32,27 @@ def recombine_in_subprocess(
     """`recombine(parents, None, random.Random(seed), weights)`, in a limited subprocess.
 
     Raises:
+        EditError: as `recombine_in_a_row` does.
+    """
+    return recombine_in_a_row(parents, [seed], weights=weights, timeout_s=timeout_s)[0]
+
+
+def recombine_in_a_row(
+    parents: Sequence[SourceTree],
+    seeds: Sequence[str | int],
+    *,
+    weights: Mapping[str, float] | None = None,
+    timeout_s: float = 20.0,
+) -> list[Proposal]:
+    """Recombinations one after the other, one for each seed, in one limited subprocess: the first
+    of the parents, each further one of what came of the one before.
+
+    Raises:
         EditError: the parents cannot be recombined, or the process failed or took too long.
     """
     trees = [dict(parent) for parent in parents]
-    request = json.dumps({"parents": trees, "seed": seed, "weights": dict(weights or {})})
+    told = {"parents": trees, "seeds": list(seeds), "weights": dict(weights or {})}
+    request = json.dumps(told)
     process = subprocess.Popen(
         [sys.executable, "-s", "-P", "-m", "cambrian.agents.recombine", str(os.getpid())],
         stdin=subprocess.PIPE,
@@ -67,10 +84,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         pass
 
 
-def _read(code: int, output: bytes, errors: bytes) -> Proposal:
+def _read(code: int, output: bytes, errors: bytes) -> list[Proposal]:
     answer = _parsed(output)
-    if code == 0 and answer is not None and "edit" in answer:
-        return Proposal(Edit.from_json(answer["edit"]), dict(answer["operation"]))
+    if code == 0 and answer is not None and answer.get("made"):
+        return [
+            Proposal(Edit.from_json(made["edit"]), dict(made["operation"]))
+            for made in answer["made"]
+        ]
     if answer is not None and "error" in answer:
         raise EditError(str(answer["error"])[:2000])
     last = errors.decode(errors="replace").strip().splitlines()[-1:] or ["nothing on stderr"]

@@ -13,8 +13,8 @@ from typing import Any
 import anyio.to_thread
 
 from cambrian.agents.edits import MAX_HYPOTHESIS, MAX_TITLE, Edit, EditError, apply
-from cambrian.agents.recombine import cut
-from cambrian.agents.recombine.isolated import recombine_in_subprocess
+from cambrian.agents.recombine import Proposal, cut
+from cambrian.agents.recombine.isolated import recombine_in_a_row
 from cambrian.agents.tree import IMPROVER, NOTES, SourceTree
 from cambrian.errors import InvalidAgent, SandboxBroken
 from cambrian.evolution.models.refusals import (
@@ -95,29 +95,26 @@ async def by_recombination(
     steps: int = 1,
     weights: Mapping[str, float] | None = None,
 ) -> Variant:
-    """`steps` random recombinations in a row, in a resource-limited subprocess each.
+    """`steps` random recombinations in a row, in one resource-limited subprocess.
 
     `weights` say how likely each mechanism is to be picked (`experience.Experience`).
 
     Raises:
         NoVariant: the code has no structure that could be recombined.
     """
-    trees, operations, edits = list(parents), [], list[Edit]()
-    made: Variant | None = None
-    for step in range(steps):
-        try:
-            proposal = await anyio.to_thread.run_sync(_recombine, trees, f"{seed}/{step}", weights)
-            tree = apply(trees[0], proposal.edit)
-        except (EditError, InvalidAgent) as error:
-            raise NoVariant(f"recombination failed: {error}") from None
-        operations.append(dict(proposal.operation))
-        edits.append(proposal.edit)
-        operation = operations[0] if steps == 1 else {"chain": operations}
-        made = Variant(tree, _together(parents[0], tree, edits), operation)
-        trees = [tree]
-    if made is None:
+    if steps < 1:
         raise ValueError(f"expected at least one step, got {steps}")
-    return made
+    seeds = [f"{seed}/{step}" for step in range(steps)]
+    try:
+        made = await anyio.to_thread.run_sync(_recombine, list(parents), seeds, weights)
+        tree = parents[0]
+        for proposal in made:
+            tree = apply(tree, proposal.edit)
+    except (EditError, InvalidAgent) as error:
+        raise NoVariant(f"recombination failed: {error}") from None
+    operations = [dict(proposal.operation) for proposal in made]
+    edit = _together(parents[0], tree, [proposal.edit for proposal in made])
+    return Variant(tree, edit, operations[0] if steps == 1 else {"chain": operations})
 
 
 def _together(parent: SourceTree, tree: SourceTree, edits: Sequence[Edit]) -> Edit:
@@ -135,8 +132,10 @@ def _together(parent: SourceTree, tree: SourceTree, edits: Sequence[Edit]) -> Ed
     )
 
 
-def _recombine(trees: Sequence[SourceTree], seed: str, weights: Mapping[str, float] | None) -> Any:
-    return recombine_in_subprocess(trees, seed, weights=weights, timeout_s=RECOMBINE_TIMEOUT_S)
+def _recombine(
+    trees: Sequence[SourceTree], seeds: Sequence[str], weights: Mapping[str, float] | None
+) -> list[Proposal]:
+    return recombine_in_a_row(trees, seeds, weights=weights, timeout_s=RECOMBINE_TIMEOUT_S)
 
 
 async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Improve) -> Variant:
