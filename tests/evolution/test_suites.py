@@ -129,7 +129,7 @@ def test_new_versions_are_a_new_suite_and_an_unfinished_run_is_not_taken_there(
         given = settings(benchmarks=FIRST, proposals=9)
         archive.runs.start(given.seed, given.to_json(), 9)
     monkeypatch.setattr(LabelDrift, "version", "0")
-    monkeypatch.setattr(supervisor, "calibration", lambda _: None)
+    monkeypatch.setattr(supervisor, "calibration", lambda *_: None)
     with pytest.raises(Refused, match="the benchmarks have changed since the unfinished run"):
         run(path, benchmarks=FIRST, proposals=9)
     assert run(path, benchmarks=FIRST, proposals=9, abandon=True) == "finished"
