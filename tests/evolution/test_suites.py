@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from cambrian.daemon.service import Options
 from cambrian.errors import Refused
 from cambrian.evaluators.suites import of_benchmarks
 from cambrian.evolution.settings import Settings
+from cambrian.suite import Suite
 from cambrian.testing.workers import InstantWorker
 
 FIRST, SECOND = ("split-mnist", "label-drift"), ("digit-sums", "label-drift")
@@ -119,20 +121,20 @@ def test_an_unfinished_run_is_not_taken_to_another_suite(tmp_path: Path) -> None
 
 
 def test_new_versions_are_a_new_suite_and_an_unfinished_run_is_not_taken_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    from cambrian.evaluators.benchmarks.label_drift import LabelDrift
-
+    """The archive is of a time when label-drift had version 0."""
     path = tmp_path / "archive"
-    assert run(path, benchmarks=FIRST, proposals=4) == "finished"
-    with Archive.open(path) as archive:
-        given = settings(benchmarks=FIRST, proposals=9)
-        archive.runs.start(given.seed, given.to_json(), 9)
-    monkeypatch.setattr(LabelDrift, "version", "0")
-    monkeypatch.setattr(supervisor, "calibration", lambda *_: None)
+    given = settings(benchmarks=FIRST, proposals=4)
+    with Archive.create(path) as archive, archive.lock():
+        supervisor.prepare(archive)
+        now = of_benchmarks(FIRST).entries
+        archive.suites.open(Suite("", (now[0], replace(now[1], version="0"))))
+        archive.runs.start(given.seed, given.to_json(), 4)
     with pytest.raises(Refused, match="the benchmarks have changed since the unfinished run"):
-        run(path, benchmarks=FIRST, proposals=9)
-    assert run(path, benchmarks=FIRST, proposals=9, abandon=True) == "finished"
+        run(path, benchmarks=FIRST, proposals=4)
+    assert run(path, benchmarks=FIRST, proposals=4, abandon=True) == "finished"
     with Archive.open(path, read_only=True) as archive:
         assert [kept.current for kept in archive.suites.all()] == [False, True]
-        assert archive.runs.get(2).state == "abandoned"
+        assert archive.runs.get(1).state == "abandoned"
+        assert check(archive) == []
