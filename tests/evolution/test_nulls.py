@@ -13,12 +13,14 @@ from tests.evolution.running import run_with, settings
 from cambrian.archive import Archive
 from cambrian.archive.transfer.check import check
 from cambrian.errors import SandboxBroken
+from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.chance import learner_seed
 from cambrian.evolution import nulls
 from cambrian.evolution.nulls import EVERY, FIRST, NullControls
 from cambrian.measurement import Measurement, Unit
 from cambrian.reports.nulls import null_controls
-from cambrian.testing.instant_run import picture
+from cambrian.suite import Entry, Suite
+from cambrian.testing.instant_run import BENCHMARKS, grow, picture
 from cambrian.testing.workers import InstantWorker, quick
 
 PROPOSALS = 6
@@ -144,6 +146,26 @@ def test_a_twin_goes_on_where_it_was_cut(tmp_path: Path) -> None:
             units=null.units,
         )
         assert again == null
+
+
+def test_a_twin_is_compared_by_the_weights_of_the_suite(tmp_path: Path) -> None:
+    """One with its member's very results differs by nothing, whatever streams count for."""
+    weighed = tuple(
+        Entry(name, benchmark(name).version, weight)
+        for name, weight in zip(BENCHMARKS, (1.0, 3.0, 0.5), strict=True)
+    )
+    path = tmp_path / "home"
+    grow(path, settings(proposals=PROPOSALS), suite=Suite("weighted", weighed))
+    with Archive.open(path) as archive:
+        archive.database.execute(
+            "UPDATE null_evaluations SET score = (SELECT e.score FROM evaluations e "
+            "JOIN nulls n ON n.id = null_id WHERE e.agent_id = n.agent_id "
+            "AND e.benchmark = null_evaluations.benchmark AND e.stage = null_evaluations.stage "
+            "AND e.seed = null_evaluations.seed)"
+        )
+        (twin,) = null_controls(archive)["random_stream"]["twins"]
+        assert twin["difference"] == {"mean": 0.0, "lower": 0.0, "upper": 0.0}
+        assert not twin["better"]
 
 
 def test_an_offset_moves_the_learners_seed_and_none_leaves_it() -> None:

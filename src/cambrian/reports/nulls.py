@@ -106,7 +106,8 @@ def _twin(archive: Archive, null: Null) -> dict[str, Any]:
         for row in rows
         if row.score is not None
     ]
-    mine, names = Results(scored), sorted({row.benchmark for row in rows})
+    mine = Results(scored, dict(archive.suites.weights()))  # as its member's results count
+    names = sorted({row.benchmark for row in rows})
     its = results_of(archive, null.agent_id)
     whole = set(SEARCH_SEEDS)
     if not (whole <= set(mine.seeds(names)) and whole <= set(its.seeds(names))):
