@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from tests.evolution.running import PROPOSALS, settings
 
-from cambrian.archive import Archive
+from cambrian.archive import Archive, Measurement
+from cambrian.archive.store import CONTROL
 from cambrian.archive.transfer.check import check
 from cambrian.daemon import supervisor
 from cambrian.daemon.service import Options
-from cambrian.errors import Refused
+from cambrian.errors import NotFound, Refused
 from cambrian.evaluators.suites import of_benchmarks
+from cambrian.evolution.rewriting.operator_credit import Experience, mechanisms_of
 from cambrian.evolution.settings import Settings
 from cambrian.suite import Suite
 from cambrian.testing.workers import InstantWorker
@@ -71,6 +73,67 @@ def test_members_of_the_other_suite_are_no_parents_and_keep_their_scores(two: Pa
         champion = archive.champion()
         assert champion is not None
         assert champion.id == archive.suites.leaderboard(second.id, 1)[0]["id"]
+
+
+def test_quota_and_experience_are_of_the_current_suite(two: Path) -> None:
+    with Archive.open(two, read_only=True) as archive:
+        rows = archive.database.rows(
+            "SELECT run_id, state, operation FROM proposals WHERE state IN "
+            "('admitted', 'rejected', 'failed_smoke')"
+        )
+        judged = Counter(row["run_id"] for row in rows if row["state"] != "failed_smoke")
+        admitted = Counter(row["run_id"] for row in rows if row["state"] == "admitted")
+        proposals = archive.proposals
+        assert proposals.admitted_through(10**6, ()) == (admitted[2], 0)
+        assert proposals.admitted_elsewhere(()) == (admitted[1], 0)
+        assert proposals.count_judged() == judged[2]
+        tried = {
+            run: {name for row in rows if row["run_id"] == run for name in _mechanisms(row)}
+            for run in (1, 2)
+        }
+        assert tried[1] - tried[2], "the first run tried something that the second one did not"
+        assert Experience(archive).gains(10**6).keys() == tried[2]
+
+
+def _mechanisms(row: dict[str, object]) -> set[str]:
+    return set(mechanisms_of(json.loads(str(row["operation"]))))
+
+
+def test_a_seed_that_failed_in_another_suite_is_no_failed_seed_of_this_one(
+    tmp_path: Path,
+) -> None:
+    with Archive.create(tmp_path / "home") as archive:
+        archive.suites.open(of_benchmarks(FIRST))
+        supervisor.prepare(archive)
+        seed = archive.agents.seeds()[0]
+        version = of_benchmarks(FIRST).entries[0].version
+        failed = Measurement(
+            benchmark=FIRST[0],
+            version=version,
+            stage="full",
+            seed=1,
+            verdict="failed",
+            reason="over its memory",
+        )
+        archive.evaluations.record(seed.id, failed)
+        assert [row.agent_id for row in archive.evaluations.failures_of_seeds()] == [seed.id]
+        archive.suites.open(of_benchmarks(SECOND))
+        assert archive.evaluations.failures_of_seeds() == []
+
+
+def test_the_control_of_another_suite_is_run_anew(tmp_path: Path) -> None:
+    path = tmp_path / "archive"
+    for benchmarks in (FIRST, SECOND, SECOND):
+        with_it = settings(sandbox="none", benchmarks=benchmarks, proposals=4)
+        options = Options(make_worker=InstantWorker)
+        supervisor.run(path, with_it, lambda _: None, control=True, options=options)
+    with Archive.open(path / CONTROL, read_only=True) as control:
+        suites = [kept.suite.benchmarks for kept in control.suites.all()]
+        assert suites == [FIRST, SECOND]
+        runs = [control.runs.get(n) for n in (1, 2)]
+        assert [(run.suite_id, run.state) for run in runs] == [(1, "finished"), (2, "finished")]
+        with pytest.raises(NotFound):
+            control.runs.get(3)
 
 
 def test_an_archive_of_two_suites_is_sound(two: Path) -> None:

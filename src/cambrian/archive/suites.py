@@ -88,6 +88,9 @@ class Suites:
             )
             if now is None:
                 adopt(self._database, suite_id, suite)  # what was scored before any was opened
+                self._database.execute(
+                    "UPDATE runs SET suite_id = ? WHERE suite_id IS NULL", (suite_id,)
+                )
             self.copy()
             self._database.event("suite.opened", suite=suite_id, hash=suite.hash)
         self._database.forget()  # agents were changed here that the verbs know nothing of

@@ -124,7 +124,7 @@ def run(
             ending = Ending("finished", done.id)
         if seal and ending.state == "finished" and not _seal(archive, settings, tell, options):
             return Ending("stopped", ending.run_id)
-        judged = archive.counts()["judged"]
+        judged = archive.proposals.count_judged()
         if control and ending.state == "finished" and judged:
             tell(f"control: {judged} random recombinations of the seed agents, no archive")
             return _control(archive, settings, tell, options, judged, ending, seal=seal)
@@ -213,6 +213,8 @@ def _rest_left(archive: Archive, settings: Settings, *, control: bool, seal: boo
     last = archive.runs.last()
     if last is None or last.state != "finished" or differences(last.settings, settings):
         return ""
+    if not _is_of_suite(archive, last):
+        return ""
     if seal and _unsealed(archive, settings):
         return "its sealed runs"
     if not control:
@@ -221,10 +223,18 @@ def _rest_left(archive: Archive, settings: Settings, *, control: bool, seal: boo
     if not home.exists():
         return "its control"
     with Archive.open(home, read_only=True) as beside:
-        run = beside.runs.last()
-        if run is None or run.state != "finished":
+        run, suite = beside.runs.last(), archive.suites.current()
+        theirs = beside.suites.current()
+        same = theirs is None or suite is None or theirs.suite.hash == suite.suite.hash
+        if run is None or run.state != "finished" or not (same and _is_of_suite(beside, run)):
             return "its control"
         return "its control's sealed runs" if seal and _unsealed(beside, settings, False) else ""
+
+
+def _is_of_suite(archive: Archive, run: Run) -> bool:
+    """Whether a run was judged by the archive's current suite."""
+    now = archive.suites.current()
+    return now is None or run.suite_id in (None, now.id)
 
 
 def benchmarks_of(archive: Archive) -> list[str]:
@@ -346,7 +356,7 @@ def _control(
         control.suites.open(suite_of(settings.suite, settings.benchmarks))
         _copy_seeds(archive, control)
         last = control.runs.last()
-        if last is not None and last.state == "finished":
+        if last is not None and last.state == "finished" and _is_of_suite(control, last):
             ending = Ending("finished", last.id)
         else:
             ending = _run(control, settings, tell, options, abandon=True)

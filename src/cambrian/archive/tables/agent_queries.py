@@ -29,8 +29,8 @@ ORDER BY number LIMIT 1
 MEMBERS = """
 SELECT m.id AS agent_id, m.number, m.score, m.lower, m.depth,
     (SELECT count(*) FROM parents p JOIN agents c ON c.id = p.child_id
-     WHERE p.parent_id = m.id AND c.status = 'admitted' AND c.proposal_index <= :through)
-        AS children
+     WHERE p.parent_id = m.id AND c.status = 'admitted' AND c.score IS NOT NULL
+       AND c.proposal_index <= :through) AS children
 FROM (
     SELECT id, number, score, lower, depth FROM agents
     WHERE status = 'seed' AND score IS NOT NULL

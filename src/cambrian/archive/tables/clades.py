@@ -24,7 +24,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from cambrian.archive.sqlite.database import Database
+from cambrian.archive.sqlite.database import Database, Row
 
 UNIT = 1_000_000
 """One success, in the integers of `nodes`."""
@@ -76,13 +76,17 @@ LEFT JOIN (SELECT agent_id, {_OUTCOME} FROM evaluations WHERE {_COUNTS} {{which}
 """
 
 _CHILDREN = """(SELECT count(*) FROM parents c JOIN agents k ON k.id = c.child_id
-    WHERE c.parent_id = a.id AND k.status = 'admitted')"""
+    WHERE c.parent_id = a.id AND k.status = 'admitted' AND k.score IS NOT NULL)"""
+
+RUNS_OF_SUITE = "SELECT id FROM runs WHERE suite_id IS (SELECT id FROM suites WHERE current = 1)"
+"""The runs that were judged by the current suite."""
 
 
 @dataclass(frozen=True)
 class Node:
     """A row of `nodes`: see the module. `parent` is the primary parent's number; `children` counts
-    admitted children by either parent; `clade_members` includes the node itself if it is one."""
+    admitted children by either parent, `clade_members` members of the clade, itself included: of
+    either only those that have a score in the current suite (a seed agent always counts)."""
 
     number: int
     parent: int | None
@@ -112,8 +116,8 @@ class Nodes:
         assert row is not None
         empty = {"clade_successes": 0, "clade_trials": 0, "clade_members": 0}
         database.insert("nodes", {**row, **empty})
-        self._add(row["number"], row["successes"], row["trials"], row["member"])
-        if row["member"]:
+        self._add(row["number"], row["successes"], row["trials"], _counted(row))
+        if _counted(row):
             database.execute(
                 "UPDATE nodes SET children = children + 1 WHERE number IN (SELECT a.number "
                 "FROM parents p JOIN agents a ON a.id = p.parent_id WHERE p.child_id = ?)",
@@ -193,6 +197,11 @@ class Nodes:
         return None if row is None else Node(**row)
 
 
+def _counted(row: Row) -> int:
+    """Whether a decided agent is one of the members of the clades that it is in: 0 or 1."""
+    return int(row["member"] and (row["score"] is not None or row["proposal_index"] is None))
+
+
 def recount(database: Database, *, suites: bool = True) -> Iterator[Node]:
     """Every node as it should be, counted from agents, parents and evaluations, last number first.
 
@@ -205,7 +214,7 @@ def recount(database: Database, *, suites: bool = True) -> Iterator[Node]:
     sql = _DECIDED.format(children=_CHILDREN, which=_IN_SUITE if suites else "")
     for row in database.stream(sql + "WHERE a.number IS NOT NULL ORDER BY a.number DESC"):
         successes, trials, members = below.pop(row["number"], (0, 0, 0))
-        totals = [successes + row["successes"], trials + row["trials"], members + row["member"]]
+        totals = [successes + row["successes"], trials + row["trials"], members + _counted(row)]
         clade = dict(zip(("clade_successes", "clade_trials", "clade_members"), totals, strict=True))
         yield Node(**row, **clade)
         if row["parent"] is not None:

@@ -17,7 +17,7 @@ from cambrian.archive.records import Evaluation
 from cambrian.archive.sqlite.cache import RowCache
 from cambrian.archive.sqlite.database import Database, Row, encode, storable
 from cambrian.archive.tables.agents import Agents
-from cambrian.archive.tables.clades import Nodes
+from cambrian.archive.tables.clades import OF_SUITE, Nodes
 from cambrian.archive.tables.series import pack, unpack
 from cambrian.errors import NotFound, UsageError
 from cambrian.measurement import COLUMNS, Array, Measurement
@@ -232,13 +232,19 @@ class Evaluations:
         return [row["id"] for row in rows]
 
     def failures_of_seeds(self) -> list[Evaluation]:
-        """Of each seed agent without a score that has failed, its first failure, by number."""
+        """Of each seed agent without a score that has failed on a benchmark of the current suite,
+        its first failure, by number."""
+        suite = set(self._database.tuples(OF_SUITE))
         rows = self._database.rows(
             "SELECT id, number FROM agents WHERE status = 'seed' AND score IS NULL ORDER BY number"
         )
         found = []
         for row in rows:
-            found += [one for one in self.known(row["id"]) if one.verdict == "failed"][:1]
+            found += [
+                one
+                for one in self.known(row["id"])
+                if one.verdict == "failed" and (not suite or (one.benchmark, one.version) in suite)
+            ][:1]
         return found
 
     def record_of(self, evaluation: Evaluation, *, sealed: bool = False) -> Measurement:

@@ -14,6 +14,7 @@ from typing import Any
 from cambrian.archive.records import Proposal
 from cambrian.archive.sqlite.cache import RowCache
 from cambrian.archive.sqlite.database import Database, decode, encode, storable
+from cambrian.archive.tables.clades import RUNS_OF_SUITE
 from cambrian.errors import NotFound, Refused
 
 _JSON = frozenset({"edit", "operation", "outcome"})
@@ -85,15 +86,36 @@ class ProposalRows:
         return int(found or 0)
 
     def admitted_through(self, through: int, reasons: Sequence[str]) -> tuple[int, int]:
-        """How many proposals up to an index were admitted, and how many of them for one of these
-        reasons."""
+        """How many proposals up to an index were admitted by the current suite, and how many of
+        them for one of these reasons."""
         marks = ", ".join("?" * len(reasons))
         row = self._database.row(
             f"SELECT count(*) AS admitted, total(reason IN ({marks})) AS special FROM proposals "
-            "WHERE state = 'admitted' AND idx <= ?",
+            f"WHERE state = 'admitted' AND idx <= ? AND run_id IN ({RUNS_OF_SUITE})",
             (*reasons, through),
         )
         return (0, 0) if row is None else (int(row["admitted"]), int(row["special"]))
+
+    def admitted_elsewhere(self, reasons: Sequence[str]) -> tuple[int, int]:
+        """How many proposals were admitted by other suites than the current one, and how many of
+        them for one of these reasons; reads theirs only."""
+        marks = ", ".join("?" * len(reasons))
+        row = self._database.row(
+            f"SELECT count(*) AS admitted, total(reason IN ({marks})) AS special FROM proposals "
+            "WHERE state = 'admitted' AND run_id IN "
+            f"(SELECT id FROM runs WHERE id NOT IN ({RUNS_OF_SUITE}))",
+            tuple(reasons),
+        )
+        return (0, 0) if row is None else (int(row["admitted"]), int(row["special"]))
+
+    def count_judged(self) -> int:
+        """How many were judged by the current suite; reads them all."""
+        return int(
+            self._database.value(
+                "SELECT count(*) FROM proposals WHERE state IN ('admitted', 'rejected') "
+                f"AND run_id IN ({RUNS_OF_SUITE})"
+            )
+        )
 
     def judged_before(self, idx: int) -> tuple[int, int]:
         """How many proposals with a smaller index were judged, and admitted; reads all of them."""

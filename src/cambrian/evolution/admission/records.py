@@ -69,6 +69,19 @@ def tried_on(benchmarks: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in benchmarks if name in chosen)
 
 
+def failures(
+    archive: Archive, agent_id: str, stage: str, benchmarks: Sequence[str]
+) -> list[Evaluation]:
+    """On what an agent failed in a stage, of these benchmarks as they are now."""
+    return [
+        row
+        for row in archive.evaluations.of(agent_id, stage)
+        if row.verdict == "failed"
+        and row.benchmark in benchmarks
+        and row.version == benchmark(row.benchmark).version
+    ]
+
+
 def missing(archive: Archive, agent_id: str, wanted: Sequence[Unit]) -> list[Unit]:
     """Those units that have no verdict yet."""
     if not wanted:

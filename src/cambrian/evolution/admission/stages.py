@@ -21,7 +21,7 @@ from cambrian.evolution.admission import rules
 from cambrian.evolution.admission.approval import Policy
 from cambrian.evolution.admission.descriptors import Descriptors
 from cambrian.evolution.admission.leaving import Leaving, forecast
-from cambrian.evolution.admission.records import missing, results_of, units
+from cambrian.evolution.admission.records import failures, missing, results_of, units
 from cambrian.evolution.admission.results import RACE_SEEDS, SEARCH_SEEDS, Results
 from cambrian.evolution.admission.rules import ArchiveState
 from cambrian.evolution.admission.thresholds import NEW, AdmissionName, Rules
@@ -55,6 +55,7 @@ class StageMachine:
         self.seeding = Seeding(archive, benchmarks, backoff)
         self.leaving = Leaving(archive, benchmarks, rules, admission)
         self._descriptors = Descriptors(archive, benchmarks, self.results)
+        self._elsewhere: tuple[int, int] | None = None
 
     # -- variants ----------------------------------------------------------------------
 
@@ -64,8 +65,7 @@ class StageMachine:
             return
         likeness.reuse(self.archive, proposal, self.benchmarks)
         for stage in STAGES_OF_VARIANTS:
-            rows = self.archive.evaluations.of(proposal.agent_id, stage)
-            failed = [row for row in rows if row.verdict == "failed"]
+            failed = failures(self.archive, proposal.agent_id, stage, self.benchmarks)
             if failed:
                 self._failed(proposal, stage, failed[0])
                 return
@@ -158,8 +158,7 @@ class StageMachine:
         if self._same_learner(proposal):
             return False  # it would be raced with itself
         failed, its = (
-            [row for row in self.archive.evaluations.of(one, "race") if row.verdict == "failed"]
-            for one in (child, parent)
+            failures(self.archive, one, "race", self.benchmarks) for one in (child, parent)
         )
         if failed:
             self._failed(proposal, "race", failed[0])
@@ -356,11 +355,12 @@ class StageMachine:
         )
 
     def _standing(self) -> ArchiveState:
-        reasons = (NEW, rules.SAME_LEARNER)
-        novel = sum(map(self.archive.proposals.count_admitted, reasons))
-        return ArchiveState(
-            self._descriptors.neighbours(), self.archive.counts()["admitted"], novel
-        )
+        proposals, reasons = self.archive.proposals, (NEW, rules.SAME_LEARNER)
+        if self._elsewhere is None:  # no run of another suite goes on meanwhile
+            self._elsewhere = proposals.admitted_elsewhere(reasons)
+        admitted = self.archive.counts()["admitted"] - self._elsewhere[0]
+        novel = sum(map(proposals.count_admitted, reasons)) - self._elsewhere[1]
+        return ArchiveState(self._descriptors.neighbours(), admitted, novel)
 
     def results(self, agent_id: str) -> Results:
         """A member's results."""

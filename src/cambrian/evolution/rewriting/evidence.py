@@ -48,7 +48,7 @@ def evidence(
     champion = archive.agents.champion(proposal.seen_through)
     agent = archive.agents.get(parent)
     shown = {"parent": parent, "champion": parent if champion is None else champion.id}
-    if agent.parents:
+    if agent.parents and archive.agents.get(agent.parents[0]).score is not None:
         shown["grandparent"] = agent.parents[0]
     # As decided by then, whatever has been recorded since.
     children = archive.agents.children_through(parent, proposal.seen_through, HISTORY_SHOWN)
@@ -57,7 +57,7 @@ def evidence(
         "code": code,
         "scores": {name: _scores(archive, who, benchmarks) for name, who in shown.items()},
         "benchmarks": {name: _benchmark(name) for name in benchmarks},
-        "failures": _failures(archive, children),
+        "failures": _failures(archive, children, benchmarks),
         "history": [_tried(child) for child in children],
         "cards": [mechanism(name).to_json() for name in cards(code, proposal.idx, weights or {})],
         "progress": _progress(archive, proposal),
@@ -97,13 +97,15 @@ def _benchmark(name: str) -> dict[str, Any]:
     }
 
 
-def _failures(archive: Archive, children: Sequence[Agent]) -> list[dict[str, str]]:
-    """How the parent's rejected children failed to run."""
+def _failures(
+    archive: Archive, children: Sequence[Agent], benchmarks: Sequence[str]
+) -> list[dict[str, str]]:
+    """How the parent's rejected children failed to run, on the benchmarks of this search."""
     found = [
         {"title": child.title, "reason": row.reason[:1500]}
         for child in children
         for row in archive.evaluations.known(child.id)
-        if row.verdict == "failed"
+        if row.verdict == "failed" and row.benchmark in benchmarks
     ]
     return found[-FAILURES_SHOWN:]
 

@@ -5,6 +5,7 @@ selection mechanisms"): a mechanism is picked with probability proportional to e
 u = mean gain + c/√(1 + tries) is an optimistic bound in the manner of UCB1 (Auer et al. 2002).
 """
 
+# ruff: noqa: S608 -- SQL is put together from constants of this package; values are parameters.
 from __future__ import annotations
 
 import json
@@ -13,16 +14,18 @@ from bisect import insort
 
 from cambrian.archive import Archive
 from cambrian.archive.sqlite.database import Row
+from cambrian.archive.tables.clades import RUNS_OF_SUITE
 
 TEMPERATURE = 0.05
 OPTIMISM = 0.1
 FAILED = -0.1
 """The gain of a graft whose learner did not get through the screen's first run."""
 
-_TRIED = """
+_TRIED = f"""
 SELECT p.idx, p.state, p.operation, g.value FROM proposals p
 LEFT JOIN gate_rows g ON g.proposal_id = p.id AND g.gate = 'screen'
 WHERE p.idx > :after AND p.idx <= :through AND p.operation IS NOT NULL
+  AND p.run_id IN ({RUNS_OF_SUITE})
   AND p.state IN ('admitted', 'rejected', 'failed_smoke', 'parked')
 ORDER BY p.idx
 """

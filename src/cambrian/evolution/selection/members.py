@@ -44,6 +44,8 @@ _SINCE = "SELECT * FROM nodes WHERE number > :number ORDER BY number"
 # By number (the plus sees to it): those are few, while nearly all have a smaller index.
 _LATE = "SELECT 1 FROM nodes WHERE number > :number AND +proposal_index <= :through LIMIT 1"
 
+_ABOVE = "SELECT parent FROM nodes WHERE number = ?"
+
 _PARENTS = """
 SELECT a.number FROM agents c
 JOIN parents p ON p.child_id = c.id JOIN agents a ON a.id = p.parent_id
@@ -140,6 +142,8 @@ class MemberTable:
         self.children = Column(rows["children"])
         parents = np.where(rows["parent"] < 0, 0, rows["parent"])
         self.parent = Column(np.where(rows["parent"] < 0, -1, self._position.values[parents]))
+        for at in np.flatnonzero((rows["parent"] >= 0) & (self.parent.values < 0)):
+            self.parent.values[at] = self._nearest(int(rows["parent"][at]))
         self.proposal = Column(rows["proposal_index"])
         self.successes, self.trials = Column(rows["successes"]), Column(rows["trials"])
         self.clade_successes = Column(rows["clade_successes"])
@@ -173,14 +177,23 @@ class MemberTable:
             ancestor = row["parent"]
             while ancestor in above:
                 ancestor = above[ancestor]
-            self._climb(row, self._at(ancestor), -1)
-            if row["member"]:
+            self._climb(row, self._nearest(ancestor), -1)
+            if row["member"] and row["score"] is not None:
                 for position in self._parents(row["number"]):
                     self.children.values[position] -= 1
 
     def _at(self, number: int | None) -> int:
         known = number is not None and number < len(self._position)
         return int(self._position.values[number]) if known else -1
+
+    def _nearest(self, number: int | None) -> int:
+        """The position of this agent or, where it is not here (it has no score in the suite), of
+        its nearest ancestor by primary parent that is."""
+        position = self._at(number)
+        while position < 0 and number is not None:
+            number = self._archive.database.value(_ABOVE, (number,))
+            position = self._at(number)
+        return position
 
     def _parents(self, number: int) -> list[int]:
         """Positions of both parents, of those that are here."""
@@ -190,7 +203,8 @@ class MemberTable:
     def _climb(self, row: Row, position: int, sign: int) -> None:
         """Add a decided agent's outcome to its ancestors, or take it away."""
         successes, trials = sign * row["successes"], sign * row["trials"]
-        members, parent = sign * row["member"], self.parent.values
+        counts = row["member"] and row["score"] is not None
+        members, parent = sign * int(counts), self.parent.values
         while position >= 0:
             self.clade_successes.values[position] += successes
             self.clade_trials.values[position] += trials
@@ -200,7 +214,7 @@ class MemberTable:
     def _move_on(self, rows: list[Row]) -> None:
         for row in rows:
             self._newest = max(self._newest, row["number"])
-            parent = self._at(row["parent"])
+            parent = self._nearest(row["parent"])
             self._climb(row, parent, 1)
             if row["member"] and row["score"] is not None:
                 self._join(row, parent)
