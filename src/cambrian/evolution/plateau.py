@@ -14,6 +14,7 @@ and so of nothing that depends on workers or time.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -98,16 +99,19 @@ def _gain(
     before = archive.agents.champion(int(window[-1]["idx"]) - 1)
     if before is None:
         return None, False
-    its = results_of(archive, before.id)
-    if not set(SEARCH_SEEDS) <= set(its.seeds(names)):
+
+    def scores(agent_id: str) -> list[list[float]]:
+        """Its means over the benchmarks, seed by seed, as a list of one; none if it lacks some."""
+        with contextlib.suppress(KeyError):
+            return [results_of(archive, agent_id).per_seed(names, SEARCH_SEEDS)]
+        return []
+
+    level = scores(before.id)
+    if not level:
         return None, False
-    level = np.array(its.per_seed(names, SEARCH_SEEDS))
-    found = []
-    for row in window:
-        mine = results_of(archive, str(row["agent_id"]))
-        if row["state"] == "admitted" and set(SEARCH_SEEDS) <= set(mine.seeds(names)):
-            found.append(np.array(mine.per_seed(names, SEARCH_SEEDS)) - level)
-    return largest_gain(np.array(found), len(window))
+    members = [str(row["agent_id"]) for row in window if row["state"] == "admitted"]
+    found = [one for member in members for one in scores(member)]
+    return largest_gain(np.array(found) - level[0] if found else np.empty((0, 0)), len(window))
 
 
 def largest_gain(

@@ -266,6 +266,22 @@ trials = st.sampled_from(sorted(VERBS)).flatmap(
 )
 
 
+def honest(verb: str, **spoilt: Any) -> Trial:
+    """The exchange of a learner that does as it should, but for the fields of `spoilt`."""
+    words = _HONEST.get(verb, b"")
+    kinds = (0, 1) if verb == "improve" else (0,) * 12
+    given = {"tensor": True, "fill": (1.0,), "header": nothing, "after": "open"} | spoilt
+    return Trial(verb, [Reply(kind, words, **given) for kind in kinds], 1 << 16, deaf=False)
+
+
+_HONEST = {
+    "finish": b'{"flops":17,"state_bytes":1}',
+    "save": b'{"bytes":4}',
+    "diagnose": b'{"bytes":16,"layers":[[4,1]],"weight_magnitude":1,"weight_norm":1}',
+    "improve": b'{"messages":[{"role":"user","content":"how?"}],"edit":{"title":"so","files":{}}}',
+}
+
+
 @dataclass(frozen=True)
 class Found:
     """What an exchange came to ("answered", "closed" or a failure's cause), and what is wrong with

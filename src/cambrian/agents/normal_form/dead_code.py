@@ -159,7 +159,7 @@ def _prune(scope: Holder) -> None:
     edits.append((scope, "body", _live(scope.body, edits, dead)))
     before = [(node, field, getattr(node, field)) for node, field, _ in edits]
     _apply(edits)
-    if _tells(dead, scope):
+    if dead and _tells(dead, scope):
         _apply(before)
     for inner in _scopes(scope):
         _prune(inner)

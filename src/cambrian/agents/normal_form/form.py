@@ -93,7 +93,12 @@ def normal_form(code: Mapping[str, str]) -> str:
     Raises:
         InvalidAgent: one does not parse.
     """
-    forms = {path: form_of(path, text) for path, text in sorted(code.items())}
+    return _normal_form(tuple(sorted(code.items())))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _normal_form(code: tuple[tuple[str, str], ...]) -> str:
+    forms = {path: form_of(path, text) for path, text in code}
     mentioned = _mentioned(forms.values())
     digest = hashlib.sha256()
     for path, form in forms.items():
