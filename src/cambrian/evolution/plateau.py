@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -69,11 +70,18 @@ class Plateau:
 
 def plateau(archive: Archive, run: Run, through: int | None = None) -> State:
     """The state of a run as decided through a proposal (None: by now): see the module."""
-    return look(archive, run, through).state
+    return _found(archive, run, through).state
 
 
 def look(archive: Archive, run: Run, through: int | None = None) -> Plateau:
-    """The state of a run, with what it was made of."""
+    """The state of a run, with what it was made of and what is advised; reads all proposals."""
+    found = _found(archive, run, through)
+    if found.state == "rising":
+        return found
+    return replace(found, advice=_advice(archive, run, found.state))
+
+
+def _found(archive: Archive, run: Run, through: int | None) -> Plateau:
     limit = _EVERYTHING if through is None else through
     keys = {"run": run.id, "through": limit, "limit": WINDOW * EXHAUSTED}
     judged = archive.database.rows(_JUDGED, keys)
@@ -86,7 +94,7 @@ def look(archive: Archive, run: Run, through: int | None = None) -> Plateau:
     state: State = "flat"
     if len(judged) == WINDOW * EXHAUSTED and not _gain(archive, names, judged)[1]:
         state = "exhausted"
-    return Plateau(state, len(judged), gain, _advice(archive, run, state))
+    return Plateau(state, len(judged), gain, ())
 
 
 def _gain(
@@ -119,17 +127,23 @@ def largest_gain(
 ) -> tuple[tuple[float, float, float] | None, bool]:
     """The largest of paired differences (members, seeds) to one champion: mean and bounds, or None
     without members; and whether any is above 0, at α over `tried` looks."""
-    from scipy import stats  # heavy: a status of a young run does without
-
     if not len(differences):
         return None, False
     mean = differences.mean(axis=1)
     spread = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])
-    reach = float(stats.t.isf(ALPHA / tried, differences.shape[1] - 1)) * spread
+    reach = _quantile(tried, differences.shape[1] - 1) * spread
     shown = mean - reach > 0  # equal to the last bit is no gain
     best = int(np.argmax(mean - reach if shown.any() else mean))
     bounds = (float(mean[best]), float((mean - reach)[best]), float((mean + reach)[best]))
     return bounds, bool(shown.any())
+
+
+@lru_cache
+def _quantile(tried: int, freedom: int) -> float:
+    """Of Student's t, what is exceeded with a chance of α over `tried` looks."""
+    from scipy import stats  # heavy: a status of a young run does without
+
+    return float(stats.t.isf(ALPHA / tried, freedom))
 
 
 def _advice(archive: Archive, run: Run, state: State) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from cambrian.agents.normal_form.scopes import FUNCTIONS, arguments, bound
+from cambrian.agents.normal_form.scopes import FUNCTIONS, arguments, bound, statements
+from cambrian.agents.syntax import fields_of, walk
 
 _ENDS = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _TELLING = (ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.AnnAssign)
@@ -38,14 +39,30 @@ def without_dead_code(module: ast.Module) -> None:
     """Take out, in place, what no run of a module comes to, types of local variables too."""
     _Folder().visit(module)
     _prune(module)
-    _Untyped().visit(module)
+    _untype(module.body, inside=False)
 
 
 # -- conditions --------------------------------------------------------------------------
 
 
-class _Folder(ast.NodeTransformer):
+class _Folder:
     """Expressions of constants become their value, from the inside out."""
+
+    def visit(self, node: ast.AST) -> Any:
+        """What a node becomes."""
+        return _FOLDED.get(type(node), _Folder.generic_visit)(self, node)
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """Fold what is inside a node; each child becomes one node, so lists keep their lengths."""
+        for name in fields_of(type(node)):
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                for at, one in enumerate(value):
+                    if isinstance(one, ast.AST):
+                        value[at] = self.visit(one)
+            elif isinstance(value, ast.AST):
+                setattr(node, name, self.visit(value))
+        return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)
@@ -103,29 +120,20 @@ class _Folder(ast.NodeTransformer):
         return node  # its parts have to stay what they are
 
 
-class _Untyped(ast.NodeTransformer):
-    """The type of a function's own variable is never looked at."""
-
-    inside = False
-
-    def visit(self, node: ast.AST) -> Any:
-        before = self.inside
-        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            self.inside = not isinstance(node, ast.ClassDef)
-        found = super().visit(node)
-        self.inside = before
-        return found
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        if not (self.inside and node.simple and node.value) or _acts([node.annotation]):
-            return node
-        return ast.Assign([node.target], node.value)
+_FOLDED: dict[type[ast.AST], Callable[[_Folder, Any], ast.AST]] = {
+    ast.UnaryOp: _Folder.visit_UnaryOp,
+    ast.BinOp: _Folder.visit_BinOp,
+    ast.Compare: _Folder.visit_Compare,
+    ast.BoolOp: _Folder.visit_BoolOp,
+    ast.IfExp: _Folder.visit_IfExp,
+    ast.JoinedStr: _Folder.visit_JoinedStr,
+}
 
 
 def _acts(never: Iterable[ast.expr]) -> bool:
     """Whether expressions matter to their function though they are never worked out."""
     kinds = (ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr)
-    return any(isinstance(node, kinds) for one in never for node in ast.walk(one))
+    return any(isinstance(node, kinds) for one in never for node in walk(one))
 
 
 def _is_number(value: object) -> bool:
@@ -211,9 +219,23 @@ def _blocks(statement: ast.stmt) -> Iterable[tuple[ast.AST, str]]:
                 yield node, field
 
 
+def _untype(block: list[ast.stmt], *, inside: bool) -> None:
+    """Leave out the types of a function's own variables, which are never looked at."""
+    for at, statement in enumerate(block):
+        if isinstance(statement, ast.AnnAssign):
+            value = statement.value
+            if inside and statement.simple and value and not _acts([statement.annotation]):
+                block[at] = ast.Assign([statement.target], value)
+        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            _untype(statement.body, inside=not isinstance(statement, ast.ClassDef))
+        else:
+            for node, field in _blocks(statement):
+                _untype(getattr(node, field), inside=inside)
+
+
 def _tells(dead: Sequence[ast.stmt], scope: Holder) -> bool:
     """Whether dead code, which is out of the scope now, makes what is left what it is."""
-    if any(isinstance(node, _TELLING) for one in dead for node in ast.walk(one)):
+    if any(isinstance(node, _TELLING) for one in dead for node in walk(one)):
         return True
     if isinstance(scope, ast.Module):
         return False
@@ -223,16 +245,12 @@ def _tells(dead: Sequence[ast.stmt], scope: Holder) -> bool:
     return any(
         (isinstance(node, ast.Name) and node.id in lost)
         or (isinstance(node, ast.Nonlocal) and not lost.isdisjoint(node.names))
-        for node in ast.walk(scope)
+        for node in walk(scope)
     )
 
 
 def _scopes(scope: Holder) -> Iterable[Holder]:
     """The functions and classes that are defined right in a scope."""
-    waiting: list[ast.AST] = list(scope.body)
-    while waiting:
-        node = waiting.pop()
+    for node in statements(scope.body):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node
-        else:
-            waiting += ast.iter_child_nodes(node)

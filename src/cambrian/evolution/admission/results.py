@@ -40,6 +40,7 @@ class Results:
         self._weights = dict(weights or {})
         self._table = {(r.benchmark, r.seed): r for r in results}
         self._estimates: dict[tuple[tuple[str, ...], tuple[int, ...]], Estimate] = {}
+        self._per_seed: dict[tuple[tuple[str, ...], tuple[int, ...]], list[float]] = {}
         self._means: dict[tuple[str, tuple[int, ...]], dict[str, float]] = {}
 
     def __len__(self) -> int:
@@ -70,6 +71,12 @@ class Results:
         Raises:
             KeyError: one of them was not run.
         """
+        key = tuple(benchmarks), tuple(seeds)
+        if key not in self._per_seed:
+            self._per_seed[key] = self._means_of(*key)
+        return list(self._per_seed[key])
+
+    def _means_of(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> list[float]:
         if len(benchmarks) == 1:
             return [self.score(benchmarks[0], s) for s in seeds]
         rows = [[self.score(b, s) for b in benchmarks] for s in seeds]
