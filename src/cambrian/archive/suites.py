@@ -27,10 +27,9 @@ WHERE number IS NOT NULL
 """
 # One made of a suite's evaluations: the mean over the search's seeds, by benchmark.
 _VECTOR = """
-SELECT benchmark, avg(score) AS mean FROM evaluations
+SELECT benchmark, version, avg(score) AS mean FROM evaluations
 WHERE agent_id = ? AND verdict = 'scored' AND stage IN ('screen', 'full')
-  AND benchmark = ? AND version = ?
-GROUP BY 1
+GROUP BY benchmark, version
 """
 
 
@@ -40,7 +39,6 @@ class KeptSuite:
 
     Attributes:
         opened_at: when it became the current one last (seconds since 1970).
-        scored: how many agents have a score in it.
     """
 
     id: int
@@ -48,7 +46,6 @@ class KeptSuite:
     current: bool
     created_at: float
     opened_at: float
-    scored: int
 
     @property
     def label(self) -> str:
@@ -222,6 +219,11 @@ class Suites:
         scores = dict(rows)
         return [replace(one, score=scores.get(one.number, one.score)) for one in agents]
 
+    def scored(self, suite_id: int) -> int:
+        """How many agents have a score in a suite."""
+        found = self._database.value("SELECT count(*) FROM scores WHERE suite_id = ?", (suite_id,))
+        return int(found or 0)
+
     def leaderboard(self, suite_id: int, limit: int | None = None) -> list[Row]:
         """Members with a score in a suite, the best lower bound first: number, id, kind, title,
         score, lower, upper and vector of each."""
@@ -235,11 +237,7 @@ class Suites:
         return [{**row, "vector": decode(row["vector"])} for row in rows]
 
     def _list(self, where: str, keys: dict[str, int] | None = None) -> list[KeptSuite]:
-        rows = self._database.rows(
-            "SELECT s.*, (SELECT count(*) FROM scores c WHERE c.suite_id = s.id) AS scored "
-            f"FROM suites s {where} ORDER BY s.id",
-            keys or {},
-        )
+        rows = self._database.rows(f"SELECT s.* FROM suites s {where} ORDER BY s.id", keys or {})
         return [
             KeptSuite(
                 row["id"],
@@ -247,7 +245,6 @@ class Suites:
                 bool(row["current"]),
                 row["created_at"],
                 row["opened_at"],
-                row["scored"],
             )
             for row in rows
         ]
@@ -256,12 +253,10 @@ class Suites:
 def vector_of(database: Database, agent_id: str, suite: Suite) -> dict[str, float]:
     """The mean score over the search's seeds of each benchmark of a suite, as far as an agent was
     evaluated by them."""
-    found: dict[str, float] = {}
-    for entry in suite.entries:
-        row = database.row(_VECTOR, (agent_id, entry.benchmark, entry.version))
-        if row is not None:
-            found[entry.benchmark] = row["mean"]
-    return found
+    rows = database.rows(_VECTOR, (agent_id,))
+    means = {(row["benchmark"], row["version"]): row["mean"] for row in rows}
+    entries = [(entry.benchmark, entry.version) for entry in suite.entries]
+    return {entry[0]: means[entry] for entry in entries if entry in means}
 
 
 def adopt(database: Database, suite_id: int, suite: Suite) -> None:

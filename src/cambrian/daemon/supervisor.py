@@ -192,13 +192,13 @@ def _open_suite(archive: Archive, settings: Settings, tell: Tell, *, abandon: bo
     if now is not None and now.suite.hash == wanted.hash:
         return
     unfinished = archive.runs.current()
-    if unfinished is not None and not abandon and not differences(unfinished.settings, settings):
+    if unfinished is not None and not abandon:
+        if differences(unfinished.settings, settings):
+            return  # which is refused where the run is taken up
         raise Refused(
             "the benchmarks have changed since the unfinished run's agents were judged by them: "
             "--abandon gives that run up and begins one in a new suite"
         )
-    if unfinished is not None and not abandon:
-        return  # it has other settings, which is refused where a run is taken up
     opened = archive.suites.open(wanted)
     if now is not None:
         tell(

@@ -25,7 +25,7 @@ def _suite(archive: Archive, kept: KeptSuite) -> dict[str, Any]:
         "current": kept.current,
         "created_at": when(kept.created_at),
         "opened_at": when(kept.opened_at),
-        "scored": kept.scored,
+        "scored": archive.suites.scored(kept.id),
         "champion": best[0] if best else None,
     }
 

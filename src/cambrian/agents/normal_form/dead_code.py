@@ -50,9 +50,9 @@ class _Folder:
 
     def visit(self, node: ast.AST) -> Any:
         """What a node becomes."""
-        return _FOLDED.get(type(node), _Folder.generic_visit)(self, node)
+        return _FOLDED.get(type(node), _Folder.inside)(self, node)
 
-    def generic_visit(self, node: ast.AST) -> ast.AST:
+    def inside(self, node: ast.AST) -> ast.AST:
         """Fold what is inside a node; each child becomes one node, so lists keep their lengths."""
         for name in fields_of(type(node)):
             value = getattr(node, name, None)
@@ -64,8 +64,8 @@ class _Folder:
                 setattr(node, name, self.visit(value))
         return node
 
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        self.generic_visit(node)
+    def unary(self, node: ast.UnaryOp) -> ast.AST:
+        self.inside(node)
         if not isinstance(node.operand, ast.Constant):
             return node
         value: Any = node.operand.value
@@ -75,8 +75,8 @@ class _Folder:
             return ast.Constant(-value)
         return node
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        self.generic_visit(node)
+    def arithmetic(self, node: ast.BinOp) -> ast.AST:
+        self.inside(node)
         compute = _COMPUTE.get(type(node.op))
         left, right = node.left, node.right
         if compute is None or not (_number(left) and _number(right)):
@@ -87,8 +87,8 @@ class _Folder:
             return node
         return ast.Constant(value) if _is_number(value) else node
 
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        self.generic_visit(node)
+    def compared(self, node: ast.Compare) -> ast.AST:
+        self.inside(node)
         if len(node.ops) != 1:
             return node
         compare = _COMPARE.get(type(node.ops[0]))
@@ -98,9 +98,9 @@ class _Folder:
             return node
         return ast.Constant(compare(left.value, right.value))  # type: ignore[attr-defined]
 
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+    def junction(self, node: ast.BoolOp) -> ast.AST:
         """Leading constants are left out, or are the value."""
-        self.generic_visit(node)
+        self.inside(node)
         goes_on = isinstance(node.op, ast.And)
         left = list(node.values)
         while len(left) > 1 and isinstance(left[0], ast.Constant):
@@ -109,24 +109,24 @@ class _Folder:
             del left[0]
         return left[0] if len(left) == 1 else ast.BoolOp(node.op, left)
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
-        self.generic_visit(node)
+    def choice(self, node: ast.IfExp) -> ast.AST:
+        self.inside(node)
         if not isinstance(node.test, ast.Constant):
             return node
         taken, other = (node.body, node.orelse) if node.test.value else (node.orelse, node.body)
         return node if _acts([other]) else taken
 
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+    def text(self, node: ast.JoinedStr) -> ast.AST:
         return node  # its parts have to stay what they are
 
 
 _FOLDED: dict[type[ast.AST], Callable[[_Folder, Any], ast.AST]] = {
-    ast.UnaryOp: _Folder.visit_UnaryOp,
-    ast.BinOp: _Folder.visit_BinOp,
-    ast.Compare: _Folder.visit_Compare,
-    ast.BoolOp: _Folder.visit_BoolOp,
-    ast.IfExp: _Folder.visit_IfExp,
-    ast.JoinedStr: _Folder.visit_JoinedStr,
+    ast.UnaryOp: _Folder.unary,
+    ast.BinOp: _Folder.arithmetic,
+    ast.Compare: _Folder.compared,
+    ast.BoolOp: _Folder.junction,
+    ast.IfExp: _Folder.choice,
+    ast.JoinedStr: _Folder.text,
 }
 
 

@@ -13,7 +13,7 @@ from cambrian.evaluators.benchmarks import STAGES, benchmark
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.statistics.sequential import CURTAILMENT, Outlook, outlook
 from cambrian.evolution.admission import rules
-from cambrian.evolution.admission.results import SEARCH_SEEDS, Results
+from cambrian.evolution.admission.results import RACE_SEEDS, SEARCH_SEEDS, Results
 from cambrian.evolution.admission.thresholds import NEW, AdmissionName, Rules
 from cambrian.measurement import Unit
 
@@ -30,6 +30,7 @@ class Leaving:
     ) -> None:
         self._archive = archive
         self._rules = thresholds
+        self._seeds = len(RACE_SEEDS if thresholds.seeds == "raced" else SEARCH_SEEDS)
         self._admission: AdmissionName = admission
         self._cheap_first = sorted(benchmarks, key=lambda name: calibration(benchmark(name)).cpu_s)
 
@@ -79,7 +80,7 @@ class Leaving:
             except KeyError:
                 return None
             seen[unit.benchmark].append(mine - its)
-            view = outlook(list(seen.values()), len(SEARCH_SEEDS), shares)
+            view = outlook(list(seen.values()), self._seeds, shares)
             most = view.most(CURTAILMENT.tail)
             if most < lowest or (most < highest and not self._room(proposal)):
                 bound = lowest if most < lowest else highest
@@ -93,7 +94,7 @@ class Leaving:
             [child.score(name, seed) - parent.score(name, seed) for seed in seeds]
             for name in self._cheap_first
         ]
-        view = outlook(seen, len(SEARCH_SEEDS), child.shares(self._cheap_first))
+        view = outlook(seen, self._seeds, child.shares(self._cheap_first))
         bound = rules.least(self._admission, self._rules, room=self._room(proposal))
         return Gate(
             gate="screen",
