@@ -62,6 +62,7 @@ def test_every_memory_of_the_archive_is_compared(tmp_path: Path) -> None:
             archive.evaluations._made,
             archive._counts,
             archive.suites._weights,
+            archive.suites._seeds,
             archive._gates._rules,
             archive.agents._sources._numbers,
         ]

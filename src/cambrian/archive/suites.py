@@ -17,7 +17,7 @@ from cambrian.archive.sqlite.cache import RowCache
 from cambrian.archive.sqlite.database import Database, Row, decode, encode
 from cambrian.archive.tables import clades
 from cambrian.errors import NotFound, UsageError
-from cambrian.suite import Entry, Suite
+from cambrian.suite import USUAL_SEEDS, Entry, Suite
 
 _COPY = """
 UPDATE agents SET (score, lower, upper) = (
@@ -28,7 +28,7 @@ WHERE number IS NOT NULL
 # One made of a suite's evaluations: the mean over the search's seeds, by benchmark.
 _VECTOR = """
 SELECT benchmark, version, avg(score) AS mean FROM evaluations
-WHERE agent_id = ? AND verdict = 'scored' AND stage IN ('screen', 'full')
+WHERE agent_id = ? AND verdict = 'scored' AND stage IN ('screen', 'full') AND seed < ?
 GROUP BY benchmark, version
 """
 
@@ -70,6 +70,7 @@ class Suites:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._weights: RowCache[int, tuple[tuple[str, float], ...]] = RowCache(database, 1)
+        self._seeds: RowCache[int, int] = RowCache(database, 1)
 
     def open(self, suite: Suite) -> KeptSuite:
         """Make a suite the current one; it is kept where it is new. Nothing is to be under way."""
@@ -152,6 +153,14 @@ class Suites:
         if now is None or len({entry.weight for entry in now.suite.entries}) == 1:
             return ()
         return tuple((entry.benchmark, entry.weight) for entry in now.suite.entries)
+
+    def seeds(self) -> int:
+        """With how many seeds the current suite runs each benchmark; as usual before any."""
+        return self._seeds.get(0, self._seeded)
+
+    def _seeded(self) -> int:
+        now = self.current()
+        return USUAL_SEEDS if now is None else now.suite.seeds
 
     def all(self) -> list[KeptSuite]:
         """Every suite, the first one first."""
@@ -253,7 +262,7 @@ class Suites:
 def vector_of(database: Database, agent_id: str, suite: Suite) -> dict[str, float]:
     """The mean score over the search's seeds of each benchmark of a suite, as far as an agent was
     evaluated by them."""
-    rows = database.rows(_VECTOR, (agent_id,))
+    rows = database.rows(_VECTOR, (agent_id, suite.seeds))
     means = {(row["benchmark"], row["version"]): row["mean"] for row in rows}
     entries = [(entry.benchmark, entry.version) for entry in suite.entries]
     return {entry[0]: means[entry] for entry in entries if entry in means}

@@ -93,6 +93,7 @@ def show(shared: Shared, name: str | None, limit: int, as_json: bool) -> None:
             "name": told["name"] or None,
             "current": "yes" if told["current"] else "no",
             "opened": told["opened_at"],
+            "seeds of each benchmark": told["seeds"],
             "agents scored": told["scored"],
         }
     )

@@ -18,12 +18,16 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from cambrian.agents.catalogue import catalogue
 from cambrian.archive import Archive, Run
+from cambrian.evaluators.statistics.strata import is_stratified, stratified_error
+
+if TYPE_CHECKING:
+    from cambrian.evolution.admission.results import Results
 
 State = Literal["rising", "flat", "exhausted"]
 
@@ -102,36 +106,50 @@ def _gain(
 ) -> tuple[tuple[float, float, float] | None, bool]:
     """The largest gain of a window's members over the champion before it; whether one is shown."""
     from cambrian.evolution.admission.records import results_of
-    from cambrian.evolution.admission.results import SEARCH_SEEDS
 
     before = archive.agents.champion(int(window[-1]["idx"]) - 1)
     if before is None:
         return None, False
 
-    def scores(agent_id: str) -> list[list[float]]:
-        """Its means over the benchmarks, seed by seed, as a list of one; none if it lacks some."""
+    level = results_of(archive, before.id)
+    stratified = is_stratified(len(names), len(level.search))
+
+    def scores(results: Results) -> list[Any]:
+        """Its scores (benchmarks, seeds), or the means over benchmarks, as a list of one; none if
+        it lacks some."""
         with contextlib.suppress(KeyError):
-            return [results_of(archive, agent_id).per_seed(names, SEARCH_SEEDS)]
+            made = results.table if stratified else results.per_seed
+            return [np.array(made(names, level.search))]
         return []
 
-    level = scores(before.id)
-    if not level:
+    if not (base := scores(level)):
         return None, False
     members = [str(row["agent_id"]) for row in window if row["state"] == "admitted"]
-    found = [one for member in members for one in scores(member)]
-    return largest_gain(np.array(found) - level[0] if found else np.empty((0, 0)), len(window))
+    found = [one for member in members for one in scores(results_of(archive, member))]
+    differences = np.array(found) - base[0] if found else np.empty((0, 0))
+    return largest_gain(differences, len(window), level.shares(names) if stratified else None)
 
 
 def largest_gain(
-    differences: np.ndarray, tried: int
+    differences: np.ndarray, tried: int, shares: Sequence[float] | None = None
 ) -> tuple[tuple[float, float, float] | None, bool]:
-    """The largest of paired differences (members, seeds) to one champion: mean and bounds, or None
-    without members; and whether any is above 0, at α over `tried` looks."""
+    """The largest of paired differences to one champion: mean and bounds, or None without members;
+    and whether any is above 0, at α over `tried` looks.
+
+    Args:
+        differences: (members, seeds), or with `shares` of the benchmarks (members, benchmarks,
+            seeds).
+    """
     if not len(differences):
         return None, False
-    mean = differences.mean(axis=1)
-    spread = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])
-    reach = _quantile(tried, differences.shape[1] - 1) * spread
+    if shares is None:
+        seeds = differences.shape[1]
+        mean = differences.mean(axis=1)
+        spread = differences.std(axis=1, ddof=1) / np.sqrt(seeds)
+        freedom = np.full(len(mean), seeds - 1.0)
+    else:
+        mean, spread, freedom = stratified_error(differences, shares)
+    reach = np.array([_quantile(tried, float(one)) for one in freedom]) * spread
     shown = mean - reach > 0  # equal to the last bit is no gain
     best = int(np.argmax(mean - reach if shown.any() else mean))
     bounds = (float(mean[best]), float((mean - reach)[best]), float((mean + reach)[best]))
@@ -139,7 +157,7 @@ def largest_gain(
 
 
 @lru_cache
-def _quantile(tried: int, freedom: int) -> float:
+def _quantile(tried: int, freedom: float) -> float:
     """Of Student's t, what is exceeded with a chance of α over `tried` looks."""
     from scipy import stats  # heavy: a status of a young run does without
 

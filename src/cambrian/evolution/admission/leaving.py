@@ -13,7 +13,8 @@ from cambrian.evaluators.benchmarks import STAGES, benchmark
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.statistics.sequential import CURTAILMENT, Outlook, outlook
 from cambrian.evolution.admission import rules
-from cambrian.evolution.admission.results import RACE_SEEDS, SEARCH_SEEDS, Results
+from cambrian.evolution.admission.records import units
+from cambrian.evolution.admission.results import RACE_SEEDS, Results
 from cambrian.evolution.admission.thresholds import NEW, AdmissionName, Rules
 from cambrian.measurement import Unit
 
@@ -30,7 +31,8 @@ class Leaving:
     ) -> None:
         self._archive = archive
         self._rules = thresholds
-        self._seeds = len(RACE_SEEDS if thresholds.seeds == "raced" else SEARCH_SEEDS)
+        raced = thresholds.seeds == "raced"
+        self._seeds = len(RACE_SEEDS) if raced else archive.suites.seeds()
         self._admission: AdmissionName = admission
         self._cheap_first = sorted(benchmarks, key=lambda name: calibration(benchmark(name)).cpu_s)
 
@@ -45,12 +47,8 @@ class Leaving:
 
     def units(self, place: int) -> list[Unit]:
         """All units from the screen on, in the order in which an agent meets them."""
-        return [
-            Unit(name, stage, seed)
-            for stage in ("screen", "full")
-            for seed in STAGES[stage]
-            for name in self.order(place)
-        ]
+        names = self.order(place)
+        return [one for stage in ("screen", "full") for one in units(self._archive, stage, names)]
 
     def gate(self, proposal: Proposal, child: Results, parent: Results) -> Gate | None:
         """The gate that a variant fails with the results it has: at the first look at which the
@@ -73,8 +71,8 @@ class Leaving:
             return None
         seen: dict[str, list[float]] = {name: [] for name in self._cheap_first}
         shares = child.shares(self._cheap_first)
-        units = self.units(proposal.idx)
-        for count, unit in enumerate(units[:-1], start=1):
+        every = self.units(proposal.idx)
+        for count, unit in enumerate(every[:-1], start=1):
             try:
                 mine, its = (one.score(unit.benchmark, unit.seed) for one in (child, parent))
             except KeyError:
@@ -84,7 +82,7 @@ class Leaving:
             most = view.most(CURTAILMENT.tail)
             if most < lowest or (most < highest and not self._room(proposal)):
                 bound = lowest if most < lowest else highest
-                return count, _failed(unit, f"{count} of {len(units)}", view, most, bound)
+                return count, _failed(unit, f"{count} of {len(every)}", view, most, bound)
         return None
 
     def passed(self, proposal: Proposal, child: Results, parent: Results) -> Gate:

@@ -9,7 +9,8 @@ from itertools import takewhile
 import numpy as np
 
 from cambrian.evaluators.benchmarks import STAGES
-from cambrian.evaluators.statistics import Estimate, mean_interval
+from cambrian.evaluators.statistics import Estimate, mean_interval, paired_difference
+from cambrian.evaluators.statistics.strata import is_stratified, stratified_mean
 
 SEARCH_SEEDS = STAGES["screen"] + STAGES["full"]
 RACE_SEEDS = SEARCH_SEEDS + STAGES["race"]
@@ -32,11 +33,16 @@ class Results:
     Args:
         weights: what a benchmark counts for in a mean over some, relative to the others; 1 where
             nothing is said.
+        search: the seeds that a search runs, of which its figures are means.
     """
 
     def __init__(
-        self, results: Iterable[Result], weights: Mapping[str, float] | None = None
+        self,
+        results: Iterable[Result],
+        weights: Mapping[str, float] | None = None,
+        search: Sequence[int] = SEARCH_SEEDS,
     ) -> None:
+        self.search = tuple(search)
         self._weights = dict(weights or {})
         self._table = {(r.benchmark, r.seed): r for r in results}
         self._estimates: dict[tuple[tuple[str, ...], tuple[int, ...]], Estimate] = {}
@@ -99,11 +105,34 @@ class Results:
         return {b: float(np.mean([self.score(b, s) for s in seeds])) for b in benchmarks}
 
     def estimate(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> Estimate:
-        """Mean over benchmarks and seeds, with an interval over seeds."""
+        """Mean over benchmarks and seeds, with an interval over seeds: of the means over
+        benchmarks, or where seeds are few and benchmarks many, benchmark by benchmark."""
         key = tuple(benchmarks), tuple(seeds)
         if key not in self._estimates:
-            self._estimates[key] = mean_interval(self.per_seed(benchmarks, seeds))
+            if is_stratified(len(benchmarks), len(seeds)):
+                shares = self.shares(benchmarks)
+                self._estimates[key] = stratified_mean(self.table(benchmarks, seeds), shares)
+            else:
+                self._estimates[key] = mean_interval(self.per_seed(benchmarks, seeds))
         return self._estimates[key]
+
+    def table(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
+        """The scores, (benchmarks, seeds). Raises KeyError: one of them was not run."""
+        return np.array([[self.score(name, seed) for seed in seeds] for name in benchmarks])
+
+    def gain(self, other: Results, benchmarks: Sequence[str], confidence: float) -> Estimate:
+        """The paired difference to the other over the search's seeds, with an interval as of
+        `estimate`.
+
+        Raises:
+            KeyError: one of the two was not run on all of them.
+        """
+        seeds = self.search
+        if is_stratified(len(benchmarks), len(seeds)):
+            differences = self.table(benchmarks, seeds) - other.table(benchmarks, seeds)
+            return stratified_mean(differences, self.shares(benchmarks), confidence)
+        mine, its = (one.per_seed(benchmarks, seeds) for one in (self, other))
+        return paired_difference(mine, its, confidence)
 
     def behaviour(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
         """What the agent does, per seed: (seeds, 3 per benchmark + 1).

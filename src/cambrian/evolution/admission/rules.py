@@ -16,8 +16,9 @@ import numpy as np
 
 from cambrian.archive import Gate
 from cambrian.evaluators.statistics import RACE, claim, next_look, paired_difference
+from cambrian.evaluators.statistics.strata import is_stratified
 from cambrian.evolution.admission.neighbours import Neighbours
-from cambrian.evolution.admission.results import SEARCH_SEEDS, Results
+from cambrian.evolution.admission.results import Results
 from cambrian.evolution.admission.thresholds import (
     ADMISSIONS,
     Admission,
@@ -164,11 +165,11 @@ def _paired(
             f"look {found.look} of {len(RACE.looks)}"
         )
     else:
-        seeds = SEARCH_SEEDS
-        mine, its = (one.per_seed(benchmarks, seeds) for one in (child, parent))
-        estimate = paired_difference(mine, its, rules.confidence)
+        estimate = child.gain(parent, benchmarks, rules.confidence)
         passed = estimate.lower > threshold
-        how = f"{rules.confidence:.0%} two-sided t interval over {len(seeds)} seeds"
+        how = f"{rules.confidence:.0%} two-sided t interval over {estimate.seeds} seeds"
+        if is_stratified(len(benchmarks), estimate.seeds):
+            how += f" of each of {len(benchmarks)} benchmarks"
     return Gate(
         gate=name,
         rule=f"lower bound of the paired difference to the parent ({how}) is above the threshold",
@@ -183,7 +184,7 @@ def _paired(
 def above_floor(child: Results, benchmarks: Sequence[str]) -> Gate:
     """The gate `floor`: the mean normalised score over the search's seeds is above 0, fine-
     tuning's."""
-    estimate = child.estimate(benchmarks, SEARCH_SEEDS)
+    estimate = child.estimate(benchmarks, child.search)
     return Gate(
         gate="floor",
         rule="mean normalised score is above the threshold",
@@ -202,7 +203,7 @@ def not_worse(child: Results, parent: Results, benchmarks: Sequence[str], rules:
 
 def near(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
     """Not so far below its parent that no novelty makes up for it."""
-    mine, its = (one.per_seed(benchmarks, SEARCH_SEEDS) for one in (child, parent))
+    mine, its = (one.per_seed(benchmarks, child.search) for one in (child, parent))
     mean = float(np.mean(np.subtract(mine, its)))
     return Gate(
         gate="near",
@@ -219,7 +220,7 @@ def pareto(child: Results, parent: Results, benchmarks: Sequence[str], rules: Ru
     each = 1 - (1 - rules.confidence) / len(benchmarks)
     found = {}
     for name in benchmarks:
-        mine, its = (one.per_seed([name], SEARCH_SEEDS) for one in (child, parent))
+        mine, its = (one.per_seed([name], child.search) for one in (child, parent))
         found[name] = paired_difference(mine, its, each)
     best = max(found, key=lambda name: found[name].lower)
     worst = min(found, key=lambda name: found[name].mean)
@@ -243,14 +244,19 @@ def novelty(child: Results, members: Neighbours, benchmarks: Sequence[str], rule
 
     The distance of two agents is the root mean square, over the entries of their behaviours'
     means over seeds, of the difference divided by the noise: the standard deviation over seeds
-    of the child, at least `noise_floor`.
+    of the child, at least `noise_floor`. Of a few seeds of many benchmarks it is the root mean
+    square over benchmarks, entry by entry.
     """
-    mine = child.behaviour(benchmarks, SEARCH_SEEDS)
+    mine = child.behaviour(benchmarks, child.search)
     floors = np.full(mine.shape[1], rules.noise_floor)
     floors[-1] = (
         rules.flops_noise
     )  # FLOPs hardly vary over seeds; spending more is not behaving new
-    noise = np.maximum(mine.std(axis=0, ddof=1), floors)
+    spread = mine.std(axis=0, ddof=1)
+    if is_stratified(len(benchmarks), len(mine)):
+        each = spread[:-1].reshape(len(benchmarks), -1)
+        spread[:-1] = np.tile(np.sqrt((each**2).mean(axis=0)), len(benchmarks))
+    noise = np.maximum(spread, floors)
     if not len(members):
         return Gate(gate="novelty", rule="nothing to compare with", verdict="pass")
     nearest = float(members.nearest(mine.mean(axis=0), noise, rules.neighbours).mean())
