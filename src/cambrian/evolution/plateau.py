@@ -24,7 +24,7 @@ import numpy as np
 
 from cambrian.agents.catalogue import catalogue
 from cambrian.archive import Archive, Run
-from cambrian.evaluators.statistics.strata import is_stratified, stratified_error
+from cambrian.evaluators.statistics.families import error_over_families, is_over_families
 
 if TYPE_CHECKING:
     from cambrian.evolution.admission.results import Results
@@ -112,14 +112,14 @@ def _gain(
         return None, False
 
     level = results_of(archive, before.id)
-    stratified = is_stratified(len(names), len(level.search))
+    over_families = is_over_families(len(names), len(level.search))
 
     def scores(results: Results) -> list[Any]:
-        """Its scores (benchmarks, seeds), or the means over benchmarks, as a list of one; none if
-        it lacks some."""
+        """Its means, a benchmark or a seed each, as a list of one; none if it lacks some."""
         with contextlib.suppress(KeyError):
-            made = results.table if stratified else results.per_seed
-            return [np.array(made(names, level.search))]
+            if over_families:
+                return [results.table(names, level.search).mean(axis=1)]
+            return [np.array(results.per_seed(names, level.search))]
         return []
 
     if not (base := scores(level)):
@@ -127,7 +127,7 @@ def _gain(
     members = [str(row["agent_id"]) for row in window if row["state"] == "admitted"]
     found = [one for member in members for one in scores(results_of(archive, member))]
     differences = np.array(found) - base[0] if found else np.empty((0, 0))
-    return largest_gain(differences, len(window), level.shares(names) if stratified else None)
+    return largest_gain(differences, len(window), level.shares(names) if over_families else None)
 
 
 def largest_gain(
@@ -137,19 +137,17 @@ def largest_gain(
     and whether any is above 0, at α over `tried` looks.
 
     Args:
-        differences: (members, seeds), or with `shares` of the benchmarks (members, benchmarks,
-            seeds).
+        differences: (members, seeds), or with `shares` of the benchmarks (members, benchmarks).
     """
     if not len(differences):
         return None, False
     if shares is None:
-        seeds = differences.shape[1]
         mean = differences.mean(axis=1)
-        spread = differences.std(axis=1, ddof=1) / np.sqrt(seeds)
-        freedom = np.full(len(mean), seeds - 1.0)
+        spread = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])
+        freedom = differences.shape[1] - 1.0
     else:
-        mean, spread, freedom = stratified_error(differences, shares)
-    reach = np.array([_quantile(tried, float(one)) for one in freedom]) * spread
+        mean, spread, freedom = error_over_families(differences, shares)
+    reach = _quantile(tried, freedom) * spread
     shown = mean - reach > 0  # equal to the last bit is no gain
     best = int(np.argmax(mean - reach if shown.any() else mean))
     bounds = (float(mean[best]), float((mean - reach)[best]), float((mean + reach)[best]))

@@ -10,7 +10,11 @@ import numpy as np
 
 from cambrian.evaluators.benchmarks import STAGES
 from cambrian.evaluators.statistics import Estimate, mean_interval, paired_difference
-from cambrian.evaluators.statistics.strata import is_stratified, stratified_mean
+from cambrian.evaluators.statistics.families import (
+    is_over_families,
+    mean_of_families,
+    mean_over_families,
+)
 
 SEARCH_SEEDS = STAGES["screen"] + STAGES["full"]
 RACE_SEEDS = SEARCH_SEEDS + STAGES["race"]
@@ -106,12 +110,12 @@ class Results:
 
     def estimate(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> Estimate:
         """Mean over benchmarks and seeds, with an interval over seeds: of the means over
-        benchmarks, or where seeds are few and benchmarks many, benchmark by benchmark."""
+        benchmarks, or where seeds are few and benchmarks many, pooled over these."""
         key = tuple(benchmarks), tuple(seeds)
         if key not in self._estimates:
-            if is_stratified(len(benchmarks), len(seeds)):
+            if is_over_families(len(benchmarks), len(seeds)):
                 shares = self.shares(benchmarks)
-                self._estimates[key] = stratified_mean(self.table(benchmarks, seeds), shares)
+                self._estimates[key] = mean_of_families(self.table(benchmarks, seeds), shares)
             else:
                 self._estimates[key] = mean_interval(self.per_seed(benchmarks, seeds))
         return self._estimates[key]
@@ -121,16 +125,16 @@ class Results:
         return np.array([[self.score(name, seed) for seed in seeds] for name in benchmarks])
 
     def gain(self, other: Results, benchmarks: Sequence[str], confidence: float) -> Estimate:
-        """The paired difference to the other over the search's seeds, with an interval as of
-        `estimate`.
+        """The paired difference to the other over the search's seeds, with an interval over
+        seeds, or where these are few and benchmarks many, over benchmarks.
 
         Raises:
             KeyError: one of the two was not run on all of them.
         """
         seeds = self.search
-        if is_stratified(len(benchmarks), len(seeds)):
+        if is_over_families(len(benchmarks), len(seeds)):
             differences = self.table(benchmarks, seeds) - other.table(benchmarks, seeds)
-            return stratified_mean(differences, self.shares(benchmarks), confidence)
+            return mean_over_families(differences, self.shares(benchmarks), confidence)
         mine, its = (one.per_seed(benchmarks, seeds) for one in (self, other))
         return paired_difference(mine, its, confidence)
 

@@ -8,7 +8,7 @@ to which kind is data: `thresholds.ADMISSIONS`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +16,8 @@ import numpy as np
 
 from cambrian.archive import Gate
 from cambrian.evaluators.statistics import RACE, claim, next_look, paired_difference
-from cambrian.evaluators.statistics.strata import is_stratified
+from cambrian.evaluators.statistics.families import is_over_families
+from cambrian.evaluators.statistics.prospects import Bound
 from cambrian.evolution.admission.neighbours import Neighbours
 from cambrian.evolution.admission.results import Results
 from cambrian.evolution.admission.thresholds import (
@@ -68,6 +69,26 @@ def least(admission: AdmissionName, rules: Rules, *, room: bool) -> float | None
     open_routes = [r for r in ADMISSIONS[admission].routes if room or "quota" not in r.gates]
     asked = [[bounds[g] for g in route.gates if g in bounds] for route in open_routes]
     return min(map(max, asked)) if all(asked) else None
+
+
+_BOUNDS: Mapping[str, Callable[[Rules], Bound]] = {
+    "improvement": lambda rules: Bound(0.0),
+    "not_worse": lambda rules: Bound(-rules.margin),
+    "pareto": lambda rules: Bound(-rules.margin, "mean"),
+    "near": lambda rules: Bound(-rules.screen_margin, "mean"),
+}
+
+
+def bounds(admission: AdmissionName, rules: Rules, *, novel: bool) -> list[Bound] | None:
+    """What each route into the tree asks of the difference to the parent; None: one asks nothing.
+
+    Args:
+        novel: whether a variant may be in for novelty: there is room for it, and it behaves in a
+            way that may be new.
+    """
+    routes = [r for r in ADMISSIONS[admission].routes if novel or "novelty" not in r.gates]
+    asked = [next((gate for gate in _BOUNDS if gate in route.gates), None) for route in routes]
+    return None if None in asked else [_BOUNDS[gate](rules) for gate in asked if gate]
 
 
 def more_seeds(
@@ -168,8 +189,9 @@ def _paired(
         estimate = child.gain(parent, benchmarks, rules.confidence)
         passed = estimate.lower > threshold
         how = f"{rules.confidence:.0%} two-sided t interval over {estimate.seeds} seeds"
-        if is_stratified(len(benchmarks), estimate.seeds):
-            how += f" of each of {len(benchmarks)} benchmarks"
+        if is_over_families(len(benchmarks), estimate.seeds):
+            how = f"{rules.confidence:.0%} two-sided t interval over {len(benchmarks)} benchmarks"
+            how += f" of {estimate.seeds} seeds each"
     return Gate(
         gate=name,
         rule=f"lower bound of the paired difference to the parent ({how}) is above the threshold",
@@ -248,15 +270,7 @@ def novelty(child: Results, members: Neighbours, benchmarks: Sequence[str], rule
     square over benchmarks, entry by entry.
     """
     mine = child.behaviour(benchmarks, child.search)
-    floors = np.full(mine.shape[1], rules.noise_floor)
-    floors[-1] = (
-        rules.flops_noise
-    )  # FLOPs hardly vary over seeds; spending more is not behaving new
-    spread = mine.std(axis=0, ddof=1)
-    if is_stratified(len(benchmarks), len(mine)):
-        each = spread[:-1].reshape(len(benchmarks), -1)
-        spread[:-1] = np.tile(np.sqrt((each**2).mean(axis=0)), len(benchmarks))
-    noise = np.maximum(spread, floors)
+    noise = _noise(mine, len(benchmarks), rules)
     if not len(members):
         return Gate(gate="novelty", rule="nothing to compare with", verdict="pass")
     nearest = float(members.nearest(mine.mean(axis=0), noise, rules.neighbours).mean())
@@ -268,6 +282,41 @@ def novelty(child: Results, members: Neighbours, benchmarks: Sequence[str], rule
         threshold=rules.novelty,
         value=nearest,
     )
+
+
+def _noise(behaviour: np.ndarray, benchmarks: int, rules: Rules) -> np.ndarray:
+    """What of a behaviour (seeds, entries) is chance, (entries,)."""
+    spread = behaviour.std(axis=0, ddof=1)
+    if is_over_families(benchmarks, len(behaviour)):
+        each = spread[:-1].reshape(benchmarks, -1)
+        spread[:-1] = np.tile(np.sqrt((each**2).mean(axis=0)), benchmarks)
+    floors = np.full(len(spread), rules.noise_floor)
+    floors[-1] = rules.flops_noise  # they hardly vary; spending more is not behaving new
+    found: np.ndarray = np.maximum(spread, floors)
+    return found
+
+
+def nearest_so_far(
+    child: Results,
+    others: Sequence[Results],
+    whole: Sequence[str],
+    seen: Sequence[str],
+    rules: Rules,
+) -> float:
+    """The least distance to some members on the first seed of what a variant has met, in units of
+    the noise that the members have on the whole: what `novelty` may hardly come out above.
+
+    Args:
+        whole: the suite's benchmarks, on which every member was run. seen: those met.
+    """
+    noise = np.mean(
+        [_noise(o.behaviour(whole, o.search), len(whole), rules) for o in others], axis=0
+    )
+    entries = len(noise) // len(whole)
+    kept = np.append(np.tile(noise[:entries], len(seen)), noise[-1])
+    first = child.search[:1]
+    mine, *its = (one.behaviour(seen, first)[0] for one in (child, *others))
+    return min(float(np.sqrt((((mine - one) / kept) ** 2).mean())) for one in its)
 
 
 def quota(standing: ArchiveState, rules: Rules) -> Gate:
