@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Simulate what the rules of comparison promise, and write the tables of docs/statistics.md.
 
-    tools/statistics_docs.py [--trials N] [--leaving]
+    tools/statistics_docs.py [--trials N] [--leaving | --gaps]
 
-Replaces what stands between the two marks in the page; about two minutes. The tests run the same
+Replaces what stands between the marks in the page; about two minutes. The tests run the same
 simulation, shorter, and hold the promises.
 """
 
@@ -26,6 +26,7 @@ from cambrian.evaluators.statistics.simulation import (
     Leaving,
     coverage,
     fixed_rates,
+    gap_rates,
     leaving,
     race_rates,
 )
@@ -33,6 +34,7 @@ from cambrian.evaluators.statistics.simulation import (
 PAGE = Path(__file__).resolve().parent.parent / "docs/statistics.md"
 BEGIN, END = "<!-- simulated -->", "<!-- /simulated -->"
 LEAVING = "<!-- leaving -->", "<!-- /leaving -->"
+GAPS = "<!-- gaps -->", "<!-- /gaps -->"
 MARGIN, CONFIDENCE, FIVE = 0.8, 0.90, 5
 NOT_WORSE = -0.05
 
@@ -108,13 +110,35 @@ def _left(draw: Draw, trials: int, benchmarks: int, times: float, shift: float) 
     return leaving(times * CURTAILMENT.spread * noise + own + shift, NOT_WORSE)
 
 
+def gaps_table(trials: int) -> Iterator[str]:
+    """How often a champion's gap is watched, and how often it is an alarm."""
+    yield f"{trials:,} searches a figure; four seed agents, five seeds on either side; noise of one"
+    yield "score σ = 1. *Alike*: all candidates are equally good; *spread*: their truth goes from 0"
+    yield "to 2 σ. *Exploited*: the champion's scores are too high by so much in the search."
+    yield ""
+    yield "| candidates | alike: watched | alarm | spread: watched | alarm "
+    yield "| exploited 2 σ: watched | alarm | 4 σ: watched | alarm |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for candidates in (1, 10, 60, 300):
+        rng = np.random.default_rng(candidates)
+        cells = []
+        for spread, exploited in ((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (2.0, 4.0)):
+            found = gap_rates(rng, trials, candidates, spread=spread, exploited=exploited)
+            cells += [f"{found.watched:.1%}", f"{found.alarmed:.1%}"]
+        yield f"| {candidates} | {' | '.join(cells)} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=200_000)
     parser.add_argument("--leaving", action="store_true", help="only the table of leaving early")
+    parser.add_argument("--gaps", action="store_true", help="only the table of sealed gaps")
     given = parser.parse_args()
-    _put(*LEAVING, leaving_table(given.trials // 10))
+    if not given.gaps:
+        _put(*LEAVING, leaving_table(given.trials // 10))
     if not given.leaving:
+        _put(*GAPS, gaps_table(given.trials // 20))
+    if not (given.leaving or given.gaps):
         _put(BEGIN, END, tables(given.trials))
     print(PAGE)
 

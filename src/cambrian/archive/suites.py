@@ -222,6 +222,27 @@ class Suites:
         scores = dict(rows)
         return [replace(one, score=scores.get(one.number, one.score)) for one in agents]
 
+    def members(self, suite_id: int) -> int:
+        """How many members have a score in a suite."""
+        found = self._database.value(
+            "SELECT count(*) FROM scores c JOIN agents a ON a.number = c.number "
+            "WHERE c.suite_id = ? AND a.status IN ('seed', 'admitted')",
+            (suite_id,),
+        )
+        return int(found)
+
+    def candidates(self, suite_id: int) -> int:
+        """How many agents the best one of a suite was chosen from: those with a score in it, and
+        the variants that its runs judged and that left early without one."""
+        found = self._database.value(
+            "SELECT (SELECT count(*) FROM scores WHERE suite_id = :suite) + (SELECT count(*) "
+            "FROM proposals p JOIN runs r ON r.id = p.run_id JOIN agents a ON a.id = p.agent_id "
+            "WHERE r.suite_id = :suite AND p.state IN ('admitted', 'rejected') AND NOT EXISTS "
+            "(SELECT 1 FROM scores c WHERE c.suite_id = :suite AND c.number = a.number))",
+            {"suite": suite_id},
+        )
+        return int(found)
+
     def leaderboard(self, suite_id: int, limit: int | None = None) -> list[Row]:
         """Members with a score in a suite, the best lower bound first: number, id, kind, title,
         score, lower, upper and vector of each."""
