@@ -14,7 +14,7 @@ SEEDS = 5
 
 def rows(rng: np.random.Generator, count: int, common: np.ndarray) -> list[list[float]]:
     """Scores of some agents, alike but for a little noise of their own."""
-    return (common + 0.01 * rng.standard_normal((count, SEEDS))).tolist()
+    return [list(map(float, common + 0.01 * rng.standard_normal(SEEDS))) for _ in range(count)]
 
 
 def test_the_interval_of_two_samples_is_welchs() -> None:
@@ -67,7 +67,7 @@ def test_what_choosing_the_best_may_explain_is_watched_only() -> None:
 
 @pytest.mark.parametrize(
     ("references", "candidates", "says"),
-    [([], 1, "expected references"), ([[0.1]], 1, "with 2 seeds"), ([[0.1, 0.2]], 0, "candidate")],
+    [([], 1, "expected references"), ([[0.1]], 1, "with 2 units"), ([[0.1, 0.2]], 0, "candidate")],
 )
 def test_what_cannot_be_compared_is_refused(
     references: list[list[float]], candidates: int, says: str

@@ -3,8 +3,8 @@
 The streams of a sealed run differ from those of a search, and so do their difficulty and their
 scale: one agent's gap says little. Both agents of a pair meet the same streams, though. What is
 tested is the difference in differences (Card & Krueger 1994): the champion minus the references,
-paired by seed, on the search's seeds, minus the same on the sealed ones. What streams have in
-common for all agents cancels. The two sets of seeds are different streams, so that the interval is
+paired by unit (a seed, or a stream), on the search's units, minus the same on the sealed ones. What
+a unit has in common for all agents cancels. The two sides share no unit, so that the interval is
 Welch's for two independent samples.
 
 The champion is the best of many by the very scores that stand on the search's side, so that some
@@ -63,13 +63,13 @@ def excess(
     """The excess of an agent's gap over the mean gap of the references.
 
     Args:
-        search, sealed: its scores by seed, (seeds,) and (sealed seeds,).
-        references_search, references_sealed: those of the references on the same seeds,
-            (references, seeds) and (references, sealed seeds).
+        search, sealed: its scores by unit, (units,) and (sealed units,).
+        references_search, references_sealed: those of the references on the same units,
+            (references, units) and (references, sealed units).
         candidates: how many agents it was chosen from, itself included.
 
     Raises:
-        ValueError: no reference, not the same seeds, a value that is not finite, or no candidate.
+        ValueError: no reference, not the same units, a value that is not finite, or no candidate.
     """
     if candidates < 1:
         raise ValueError(f"expected at least one candidate, got {candidates}")
@@ -84,10 +84,10 @@ def excess(
 
 
 def _minus(scores: Sequence[float], references: Rows) -> list[float]:
-    """An agent's scores minus the mean of the references' under each seed."""
+    """An agent's scores minus the mean of the references' under each unit."""
     if not references or any(len(row) != len(scores) for row in references):
         raise ValueError(
-            f"expected references with {len(scores)} seeds each, got {[len(r) for r in references]}"
+            f"expected references with {len(scores)} units each, got {[len(r) for r in references]}"
         )
     difference = np.asarray(scores, np.float64) - np.asarray(references, np.float64).mean(0)
     return [float(value) for value in difference]

@@ -1,15 +1,18 @@
 """Search minus sealed: is a benchmark of a suite being exploited?
 
 Of each member with complete sealed results, how far it falls from the search's streams to sealed
-ones; of the champion, whether it falls further than the seed agents do, on the same streams. What
-that does and does not show: docs/statistics.md, "Search minus sealed". Read for people: no sealed
-score goes from here to an improver or to selection, for the loop imports no report.
+ones; of the champion, whether it falls further than the seed agents do, on the same streams. On the
+suite's own benchmarks what varies is the seed; streams that no search saw are other benchmarks, on
+which an agent may be better or worse for no other reason, so that there it is the stream. What that
+does and does not show: docs/statistics.md, "Search minus sealed". Read for people: no sealed score
+goes from here to an improver or to selection, for the loop imports no report.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Literal
 
 import numpy as np
@@ -18,8 +21,9 @@ from cambrian.archive import Agent, Archive
 from cambrian.archive.suites import KeptSuite
 from cambrian.evaluators.stages import STAGES
 from cambrian.evaluators.statistics import Estimate, Excess, excess, independent_difference
-from cambrian.reports.run import comparison_json
+from cambrian.reports.run import estimate_json
 from cambrian.reports.scores.table import Scores, scores_of, unseen_of
+from cambrian.suite import Entry
 
 Part = Literal["same", "unseen"]
 PARTS: tuple[Part, ...] = ("same", "unseen")
@@ -27,16 +31,27 @@ NAMES: dict[Part, str] = {
     "same": "the same benchmarks on sealed data",
     "unseen": "streams that no search saw",
 }
-SEEDS = (*STAGES["screen"], *STAGES["full"])
+MEANING: dict[Part, str] = {
+    "same": "what it gained in the search does not hold there, as when a benchmark is exploited",
+    "unseen": "the search's streams do not stand for these, or are exploited",
+}
+UNITS: dict[Part, str] = {"same": "seeds", "unseen": "streams"}
+"""Over what the interval of a part is."""
+SEEDS, SEALED = (*STAGES["screen"], *STAGES["full"]), STAGES["sealed"]
 
 
 @dataclass(frozen=True)
 class Sides:
-    """An agent's weighted means by seed: in the search, and on either part of the sealed data.
-    Empty where a seed of the stage has no score."""
+    """An agent's scores in the search and on a part of the sealed data, by unit: for each seed the
+    weighted mean over benchmarks, or for each stream the mean over seeds."""
 
     search: tuple[float, ...]
-    sealed: Mapping[Part, tuple[float, ...]]
+    sealed: tuple[float, ...]
+
+    @property
+    def gap(self) -> Estimate:
+        """Search minus sealed."""
+        return independent_difference(self.search, self.sealed)
 
 
 @dataclass(frozen=True)
@@ -44,22 +59,26 @@ class Gap:
     """How far one member falls.
 
     Attributes:
-        gaps: by part, search minus sealed; only the parts that were run completely.
+        sides: by part, what is compared; only the parts that were run completely.
         failures: benchmark, seed and reason of each failed sealed run; untrusted text. An agent
             with one has no gaps: leaving the failed seeds out would flatter it.
     """
 
     agent: Agent
-    sides: Sides
-    gaps: Mapping[Part, Estimate]
+    sides: Mapping[Part, Sides]
     failures: tuple[str, ...]
+
+    @property
+    def gaps(self) -> dict[Part, Estimate]:
+        """By part, search minus sealed."""
+        return {part: sides.gap for part, sides in self.sides.items()}
 
     def to_json(self) -> dict[str, Any]:
         """The agent and its gaps with intervals; null for a part that was not run."""
         names = ("id", "number", "title", "kind", "status")
         return {
             **{name: getattr(self.agent, name) for name in names},
-            **{part: comparison_json(self.gaps.get(part)) for part in PARTS},
+            **{part: _json(self.gaps.get(part), part) for part in PARTS},
             "failures": list(self.failures),
         }
 
@@ -96,7 +115,7 @@ class GapReport:
         return {
             "suite": self.suite.suite.hash,
             "members": [member.to_json() for member in self.members],
-            "mean": {part: comparison_json(self.means.get(part)) for part in PARTS},
+            "mean": {part: _json(self.means.get(part), part) for part in PARTS},
             "champion": self.champion and self.champion.agent.id,
             "excess": {part: self._excess_json(part) for part in PARTS},
             "warnings": list(self.warnings),
@@ -107,11 +126,11 @@ class GapReport:
         if found is None:
             return None
         return {
-            **(comparison_json(found.estimate) or {}),
+            **(_json(found.estimate, part) or {}),
             "state": found.state,
             "candidates": found.candidates,
             "seed_agents": self.seed_agents[part],
-            "corrected": comparison_json(found.corrected),
+            "corrected": _json(found.corrected, part),
         }
 
 
@@ -131,7 +150,7 @@ def gap_report(archive: Archive, kept: KeptSuite | None = None) -> GapReport | N
     best = archive.suites.leaderboard(kept.id, 1)
     champion = next((one for one in members if best and one.agent.id == best[0]["id"]), None)
     seeds = [one for one in members if one.agent.status == "seed" and one is not champion]
-    held = {part: [one for one in seeds if part in one.gaps] for part in PARTS}
+    held = {part: _of(seeds, part) for part in PARTS}
     candidates = archive.suites.candidates(kept.id)
     return GapReport(
         suite=kept,
@@ -142,7 +161,7 @@ def gap_report(archive: Archive, kept: KeptSuite | None = None) -> GapReport | N
         excess={
             part: _excess(champion, held[part], part, candidates)
             for part in PARTS
-            if champion is not None and part in champion.gaps and held[part]
+            if champion is not None and part in champion.sides and held[part]
         },
     )
 
@@ -150,48 +169,62 @@ def gap_report(archive: Archive, kept: KeptSuite | None = None) -> GapReport | N
 def _gap(archive: Archive, agent: Agent, kept: KeptSuite) -> Gap | None:
     """None of an agent that was not judged by the suite in full, or not sealed on any of it."""
     suite, unseen = kept.suite, unseen_of(kept.suite)
-    search = _means(scores_of(archive, agent.id, suite.entries), suite.weights, SEEDS)
+    search = scores_of(archive, agent.id, suite.entries)
     same = scores_of(archive, agent.id, suite.entries, sealed=True)
     other = scores_of(archive, agent.id, unseen, sealed=True)
-    failures = (*same.failures, *other.failures)
-    weights: dict[Part, tuple[Scores, Mapping[str, float]]] = {
-        "same": (same, suite.weights),
-        "unseen": (other, {entry.benchmark: 1.0 for entry in unseen}),
-    }
-    sealed = {part: _means(*given, STAGES["sealed"]) for part, given in weights.items()}
-    if not search or not (failures or any(sealed.values())):
+    if not _complete(search, suite.entries, SEEDS):
         return None
-    usable = {} if failures else {part: means for part, means in sealed.items() if means}
-    gaps = {part: independent_difference(search, means) for part, means in usable.items()}
-    return Gap(agent, Sides(search, sealed), gaps, failures)
+    failures = (*same.failures, *other.failures)
+    sides: dict[Part, Sides] = {}
+    if _complete(same, suite.entries, SEALED):
+        by_seed = (search.means(suite.weights, SEEDS), same.means(suite.weights, SEALED))
+        sides["same"] = Sides(*map(tuple, by_seed))
+    if _complete(other, unseen, SEALED):
+        sides["unseen"] = Sides(_streams(search, SEEDS), _streams(other, SEALED))
+    if not (sides or failures):
+        return None
+    return Gap(agent, {} if failures else sides, failures)
 
 
-def _means(scores: Scores, weights: Mapping[str, float], seeds: Sequence[int]) -> tuple[float, ...]:
-    """By seed; nothing unless every seed is there."""
-    if not weights or not set(seeds) <= set(scores.seeds(weights)):
-        return ()
-    return tuple(scores.means(weights, seeds))
+def _complete(scores: Scores, entries: Sequence[Entry], seeds: Sequence[int]) -> bool:
+    """Whether there is a score on each benchmark for every seed."""
+    names = [entry.benchmark for entry in entries]
+    return bool(names) and set(seeds) <= set(scores.seeds(names))
+
+
+def _streams(scores: Scores, seeds: Sequence[int]) -> tuple[float, ...]:
+    """For each benchmark the mean over seeds."""
+    return tuple(fmean(row[seed] for seed in seeds) for row in scores.table.values())
 
 
 def _of(members: Sequence[Gap], part: Part) -> list[Gap]:
-    return [one for one in members if part in one.gaps]
+    return [one for one in members if part in one.sides]
 
 
 def _mean(members: Sequence[Gap], part: Part) -> Estimate:
-    """The mean gap of some members: under each seed over them, then over seeds."""
-    search = np.mean([one.sides.search for one in members], axis=0)
-    sealed = np.mean([one.sides.sealed[part] for one in members], axis=0)
+    """The mean gap of some members: over them for each unit, then over units."""
+    search = np.mean([one.sides[part].search for one in members], axis=0)
+    sealed = np.mean([one.sides[part].sealed for one in members], axis=0)
     return independent_difference(search.tolist(), sealed.tolist())
 
 
 def _excess(champion: Gap, seeds: Sequence[Gap], part: Part, candidates: int) -> Excess:
+    ours, theirs = champion.sides[part], [one.sides[part] for one in seeds]
     return excess(
-        champion.sides.search,
-        champion.sides.sealed[part],
-        [one.sides.search for one in seeds],
-        [one.sides.sealed[part] for one in seeds],
+        ours.search,
+        ours.sealed,
+        [one.search for one in theirs],
+        [one.sealed for one in theirs],
         candidates,
     )
+
+
+def _json(found: Estimate | None, part: Part) -> dict[str, Any] | None:
+    """With its confidence, and over how many seeds or streams (the fewer of the two sides)."""
+    told = estimate_json(found)
+    if told is None or found is None:
+        return None
+    return {**told, "confidence": found.confidence, UNITS[part]: found.seeds}
 
 
 def _warning(report: GapReport, part: Part) -> str:
@@ -203,10 +236,7 @@ def _warning(report: GapReport, part: Part) -> str:
     against = f"on {NAMES[part]} the champion, #{_number(report)}, loses {most.mean:.3f} more"
     than = f"than the mean of {report.seed_agents[part]} seed agents"
     if found.state == "alarm":
-        why = (
-            f"at least {most.lower:.3f} even as the best of {found.candidates}: what it gained in "
-            "the search does not hold there, as when a benchmark is exploited"
-        )
+        why = f"at least {most.lower:.3f} even as the best of {found.candidates}: {MEANING[part]}"
         return f"ALARM: {against} {than}; {why}"
     why = (
         f"at least {most.lower:.3f} at 95 %, which being the best of {found.candidates} may explain"

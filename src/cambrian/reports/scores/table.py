@@ -6,7 +6,7 @@ epochs are never compared. Sealed scores are read for people only; nothing here 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cambrian.archive import Archive
@@ -30,11 +30,9 @@ class Scores:
     failures: tuple[str, ...]
     failed: tuple[str, ...]
 
-    def seeds(self, benchmarks: Iterable[str] | None = None) -> list[int]:
-        """The seeds with a score on every one of the benchmarks (all, where none are named), in
-        order."""
-        names = list(self.table if benchmarks is None else benchmarks)
-        found = [set(self.table.get(name, ())) for name in names]
+    def seeds(self, benchmarks: Iterable[str]) -> list[int]:
+        """The seeds with a score on every one of the benchmarks, in order."""
+        found = [set(self.table.get(name, ())) for name in benchmarks]
         return sorted(set.intersection(*found)) if found else []
 
     def means(self, weights: Mapping[str, float], seeds: Iterable[int]) -> list[float]:
@@ -51,11 +49,11 @@ class Scores:
 
 
 def scores_of(
-    archive: Archive, agent_id: str, entries: Iterable[Entry], *, sealed: bool = False
+    archive: Archive, agent_id: str, entries: Sequence[Entry], *, sealed: bool = False
 ) -> Scores:
     """An agent's scores on benchmarks at their versions in a suite."""
     wanted = {(entry.benchmark, entry.version) for entry in entries}
-    table: dict[str, dict[int, float]] = {name: {} for name, _ in sorted(wanted)}
+    table: dict[str, dict[int, float]] = {entry.benchmark: {} for entry in entries}
     failures, failed = [], set()
     for row in archive.evaluations.of(agent_id, sealed=sealed):
         if (row.benchmark, row.version) not in wanted or not (sealed or row.stage in STAGES):
