@@ -26,7 +26,7 @@ def suite() -> None:
 
     Scores belong to an agent and a suite. `cambrian run --benchmarks` with other benchmarks, or
     with new versions of the same, opens another suite in the same archive; scores of two suites are
-    never compared.
+    never compared. `cambrian bench rescore` judges members of an older suite by the current one.
     """
 
 

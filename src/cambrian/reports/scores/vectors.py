@@ -129,7 +129,11 @@ def _has_score(archive: Archive, agent_id: str, kept: KeptSuite) -> bool:
 def _unscored(archive: Archive, kept: KeptSuite, agent_id: str) -> str:
     agent = archive.agents.get(agent_id)
     name = f"#{agent.number}" if agent.number else agent_id[:10]
-    return f"agent {name} has no score in the suite {kept.label}; `cambrian suite show` lists them"
+    how = f"`cambrian bench rescore {agent_id[:10]}` gives it one"
+    known = (
+        how if kept.current else f"`cambrian suite show {kept.suite.hash[:8]}` lists those that do"
+    )
+    return f"agent {name} has no score in the suite {kept.label}; {known}"
 
 
 def _vector(archive: Archive, agent_id: str, role: Role, kept: KeptSuite) -> ScoreVector:
