@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cambrian.archive import Agent, Archive, Evaluation
+from cambrian.archive.lineage.lineage import Lineage
 from cambrian.archive.suites import KeptSuite
 from cambrian.errors import NotFound, Refused, UsageError
 from cambrian.evaluators.benchmarks import benchmark
@@ -186,6 +187,7 @@ def rescore(
         device=device,
         timing=timing,
     )
+    Lineage(archive).update()  # its HEAD is the champion, and that may be another now
     for agent in map(archive.agents.get, todo):
         failure = _failure(archive, agent.id, kept)
         if agent.score is not None:
