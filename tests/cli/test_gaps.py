@@ -53,6 +53,7 @@ def test_a_champion_that_holds_what_it_promised_raises_no_warning(
     text = run_cli("status").stdout
     assert "no warning: the champion is not shown to fall further" in text
     assert "ALARM" not in text
+    assert "unseen streams: +0.000 (one alone has no interval)" in text
 
 
 @pytest.mark.parametrize("command", [("status",), ("suite", "show")])

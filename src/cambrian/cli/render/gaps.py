@@ -26,10 +26,12 @@ def show_gaps(found: dict[str, Any] | None) -> None:
     for part, name in PARTS.items():
         if beyond := found["excess"][part]:
             seeds = f"the mean of {beyond['seed_agents']} seed agents"
-            say(f"champion's gap minus that of {seeds}, {name}: {_interval(beyond)}")
+            alone = " (one alone has no interval)" if beyond["lower"] is None else ""
+            say(f"champion's gap minus that of {seeds}, {name}: {_interval(beyond)}{alone}")
     for warning in found["warnings"]:
         say(line(warning))
-    if not found["warnings"] and any(found["excess"].values()):
+    known = [one for one in found["excess"].values() if one and one["lower"] is not None]
+    if known and not found["warnings"]:
         say("no warning: the champion is not shown to fall further than the seed agents do")
 
 
