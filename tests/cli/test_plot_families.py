@@ -52,7 +52,7 @@ def test_the_picture_has_a_row_for_each_benchmark_and_says_suite_version_and_mem
     texts = drawn(path)
     assert [text for text in texts if text.endswith(" v1")] == [f"{name} v1" for name in SEARCH]
     digits = of_benchmarks(SEARCH).hash[:8]
-    assert f"Suite 3 benchmarks, version {digits}, 4 members" in texts
+    assert f"Suite {', '.join(SEARCH)}, version {digits}, 4 members" in texts
     legend = [text for text in texts if re.match(r"(champion, )?#\d", text)]
     assert legend == ["champion, #3 Graft it", "#1 finetune", "#2 replay"]
     assert not any("sealed" in text for text in texts)

@@ -18,6 +18,9 @@ from cambrian.reports.run import comparison_json
 from cambrian.reports.scores.table import scores_of, unseen_of
 from cambrian.suite import Entry
 
+FEW = 3
+"""So many benchmarks of a suite without a name are named one by one in a title."""
+
 Role = Literal["champion", "seed", "named"]
 
 
@@ -69,7 +72,9 @@ class VectorReport:
     def title(self) -> str:
         """Suite, version and number of members: scores of two suites are never compared."""
         members = "1 member" if self.members == 1 else f"{self.members} members"
-        name = self.suite.suite.name or f"{len(self.search)} benchmarks"
+        listed = ", ".join(entry.benchmark for entry in self.search)
+        few = len(self.search) <= FEW
+        name = self.suite.suite.name or (listed if few else f"{len(self.search)} benchmarks")
         return f"Suite {name}, version {self.suite.suite.hash[:8]}, {members}"
 
     def to_json(self) -> dict[str, Any]:
