@@ -14,7 +14,7 @@ import pytest
 from cambrian.archive import Archive
 from cambrian.daemon import supervisor
 from cambrian.daemon.service import Options
-from cambrian.evaluators.statistics import independent_difference
+from cambrian.evaluators.statistics.gaps import independent_difference
 from cambrian.evaluators.suites import sealed_part, suite
 from cambrian.evolution import sealing
 from cambrian.evolution.rewriting.evidence import evidence

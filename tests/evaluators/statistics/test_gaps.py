@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cambrian.evaluators.statistics import excess, independent_difference
+from cambrian.evaluators.statistics.gaps import excess, independent_difference
 from cambrian.evaluators.statistics.simulation import gap_rates
 
 SEEDS = 5

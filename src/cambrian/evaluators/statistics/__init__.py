@@ -2,8 +2,8 @@
 
 `intervals` (Student's t over seeds), `paired` (bootstrap and permutation tests, Holm over
 benchmarks), `aggregate` (interquartile mean, probability of improvement, stratified intervals,
-as rliable has them), `suite` and `weights` (a score over the families of a suite), `gaps` (search
-minus sealed), `racing` (seeds taken in looks, and stopping when enough is known).
+as rliable has them), `suite` and `weights` (a score over the families of a suite), `racing` (seeds
+taken in looks, and stopping when enough is known).
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from cambrian.evaluators.statistics.aggregate import (
     probability_of_improvement_interval,
     stratified_interval,
 )
-from cambrian.evaluators.statistics.gaps import Excess, GapState, excess
 from cambrian.evaluators.statistics.intervals import (
     CONFIDENCE,
     Estimate,
-    independent_difference,
     mean_interval,
     paired_difference,
 )
@@ -42,16 +40,12 @@ __all__ = [
     "Claim",
     "Difference",
     "Estimate",
-    "Excess",
-    "GapState",
     "Race",
     "SuiteScore",
     "bootstrap_interval",
     "capped_weights",
     "claim",
-    "excess",
     "holm",
-    "independent_difference",
     "interquartile_mean",
     "mean_interval",
     "next_look",

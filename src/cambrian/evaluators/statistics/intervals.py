@@ -62,27 +62,3 @@ def paired_difference(
     if len(child) != len(parent):
         raise ValueError(f"expected as many seeds in both, got {len(child)} and {len(parent)}")
     return mean_interval([a - b for a, b in zip(child, parent, strict=True)], confidence)
-
-
-def independent_difference(
-    one: Sequence[float], other: Sequence[float], confidence: float = CONFIDENCE
-) -> Estimate:
-    """Mean of one sample minus the mean of another that shares no seed with it, with Welch's t
-    interval (Welch 1947; degrees of freedom by Satterthwaite 1946). `seeds` is the smaller of the
-    two numbers; with one value in either the bounds are infinite.
-
-    Raises:
-        ValueError: no values in one of them, or a value that is not finite.
-    """
-    x, y = (mean_interval(values, confidence) for values in (one, other))
-    mean, seeds = x.mean - y.mean, min(x.seeds, y.seeds)
-    if seeds == 1:
-        return Estimate(mean, -np.inf, np.inf, seeds, confidence)
-    parts = [float(np.var(values, ddof=1)) / len(values) for values in (one, other)]
-    total = sum(parts)
-    if total == 0:
-        return Estimate(mean, mean, mean, seeds, confidence)
-    shares = zip(parts, (x.seeds, y.seeds), strict=True)
-    freedom = total**2 / sum(part**2 / (count - 1) for part, count in shares)
-    reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * total**0.5
-    return Estimate(mean, mean - reach, mean + reach, seeds, confidence)

@@ -20,7 +20,8 @@ import numpy as np
 from cambrian.archive import Agent, Archive
 from cambrian.archive.suites import KeptSuite
 from cambrian.evaluators.stages import STAGES
-from cambrian.evaluators.statistics import Estimate, Excess, excess, independent_difference
+from cambrian.evaluators.statistics import Estimate
+from cambrian.evaluators.statistics.gaps import Excess, excess, independent_difference
 from cambrian.reports.run import estimate_json
 from cambrian.reports.scores.table import Scores, scores_of, unseen_of
 from cambrian.suite import Entry
