@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Simulate what the rules of comparison promise, and write the tables of docs/statistics.md.
 
-    tools/statistics_docs.py [--trials N] [--only {rules,leaving,families}]
+    tools/statistics_docs.py [--trials N] [--only {rules,leaving,families,gaps}]
 
-Replaces what stands between the two marks in the page; about two minutes. The tests run the same
+Replaces what stands between the marks in the page; about two minutes. The tests run the same
 simulation, shorter, and hold the promises.
 """
 
@@ -28,6 +28,7 @@ from cambrian.evaluators.statistics.simulation import (
     coverage,
     families_rate,
     fixed_rates,
+    gap_rates,
     leaving,
     race_rates,
 )
@@ -36,6 +37,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs/statistics.md"
 BEGIN, END = "<!-- simulated -->", "<!-- /simulated -->"
 FAMILIES = "<!-- families -->", "<!-- /families -->"
 LEAVING = "<!-- leaving -->", "<!-- /leaving -->"
+GAPS = "<!-- gaps -->", "<!-- /gaps -->"
 MARGIN, CONFIDENCE, FIVE = 0.8, 0.90, 5
 NOT_WORSE = -0.05
 
@@ -145,17 +147,36 @@ def families_table(trials: int) -> Iterator[str]:
             yield f"| {spreads} | {name} | {' | '.join(cells)} |"
 
 
+def gaps_table(trials: int) -> Iterator[str]:
+    """How often a champion's gap is watched, and how often it is an alarm."""
+    yield f"{trials:,} searches a figure; four seed agents, five seeds on either side; noise of one"
+    yield "score σ = 1. *Alike*: all candidates are equally good; *spread*: their truth goes from 0"
+    yield "to 2 σ. *Exploited*: the champion's scores are too high by so much in the search."
+    yield ""
+    yield "| candidates | alike: watched | alarm | spread: watched | alarm "
+    yield "| exploited 2 σ: watched | alarm | 4 σ: watched | alarm |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for candidates in (1, 10, 60, 300):
+        rng = np.random.default_rng(candidates)
+        cells = []
+        for spread, exploited in ((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (2.0, 4.0)):
+            found = gap_rates(rng, trials, candidates, spread=spread, exploited=exploited)
+            cells += [f"{found.watched:.1%}", f"{found.alarmed:.1%}"]
+        yield f"| {candidates} | {' | '.join(cells)} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=200_000)
-    parser.add_argument(
-        "--only", choices=("rules", "leaving", "families"), help="one of the tables"
-    )
+    names = ("rules", "leaving", "families", "gaps")
+    parser.add_argument("--only", choices=names, help="one of the tables")
     given = parser.parse_args()
     if given.only in (None, "families"):
         _put(*FAMILIES, families_table(given.trials // 10))
     if given.only in (None, "leaving"):
         _put(*LEAVING, leaving_table(given.trials // 10))
+    if given.only in (None, "gaps"):
+        _put(*GAPS, gaps_table(given.trials // 20))
     if given.only in (None, "rules"):
         _put(BEGIN, END, tables(given.trials))
     print(PAGE)

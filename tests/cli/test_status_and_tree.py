@@ -40,7 +40,8 @@ def test_status_counts_every_end_of_a_proposal(read_json: ReadJson, grown: Evolv
     assert found["spend"]["calls"] == 0
     assert found["champion"]["id"] == grown["graft"]
     assert (found["champion"]["number"], found["champion"]["score"]) == (3, 0.7)
-    assert found["sealed"] == {"streams": None, "agents": [], "champion": None, "looks": None}
+    nothing = {"streams": None, "champion": None, "gaps": None, "looks": None}
+    assert found["sealed"] == {**nothing, "agents": []}
     assert found["control"] is None
 
 

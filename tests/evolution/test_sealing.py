@@ -14,6 +14,7 @@ from cambrian.daemon import killswitch, supervisor
 from cambrian.daemon.service import Options
 from cambrian.errors import Refused, SandboxBroken
 from cambrian.evolution import sealing
+from cambrian.evolution.errands import ATTEMPTS
 from cambrian.evolution.runtime.workers import WorkerFactory
 from cambrian.evolution.settings import Settings
 from cambrian.measurement import Measurement, Unit
@@ -82,8 +83,8 @@ def test_a_sandbox_that_breaks_loses_nothing_that_was_recorded(archive: Archive)
     with pytest.raises(SandboxBroken, match="gone"):
         sealed(archive, one, make_worker=DiesHalfWay)
     # Three attempts, and each goes on where the last one stopped.
-    assert len(archive.evaluations.of(one, sealed=True)) == 3 * sealing.ATTEMPTS
-    assert sealed(archive, one) == PER_AGENT - 3 * sealing.ATTEMPTS
+    assert len(archive.evaluations.of(one, sealed=True)) == 3 * ATTEMPTS
+    assert sealed(archive, one) == PER_AGENT - 3 * ATTEMPTS
     looks = archive.sealings.looks()
     assert (looks.times, looks.agents) == (2, 1)
 

@@ -214,6 +214,16 @@ class Suites:
             for row in rows
         ]
 
+    def decider(self, run_id: int | None) -> KeptSuite | None:
+        """The suite by which a run decided; None for none, or where it is not known."""
+        found = self._database.value("SELECT suite_id FROM runs WHERE id = ?", (run_id,))
+        return None if found is None else self.get(int(found))
+
+    def decided_here(self, agent: Agent) -> bool:
+        """Whether the current suite decided on an agent, or nothing says that another did."""
+        decider = self.decider(agent.run_id)
+        return decider is None or decider.current
+
     def as_decided(self, agents: Sequence[Agent]) -> list[Agent]:
         """Agents in the order of their numbers, each admitted one with the score by which it was
         decided: the one in the suite of its run, which a change of suites does not touch."""
@@ -232,6 +242,37 @@ class Suites:
         """How many agents have a score in a suite."""
         found = self._database.value("SELECT count(*) FROM scores WHERE suite_id = ?", (suite_id,))
         return int(found or 0)
+
+    def members(self, suite_id: int) -> int:
+        """How many members have a score in a suite."""
+        found = self._database.value(
+            "SELECT count(*) FROM scores c JOIN agents a ON a.number = c.number "
+            "WHERE c.suite_id = ? AND a.status IN ('seed', 'admitted')",
+            (suite_id,),
+        )
+        return int(found)
+
+    def unscored(self, suite_id: int) -> list[str]:
+        """The ids of the members that have no score in a suite, by number."""
+        rows = self._database.tuples(
+            "SELECT a.id FROM agents a WHERE a.status IN ('seed', 'admitted') AND NOT EXISTS "
+            "(SELECT 1 FROM scores c WHERE c.suite_id = ? AND c.number = a.number) "
+            "ORDER BY a.number",
+            (suite_id,),
+        )
+        return [agent_id for (agent_id,) in rows]
+
+    def candidates(self, suite_id: int) -> int:
+        """How many agents the best one of a suite was chosen from: those with a score in it, and
+        the variants that its runs judged and that left early without one."""
+        found = self._database.value(
+            "SELECT (SELECT count(*) FROM scores WHERE suite_id = :suite) + (SELECT count(*) "
+            "FROM proposals p JOIN runs r ON r.id = p.run_id JOIN agents a ON a.id = p.agent_id "
+            "WHERE r.suite_id = :suite AND p.state IN ('admitted', 'rejected') AND NOT EXISTS "
+            "(SELECT 1 FROM scores c WHERE c.suite_id = :suite AND c.number = a.number))",
+            {"suite": suite_id},
+        )
+        return int(found)
 
     def leaderboard(self, suite_id: int, limit: int | None = None) -> list[Row]:
         """Members with a score in a suite, the best lower bound first: number, id, kind, title,

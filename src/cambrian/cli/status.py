@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cambrian.cli.context import Shared, common, examples, json_option, reading_control
+from cambrian.cli.render.gaps import show_gaps
 from cambrian.cli.render.output import heading, say, show_fields, show_json, show_table
 from cambrian.cli.render.text import difference, duration, interval, line, number, quantity, short
 from cambrian.reports import status as reports
@@ -159,7 +160,7 @@ def _show_champion(champion: dict[str, Any] | None) -> None:
 
 
 def show_sealed(sealed: dict[str, Any]) -> None:
-    """The sealed table, and the champion against the best seed agent."""
+    """The sealed table, the champion against the best seed agent, and how far each falls."""
     heading("Sealed streams (mean [lower, upper], 95 %)")
     if not sealed["agents"]:
         say("not run yet: `cambrian bench seal` runs them")
@@ -183,6 +184,7 @@ def show_sealed(sealed: dict[str, Any]) -> None:
         ]
         say(f"on each stream (permutation test, Holm): {', '.join(shown)}")
     say(f"sealed data was used {sealed['looks']['text']}")
+    show_gaps(sealed["gaps"])
 
 
 def _sealed_row(row: dict[str, Any], streams: dict[str, Any]) -> list[str]:

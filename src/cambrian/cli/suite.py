@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cambrian.cli.context import Shared, common, examples, json_option
+from cambrian.cli.render.gaps import show_gaps
 from cambrian.cli.render.output import (
     heading,
     say,
@@ -25,7 +26,7 @@ def suite() -> None:
 
     Scores belong to an agent and a suite. `cambrian run --benchmarks` with other benchmarks, or
     with new versions of the same, opens another suite in the same archive; scores of two suites are
-    never compared.
+    never compared. `cambrian bench rescore` judges members of an older suite by the current one.
     """
 
 
@@ -78,15 +79,25 @@ def _row(item: dict[str, Any]) -> list[str]:
 def show(shared: Shared, name: str | None, limit: int, as_json: bool) -> None:
     """Show a suite and its best agents, benchmark by benchmark.
 
-    SUITE is its name or the first digits of its hash; without it, the current one.
+    SUITE is its name or the first digits of its hash; without it, the current one. Where sealed
+    data was used already (`cambrian bench seal`), it also says how far each agent falls from the
+    search to sealed data, and warns if the champion falls further than the seed agents do.
     """
-    from cambrian.reports.suites import leaderboard
+    from cambrian.reports.suites import gaps, leaderboard
 
     with shared.reading() as archive:
         told, rows = leaderboard(archive, name, limit)
+        fallen = gaps(archive, name)
     if as_json:
-        show_json({"suite": told, "agents": rows})
+        show_json({"suite": told, "agents": rows, "gaps": fallen})
         return
+    _show_suite(told)
+    if rows:
+        _show_best(told, rows)
+    show_gaps(fallen)
+
+
+def _show_suite(told: dict[str, Any]) -> None:
     show_fields(
         {
             "suite": told["hash"][:12],
@@ -103,8 +114,9 @@ def show(shared: Shared, name: str | None, limit: int, as_json: bool) -> None:
         ["benchmark", "version", "weight"],
         [[e["benchmark"], e["version"], f"{e['weight'] / total:.3f}"] for e in told["benchmarks"]],
     )
-    if not rows:
-        return
+
+
+def _show_best(told: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     heading("Best agents (mean [lower, upper]; then benchmark by benchmark)")
     names = [entry["benchmark"] for entry in told["benchmarks"]]
     show_table(

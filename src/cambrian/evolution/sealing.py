@@ -6,23 +6,17 @@ the scores: what is looked at often enough is sealed no more. Nothing here decid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-
-import anyio
+from collections.abc import Sequence
 
 from cambrian.archive import Archive
-from cambrian.errors import CambrianError, Refused, SandboxBroken
+from cambrian.errors import Refused
 from cambrian.evaluators.benchmarks import sealed_names
 from cambrian.evolution.admission.records import missing, units
-from cambrian.evolution.runtime.workers import WorkerClient, WorkerFactory, held
+from cambrian.evolution.errands import Errand, Tell, run_errands
+from cambrian.evolution.runtime.workers import WorkerFactory
 from cambrian.evolution.timing import USUAL, Timing
 from cambrian.failpoints import reach
-from cambrian.measurement import Unit
-
-ATTEMPTS = 3
-
-Tell = Callable[[str], None]
+from cambrian.measurement import Measurement, Unit
 
 
 def require_no_search(archive: Archive) -> None:
@@ -75,69 +69,29 @@ def seal(
     """
     require_no_search(archive)
     todo = [(a, u) for a in agent_ids if (u := unsealed(archive, a, benchmarks))]
-    if todo:
-        try:
-            anyio.run(_all, archive, todo, make_worker, tell, workers, device, timing)
-        except* CambrianError as group:
-            raise _first(group) from None
+    run_errands(
+        archive,
+        [_errand(archive, agent_id, benchmarks, tell) for agent_id, _ in todo],
+        make_worker,
+        tell,
+        name="seal",
+        workers=workers,
+        device=device,
+        timing=timing,
+    )
     return sum(len(left) for _, left in todo)
 
 
-def _first(group: BaseExceptionGroup[CambrianError]) -> CambrianError:
-    """One of the errors of a group, whatever it is nested in."""
-    found = group.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+def _errand(archive: Archive, agent_id: str, benchmarks: Sequence[str], tell: Tell) -> Errand:
+    def begin(evaluations: int) -> None:
+        run = archive.runs.last()
+        archive.sealings.open(agent_id, run_id=run.id if run else None, evaluations=evaluations)
+        reach("sealing.opened")
+        number = archive.agents.get(agent_id).number
+        tell(f"sealed: {evaluations} evaluations of #{number} {agent_id[:10]}")
 
+    def record(found: Measurement) -> None:
+        archive.evaluations.record(agent_id, found, sealed=True)
+        reach("sealing.recorded")
 
-async def _all(
-    archive: Archive,
-    todo: list[tuple[str, list[Unit]]],
-    make_worker: WorkerFactory,
-    tell: Tell,
-    workers: int,
-    device: str,
-    timing: Timing,
-) -> None:
-    queue = iter(todo)
-
-    async def work(number: int) -> None:
-        log: Path = archive.path / "logs" / f"seal-{number}.log"
-        async with held(make_worker(log)) as worker:
-            for agent_id, left in queue:
-                await _one(archive, agent_id, left, worker, tell, device, timing)
-
-    async with anyio.create_task_group() as tasks:
-        for number in range(min(workers, len(todo))):
-            tasks.start_soon(work, number)
-
-
-async def _one(
-    archive: Archive,
-    agent_id: str,
-    left: list[Unit],
-    worker: WorkerClient,
-    tell: Tell,
-    device: str,
-    timing: Timing,
-) -> None:
-    run = archive.runs.last()
-    archive.sealings.open(agent_id, run_id=run.id if run else None, evaluations=len(left))
-    reach("sealing.opened")
-    agent = archive.agents.get(agent_id)
-    tell(f"sealed: {len(left)} evaluations of #{agent.number} {agent_id[:10]}")
-    files = archive.agents.files(agent_id)
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            async for evaluation in worker.evaluate(agent_id, files, left, device):
-                archive.evaluations.record(agent_id, evaluation, sealed=True)
-                reach("sealing.recorded")
-            return
-        except SandboxBroken as error:
-            await worker.close(now=True)
-            if attempt == ATTEMPTS:
-                raise
-            tell(f"the sandbox broke (attempt {attempt}): {error}")
-            await anyio.sleep(timing.jobs.after(attempt))
-            done = archive.evaluations.of(agent_id, "sealed", sealed=True)
-            known = {(row.benchmark, row.seed) for row in done}
-            left = [unit for unit in left if (unit.benchmark, unit.seed) not in known]
+    return Errand(agent_id, lambda: unsealed(archive, agent_id, benchmarks), record, begin)

@@ -168,7 +168,8 @@ class Step:
     """One agent on the way from a seed to a descendant.
 
     Attributes:
-        gain: the gate that holds its paired difference to its parent; None for a seed.
+        gain: the gate that holds its paired difference to its parent; None for a seed, and for one
+            that another suite decided: that is compared with nothing here.
         other: its second parent, for a crossover.
     """
 
@@ -295,7 +296,7 @@ def champions_path(archive: Archive) -> list[Step]:
 
 
 def _step(archive: Archive, agent: Agent) -> Step:
-    gates = archive.gates(agent_id=agent.id)
+    gates = archive.gates(agent_id=agent.id) if archive.suites.decided_here(agent) else []
     gain = next((gate for gate in gates if gate.gate == PAIRED_GATE), None)
     other = archive.agents.get(agent.parents[1]) if len(agent.parents) > 1 else None
     return Step(agent, gain, other)

@@ -127,15 +127,18 @@ def _sealed(
     """The sealed table, and the control beside it."""
     beside = None if control is None else _control_counts(control)
     if not archive.evaluations.sealed_agents():
-        return {"streams": None, "agents": [], "champion": None, "looks": None}, beside
+        nothing = dict.fromkeys(("streams", "champion", "gaps", "looks"))
+        return {**nothing, "agents": []}, beside
     # Imported late: the intervals need SciPy, which takes more than a second to import.
     from cambrian.reports.run import control_report, sealed_report
+    from cambrian.reports.scores.gaps import gap_report
 
-    report = sealed_report(archive)
+    report, gaps = sealed_report(archive), gap_report(archive)
     if control is not None and beside is not None:
         beside |= {"sealed": control_report(report, control).to_json()}
     looks = archive.sealings.looks()
-    return {**report.to_json(), "looks": {**vars(looks), "text": str(looks)}}, beside
+    used = {"looks": {**vars(looks), "text": str(looks)}}
+    return {**report.to_json(), "gaps": gaps and gaps.to_json(), **used}, beside
 
 
 def _control_counts(control: Archive) -> dict[str, Any]:

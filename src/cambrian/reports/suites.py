@@ -31,10 +31,8 @@ def _suite(archive: Archive, kept: KeptSuite) -> dict[str, Any]:
     }
 
 
-def leaderboard(
-    archive: Archive, reference: str | None, limit: int | None = None
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A suite (the current one where none is named), and its members, the best lower bound first.
+def find(archive: Archive, reference: str | None) -> KeptSuite:
+    """The suite of a name or the first digits of a hash; the current one where none is named.
 
     Raises:
         NotFound: there is none. UsageError: the name may be several.
@@ -44,4 +42,33 @@ def leaderboard(
     kept = archive.suites.current() if reference is None else archive.suites.resolve(reference)
     if kept is None:
         raise NotFound("no suite was opened here yet: `cambrian run` opens one")
+    return kept
+
+
+def leaderboard(
+    archive: Archive, reference: str | None, limit: int | None = None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A suite, and its members, the best lower bound first.
+
+    Raises:
+        NotFound, UsageError: as `find` does.
+    """
+    kept = find(archive, reference)
     return _suite(archive, kept), archive.suites.leaderboard(kept.id, limit)
+
+
+def gaps(archive: Archive, reference: str | None) -> dict[str, Any] | None:
+    """Search minus sealed by the members of a suite (`reports.scores.gaps`); None where sealed data
+    was not used.
+
+    Raises:
+        NotFound, UsageError: as `find` does.
+    """
+    kept = find(archive, reference)
+    if not archive.evaluations.sealed_agents():
+        return None
+    # Imported late: the intervals need SciPy, which takes more than a second to import.
+    from cambrian.reports.scores.gaps import gap_report
+
+    found = gap_report(archive, kept)
+    return None if found is None else found.to_json()

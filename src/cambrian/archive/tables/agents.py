@@ -138,6 +138,34 @@ class Agents:
             )
         return self.get(agent_id)
 
+    def rescore(
+        self,
+        agent_id: str,
+        score: float,
+        lower: float,
+        upper: float,
+        vector: Mapping[str, float],
+    ) -> Agent:
+        """Give a member that was admitted by another suite its score in the current one; what
+        decided it is not touched.
+
+        Raises:
+            Refused: the agent is no member, or it has a score in the current suite.
+        """
+        with self._database.transaction():
+            agent = self.get(agent_id)
+            if agent.status not in ("seed", "admitted") or agent.number is None:
+                raise Refused(f"expected a member, but {agent_id} is {agent.status}")
+            if agent.score is not None:
+                raise Refused(f"#{agent.number} has a score in the current suite: {agent.score}")
+            self.set(agent_id, score=score, lower=lower, upper=upper)
+            self._suites.keep(agent.number, (score, lower, upper), vector)
+            self._nodes.rescored(agent.number, score)
+            self._database.event(
+                "agent.rescored", agent_id=agent_id, score=score, lower=lower, upper=upper
+            )
+        return self.get(agent_id)
+
     def keep_score(self, agent_id: str, vector: Mapping[str, float]) -> None:
         """File what a decided agent's row says among the scores of the current suite."""
         agent = self.get(agent_id)

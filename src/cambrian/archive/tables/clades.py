@@ -118,11 +118,7 @@ class Nodes:
         database.insert("nodes", {**row, **empty})
         self._add(row["number"], row["successes"], row["trials"], _counted(row))
         if _counted(row):
-            database.execute(
-                "UPDATE nodes SET children = children + 1 WHERE number IN (SELECT a.number "
-                "FROM parents p JOIN agents a ON a.id = p.parent_id WHERE p.child_id = ?)",
-                (agent_id,),
-            )
+            self._count_child(row["number"])
 
     def evaluated(self, number: int, evaluation_id: int) -> None:
         """An agent that was decided before was evaluated once more."""
@@ -141,6 +137,25 @@ class Nodes:
     def scored(self, number: int, score: float) -> None:
         """A seed got its score."""
         self._database.execute("UPDATE nodes SET score = ? WHERE number = ?", (score, number))
+
+    def rescored(self, number: int, score: float) -> None:
+        """A member that another suite admitted got its score in the current one: from now on it
+        counts among the members of its clades and the children of its parents."""
+        node = self.get(number)
+        assert node is not None and node.member and node.score is None
+        self.scored(number, score)
+        if node.proposal_index is not None:  # a seed agent counts from the start
+            self._add(number, 0, 0, 1)
+            self._count_child(number)
+
+    def _count_child(self, number: int) -> None:
+        """A member is one more child of either parent."""
+        self._database.execute(
+            "UPDATE nodes SET children = children + 1 WHERE number IN (SELECT a.number "
+            "FROM agents c JOIN parents p ON p.child_id = c.id JOIN agents a ON a.id = p.parent_id "
+            "WHERE c.number = ?)",
+            (number,),
+        )
 
     # -- behaviours --------------------------------------------------------------------
 

@@ -56,6 +56,7 @@ def _show(found: Decision) -> None:
             "proposal": proposal and f"{proposal.idx}, by {proposal.rewriter}",
             "parents": proposal and ", ".join(map(short, proposal.parents)),
             "decision": found.text,
+            "by the suite": found.suite and f"{found.suite.label}, which is not the current one",
         }
     )
     if not gates:

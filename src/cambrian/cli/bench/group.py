@@ -8,6 +8,7 @@ import click
 
 from cambrian.cli.bench.check import check
 from cambrian.cli.bench.recompute import recompute
+from cambrian.cli.bench.rescore import rescore
 from cambrian.cli.context import common, examples, json_option
 from cambrian.cli.render.output import heading, say, show_fields, show_json, show_list, show_table
 from cambrian.cli.render.text import number, quantity
@@ -25,11 +26,8 @@ def bench() -> None:
     """Show the benchmarks: their cards, and what 0 and 1 stand for; check one of your own."""
 
 
-bench.add_command(check)
-
-
-bench.add_command(recompute)
-bench.add_command(seal)
+for command in (check, recompute, rescore, seal):
+    bench.add_command(command)
 
 
 @bench.command("list", epilog=examples("cambrian bench list"))

@@ -203,3 +203,45 @@ def coverage(differences: Floats, confidence: float, *, resamples: int = 999) ->
         inside["bootstrap"] += b.lower <= 0 <= b.upper
         inside["permutation"] += permutation_p(row, zeros) > 1 - confidence
     return {name: count / trials for name, count in inside.items()}
+
+
+@dataclass(frozen=True)
+class GapRates:
+    """Of many searches, the share in which the champion's gap is watched or worse, and in which it
+    is an alarm."""
+
+    watched: float
+    alarmed: float
+
+
+def gap_rates(
+    rng: np.random.Generator,
+    trials: int,
+    candidates: int,
+    *,
+    spread: float = 0.0,
+    exploited: float = 0.0,
+    references: int = 4,
+    seeds: int = 5,
+) -> GapRates:
+    """What `gaps.excess` would say of the champion of a search, in units of the noise of one score.
+
+    Args:
+        candidates: as many agents, the best lower bound of which is the champion's.
+        spread: from the worst to the best of them in truth.
+        exploited: by how much the champion's scores are too high on the search's seeds.
+        references: agents that it is held against, and that were not chosen.
+    """
+    truth = np.linspace(0, spread, candidates)
+    scores = rng.standard_normal((trials, candidates, seeds)) + truth[:, None]
+    error = scores.std(2, ddof=1) / np.sqrt(seeds)
+    best = (scores.mean(2) - stats.t.ppf(0.975, seeds - 1) * error).argmax(1)
+    search = scores[np.arange(trials), best] + exploited
+    sealed = rng.standard_normal((trials, seeds)) + truth[best][:, None]
+    before, after = (rng.standard_normal((trials, references, seeds)).mean(1) for _ in range(2))
+    one, other = search - before, sealed - after
+    parts = np.array([rows.var(1, ddof=1) / seeds for rows in (one, other)])
+    freedom = parts.sum(0) ** 2 / (parts**2 / (seeds - 1)).sum(0)
+    mean, error = one.mean(1) - other.mean(1), np.sqrt(parts.sum(0))
+    lower = [mean - stats.t.ppf(1 - 0.025 / n, freedom) * error for n in (1, candidates)]
+    return GapRates(*(float((bound > 0).mean()) for bound in lower))

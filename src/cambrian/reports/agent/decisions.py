@@ -10,6 +10,7 @@ from cambrian.reports.agents import agent_json
 
 if TYPE_CHECKING:
     from cambrian.archive import Agent, Archive, Gate, Proposal
+    from cambrian.archive.suites import KeptSuite
 
 
 @dataclass(frozen=True)
@@ -21,20 +22,24 @@ class Decision:
         proposal: None for a seed agent, which has none.
         gates: in the order in which they were passed.
         text: the decision in one sentence of untrusted text.
+        suite: the suite by which it was decided, if that is not the current one.
     """
 
     agent: Agent | None
     proposal: Proposal | None
     gates: tuple[Gate, ...]
     text: str
+    suite: KeptSuite | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Agent, proposal, decision and gates."""
+        """Agent, proposal, decision, gates, and the hash of the suite if it is not the current
+        one."""
         reason = self.proposal.reason if self.proposal else None
         return {
             "agent": self.agent and agent_json(self.agent, reason),
             "proposal": self.proposal and _proposal_json(self.proposal),
             "decision": self.text,
+            "suite": self.suite and self.suite.suite.hash,
             "gates": [asdict(gate) for gate in self.gates],
         }
 
@@ -50,7 +55,10 @@ def decision_on(
     """
     agent, found = _subject(archive, agent_id, proposal)
     gates = [] if found is None else archive.gates(proposal_id=found.id)
-    return Decision(agent, found, tuple(gates), said(agent, found) + _failed(archive, agent))
+    decider = None if found is None else archive.suites.decider(found.run_id)
+    other = None if decider is None or decider.current else decider
+    text = said(agent, found) + _failed(archive, agent)
+    return Decision(agent, found, tuple(gates), text, other)
 
 
 def _subject(

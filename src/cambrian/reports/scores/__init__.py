@@ -1,0 +1,1 @@
+"""Scores benchmark by benchmark: score vectors, and search beside sealed data."""
