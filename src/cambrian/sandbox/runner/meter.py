@@ -55,6 +55,13 @@ class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call,unused-ign
         return result
 
 
+# torch wraps what a mode does for its compiler, which it imports for that alone (a second, SymPy
+# and all). Nothing here is ever compiled.
+_undecorated = getattr(FlopCounter.__torch_dispatch__, "__wrapped__", None)
+if _undecorated is not None:
+    _undecorated.__dynamo_disable = _undecorated
+
+
 @functools.cache
 def _is_made_of_others(func: Any) -> bool:
     """Whether an operation has no kernel of its own (in inference mode such ones arrive whole)."""

@@ -16,6 +16,7 @@ import ctypes
 import errno
 import gc
 import os
+import re
 import resource
 import select
 import signal
@@ -51,6 +52,8 @@ CONTROL = Expect(frozenset({Kind.JOB, Kind.END}))
 PIPE_READS = 64
 CLEANING = 3.0  # seconds for what a job left in its scratch place; more spends the session
 KILLING = 4.0  # seconds for its processes to be gone; one that is stuck in the kernel spends it too
+COMPILER = re.compile(rb"\boptim\b|\btorch\.compile\b|\b_dynamo\b")
+"""Code that may need torch's compiler."""
 POLLED = 0.002  # between two looks at a job, where its end cannot be waited for
 KILLED_AGAIN = 0.5  # seconds between two rounds of killing
 LEAVING = 0.5  # seconds a learner has to go by itself once its channel is closed
@@ -82,6 +85,7 @@ class Zygote:
         self.session = session
         self.scratch = scratch
         self.alone = os.getpid() == 1
+        self._prepared = False
         # Elsewhere processes and files of others are counted too.
         self.counters = Counters.now(scratch) if self.alone else None
         control = socket.socket(socket.AF_UNIX)
@@ -106,7 +110,20 @@ class Zygote:
             except (ChannelClosed, DeadlinePassed):
                 return
 
+    def _prepare(self) -> None:
+        """Import, before the first fork, what the agent's code would make every job import:
+        `torch.optim` loads torch's compiler when it is first used, which takes a second."""
+        if self._prepared:
+            return
+        self._prepared = True
+        code = sorted((self.session / "agent").rglob("*.py"))
+        if any(COMPILER.search(path.read_bytes()) for path in code):
+            torch.optim.SGD(torch.nn.Linear(2, 2).parameters(), lr=0.1)
+            gc.collect()
+            gc.freeze()
+
     def _job(self, name: str, mode: str) -> dict[str, object] | None:
+        self._prepare()
         door = socket.socket(socket.AF_UNIX)
         door.connect(str(self.session / name))
         reader, writer = os.pipe2(os.O_CLOEXEC)
@@ -349,14 +366,12 @@ def _die_first() -> None:
 
 
 def warm() -> None:
-    """Have torch import now what it imports on first use (about a second), for every fork.
+    """Have torch do now what it does on first use, for every fork.
 
     No backward pass: autograd's threads must not exist before a fork.
     """
-    layer = torch.nn.Linear(2, 2)
-    torch.optim.SGD(layer.parameters(), lr=0.1)
     with torch.no_grad():
-        FlopMeter(0).call("warm", layer, torch.zeros(1, 2))
+        FlopMeter(0).call("warm", torch.nn.Linear(2, 2), torch.zeros(1, 2))
 
 
 def main() -> None:
