@@ -114,7 +114,7 @@ def test_shares_keep_every_kind_above_the_floor_and_sum_to_one() -> None:
 
 
 def test_an_operation_says_where_it_began_and_ended_in_another_process_too() -> None:
-    learned = Learned(kinds={"tune": 1e6}, optimise=True)
+    learned = Learned(kinds={"composed": {"tune": 1e6}}, optimise=True)
     here = recombine([FULL], None, random.Random("4"), None, learned)
     assert recombine_in_a_row([FULL], ["4"], learned=learned) == [here]
     assert here.operation["kind"] == "tune"

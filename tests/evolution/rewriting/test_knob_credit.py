@@ -191,16 +191,27 @@ def test_the_kind_that_pays_is_favoured_and_uncertainty_keeps_the_others() -> No
     for _ in range(6):
         credit.learn(["graft"], 0.1)
         credit.learn(["tune"], -0.1)
-    few = credit.favour()
+    few = credit.favour()["composed"]
     assert few["graft"] > 1 > few["tune"]
     assert few["crossover"] > 0.2  # hardly tried: it may still be the best
     for _ in range(300):
         credit.learn(["graft"], 0.1)
         credit.learn(["tune"], -0.1)
         credit.learn(["crossover"], 0.0)
-    many = credit.favour()
+    many = credit.favour()["composed"]
     assert many["graft"] > few["graft"] and many["tune"] == many["crossover"] == 0.0
     assert sum(many.values()) == pytest.approx(len(many))
+
+
+def test_what_a_transplant_gains_says_nothing_of_the_kinds_for_other_learners() -> None:
+    """A flat learner has much to gain; of a composed one none is made."""
+    without, beside = KindCredit(), KindCredit()
+    for credit in (without, beside):
+        for kind in ("graft", "tune", "swap"):
+            credit.learn([kind], 0.05)
+    beside.learn(["transplant"], 0.9)
+    assert beside.favour()["composed"] == without.favour()["composed"]
+    assert beside.favour()["flat"]["transplant"] > without.favour()["flat"]["transplant"]
 
 
 def test_a_chains_gain_is_shared_by_its_kinds() -> None:

@@ -16,7 +16,7 @@ from cambrian.agents.catalogue import catalogue as default_catalogue
 from cambrian.agents.edits import MAX_HYPOTHESIS, MAX_TITLE, Edit, EditError, apply
 from cambrian.agents.recombine import operations
 from cambrian.agents.recombine.agent import Agent
-from cambrian.agents.recombine.kinds import shares, usual
+from cambrian.agents.recombine.kinds import TABLES, shares, table_of
 from cambrian.agents.recombine.operations import Catalogue, Change
 from cambrian.agents.recombine.structure import structure_of
 from cambrian.agents.recombine.tuning import NOTHING, Learned
@@ -92,7 +92,8 @@ def _change(
     rng: random.Random,
     learned: Learned,
 ) -> Change:
-    weights = shares(usual(agent), learned.kinds)
+    table = table_of(agent)
+    weights = shares(TABLES[table], learned.kinds.get(table, {}))
     kind = rng.choices(list(weights), list(weights.values()))[0]
     if kind == "tune":
         return operations.tune(agent, catalogue, rng, learned)

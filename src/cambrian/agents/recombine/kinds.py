@@ -13,14 +13,15 @@ OLDER = {"transplant": 0.4, "tune": 0.36, "remove": 0.1, "crossover": 0.14}
 what they amount to is transplanted to the skeleton of today."""
 FLOOR = 0.05
 """The share that no kind falls below, whatever the archive says of it."""
+TABLES = {"composed": COMPOSED, "flat": FLAT, "older": OLDER}
 KINDS = tuple(sorted({*COMPOSED, *FLAT, *OLDER}))
 
 
-def usual(agent: Agent) -> Mapping[str, float]:
-    """The shares for an agent where no archive says more; they sum to 1."""
+def table_of(agent: Agent) -> str:
+    """Which of `TABLES` holds for an agent: the shares where no archive says more."""
     if not agent.code.is_composed:
-        return FLAT
-    return COMPOSED if agent.protocol == PROTOCOL else OLDER
+        return "flat"
+    return "composed" if agent.protocol == PROTOCOL else "older"
 
 
 def shares(table: Mapping[str, float], favour: Mapping[str, float]) -> dict[str, float]:

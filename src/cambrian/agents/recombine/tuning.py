@@ -35,15 +35,15 @@ class Learned:
     """What an archive has learned, as recombination is told; empty, it knows nothing.
 
     Attributes:
-        kinds: how likely each kind of operation is to be picked, against how it would be with no
-            archive (1 for those not named).
+        kinds: for each table of shares (`kinds.TABLES`) how likely each kind of operation is to be
+            picked, against how it would be with no archive (1 for those not named).
         optimise: whether knobs are tuned by the optimiser, or at random.
         knobs: how likely each knob is to be moved, by owner and name (1 for those not named).
         structure: the structure that `points` are of; "" where there are none.
         points: asked of that structure's optimiser, each a place in [0, 1] for each knob.
     """
 
-    kinds: Mapping[str, float] = field(default_factory=dict)
+    kinds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     optimise: bool = False
     knobs: Mapping[str, float] = field(default_factory=dict)
     structure: str = ""
@@ -52,7 +52,7 @@ class Learned:
     def to_json(self) -> dict[str, Any]:
         """As a JSON object, for another process."""
         return {
-            "kinds": dict(self.kinds),
+            "kinds": {table: dict(favour) for table, favour in self.kinds.items()},
             "optimise": self.optimise,
             "knobs": dict(self.knobs),
             "structure": self.structure,

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cambrian.agents.recombine.kinds import KINDS
+from cambrian.agents.recombine.kinds import KINDS, TABLES
 
 PRIOR_TRIES = 8
 """So many proposals' worth each kind is believed to pay what all of them paid on average."""
@@ -43,25 +43,26 @@ class KindCredit:
         """Drop all that was learned."""
         self._sums.clear()
 
-    def tries(self) -> dict[str, int]:
-        """How often each kind was decided."""
-        return {kind: sums[0] for kind, sums in sorted(self._sums.items())}
+    def favour(self) -> dict[str, dict[str, float]]:
+        """For each table of shares how much more often each of its kinds is the best of them than
+        if all paid the same (1 on average); a table of which nothing was decided is left out."""
+        found = {name: self._favoured(sorted(table)) for name, table in TABLES.items()}
+        return {name: favour for name, favour in found.items() if favour}
 
-    def favour(self) -> dict[str, float]:
-        """How much more often each kind is the best than if all paid the same; empty where nothing
-        was decided. They are 1 on average."""
-        if not self._sums:
+    def _favoured(self, kinds: list[str]) -> dict[str, float]:
+        sums = np.array([self._sums.get(kind, (0, 0, 0)) for kind in kinds], float)
+        tries, totals, squares = sums[:, 0], sums[:, 1] / UNIT, sums[:, 2].sum() / UNIT**2
+        count = float(tries.sum())
+        if not count:
             return {}
-        tries = np.array([self._sums.get(kind, (0, 0, 0))[0] for kind in KINDS], float)
-        totals = np.array([self._sums.get(kind, (0, 0, 0))[1] for kind in KINDS], float) / UNIT
-        squares = sum(self._sums.get(kind, (0, 0, 0))[2] for kind in KINDS) / UNIT**2
-        mean = float(totals.sum() / tries.sum())
-        deviation = math.sqrt(max(squares / float(tries.sum()) - mean * mean, LEAST_DEVIATION**2))
+        mean = float(totals.sum()) / count
+        deviation = math.sqrt(max(float(squares) / count - mean * mean, LEAST_DEVIATION**2))
         weight = tries + PRIOR_TRIES
-        drawn = (totals + PRIOR_TRIES * mean) / weight + deviation / np.sqrt(weight) * _normals()
-        wins = np.bincount(drawn.argmax(axis=1), minlength=len(KINDS))
+        draws = deviation / np.sqrt(weight) * _normals()[:, : len(kinds)]
+        best = ((totals + PRIOR_TRIES * mean) / weight + draws).argmax(axis=1)
+        wins = np.bincount(best, minlength=len(kinds))
         return {
-            kind: float(count) * len(KINDS) / DRAWS for kind, count in zip(KINDS, wins, strict=True)
+            kind: float(won) * len(kinds) / DRAWS for kind, won in zip(kinds, wins, strict=True)
         }
 
 
