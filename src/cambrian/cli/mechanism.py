@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cambrian.cli.context import Shared, common, examples, json_option
-from cambrian.cli.render.output import heading, say, show_fields, show_json, show_list, show_table
+from cambrian.cli.render.output import heading, note, say, show_fields, show_json, show_table
 
 if TYPE_CHECKING:
     from cambrian.agents.catalogue import Mechanism
-    from cambrian.reports.mechanisms import Uses
+    from cambrian.reports.mechanisms import Idle, Uses
 
 _SHOWN = ("role", "family", "class", "hooks", "kinds", "networks", "skeletons", "tags", "needs")
 
@@ -31,7 +31,8 @@ def list_mechanisms(shared: Shared, role: str | None, family: str | None, as_jso
     """List the mechanisms with role, family and paper.
 
     Where there is an archive, also how often recombination has put each into a variant, and how
-    many of these variants were admitted.
+    many of these variants were admitted; and how many proposals could tell nothing new: tunes that
+    moved no score, and changes that led to a structure made before.
     """
     from cambrian.agents.catalogue import catalogue
     from cambrian.agents.roles import FAMILIES, ROLES
@@ -46,12 +47,15 @@ def list_mechanisms(shared: Shared, role: str | None, family: str | None, as_jso
         for found in catalogue().values()
         if role in (None, found.role) and family in (None, found.card["family"])
     ]
+    wasted = _idle(shared)
     if as_json:
-        show_list(items)
+        show_json({"items": items, "truncated": False, "idle": wasted and wasted.to_json()})
         return
     headers = ["mechanism", "role", "family", "proposed", "admitted", "paper"]
     rows = [[item[header.replace("mechanism", "name")] for header in headers] for item in items]
     show_table(headers, [["-" if cell is None else cell for cell in row] for row in rows])
+    if wasted is not None:
+        note(str(wasted))
 
 
 @mechanism.command(epilog=examples("cambrian mechanism show reservoir"))
@@ -110,6 +114,15 @@ def _uses(shared: Shared) -> dict[str, Uses] | None:
         return None
     with shared.reading() as archive:
         return uses(archive)
+
+
+def _idle(shared: Shared) -> Idle | None:
+    from cambrian.reports.mechanisms import idle
+
+    if not (shared.archive / "archive.db").is_file():
+        return None
+    with shared.reading() as archive:
+        return idle(archive)
 
 
 def _text(value: object) -> object:

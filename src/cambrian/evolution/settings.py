@@ -44,6 +44,7 @@ Strategy = Literal[
     "novelty",
     "random",
 ]
+Tuning = Literal["cmaes", "random"]
 Device = Literal["cpu", "cuda"]
 SandboxName = Literal["auto", "docker", "gvisor", "bubblewrap", "none"]
 
@@ -201,6 +202,13 @@ class Settings:
             "novelty), or chains of edits of seed agents, with no archive (random)."
         ),
     ] = "dgm"
+    tuning: Annotated[
+        Tuning,
+        About(
+            "How recombination tunes knobs: by an optimiser for each structure, which learns from "
+            "every agent that differs in knobs only (cmaes), or one to three at random (random)."
+        ),
+    ] = "cmaes"
     rules: Annotated[
         Rules,
         About(

@@ -15,19 +15,16 @@ from typing import Any
 from cambrian.agents.catalogue import catalogue as default_catalogue
 from cambrian.agents.edits import MAX_HYPOTHESIS, MAX_TITLE, Edit, EditError, apply
 from cambrian.agents.recombine import operations
-from cambrian.agents.recombine.agent import PROTOCOL, Agent
+from cambrian.agents.recombine.agent import Agent
+from cambrian.agents.recombine.kinds import TABLES, shares, table_of
 from cambrian.agents.recombine.operations import Catalogue, Change
+from cambrian.agents.recombine.structure import structure_of
+from cambrian.agents.recombine.tuning import NOTHING, Learned
 from cambrian.agents.seeds import load_seed
 from cambrian.agents.tree import SourceTree
 from cambrian.errors import InvalidAgent
 
 ATTEMPTS = 40
-
-COMPOSED = {"graft": 0.36, "tune": 0.34, "swap": 0.1, "remove": 0.08, "crossover": 0.12}
-FLAT = {"transplant": 0.7, "tune": 0.3}
-OLDER = {"transplant": 0.4, "tune": 0.36, "remove": 0.1, "crossover": 0.14}
-"""Composed agents of a protocol before: the mechanisms of today do not fit their hooks, so that
-what they amount to is transplanted to the skeleton of today."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,7 @@ def recombine(
     catalogue: Catalogue | None,
     rng: random.Random,
     weights: Mapping[str, float] | None = None,
+    learned: Learned = NOTHING,
 ) -> Proposal:
     """A random edit of the first parent that applies, passes every check and differs from all.
 
@@ -56,6 +54,7 @@ def recombine(
         rng: the only source of chance.
         weights: how likely each mechanism is to be picked, by name (1 for those not named): what
             an archive has learned about them.
+        learned: what it has learned about kinds of operation, and about knobs.
 
     Raises:
         EditError: the first parent has no structure that is known here.
@@ -71,23 +70,33 @@ def recombine(
     failure = ""
     for _ in range(ATTEMPTS):
         try:
-            change = _change(agent, parents[1:], mechanisms, rng)
+            change = _change(agent, parents[1:], mechanisms, rng, learned)
             edit = _edit(change, parents[0])
             if apply(parents[0], edit).fingerprint not in known:
-                return Proposal(edit, change.operation)
+                return Proposal(edit, change.operation | _whereabouts(agent, change.agent))
             failure = f"{change.title}: a parent is the same already"
         except (EditError, InvalidAgent) as error:
             failure = str(error)
     raise EditError(f"recombine: no edit came of {ATTEMPTS} attempts; the last: {failure}")
 
 
+def _whereabouts(parent: Agent, child: Agent) -> dict[str, Any]:
+    """The structures of both, and where in them they stand, for the optimisers of knobs."""
+    return {"of": structure_of(parent).to_json(), "made": structure_of(child).to_json()}
+
+
 def _change(
-    agent: Agent, others: Sequence[SourceTree], catalogue: Catalogue, rng: random.Random
+    agent: Agent,
+    others: Sequence[SourceTree],
+    catalogue: Catalogue,
+    rng: random.Random,
+    learned: Learned,
 ) -> Change:
-    weights = COMPOSED if agent.code.is_composed else FLAT
-    if agent.code.is_composed and agent.protocol != PROTOCOL:
-        weights = OLDER
+    table = table_of(agent)
+    weights = shares(TABLES[table], learned.kinds.get(table, {}))
     kind = rng.choices(list(weights), list(weights.values()))[0]
+    if kind == "tune":
+        return operations.tune(agent, catalogue, rng, learned)
     if kind == "crossover":
         if not others:
             raise EditError("crossover: expected a second parent")
@@ -97,7 +106,6 @@ def _change(
         return operations.transplant(agent, skeleton, catalogue, rng)
     simple = {
         "graft": operations.graft,
-        "tune": operations.tune,
         "swap": operations.swap,
         "remove": operations.remove,
     }
@@ -119,4 +127,4 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-__all__ = ["Proposal", "cut", "recombine"]
+__all__ = ["NOTHING", "Learned", "Proposal", "cut", "recombine"]

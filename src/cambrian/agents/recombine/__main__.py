@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from cambrian.agents.edits import apply
-from cambrian.agents.recombine import recombine
+from cambrian.agents.recombine import Learned, recombine
 from cambrian.agents.tree import SourceTree
 from cambrian.errors import UsageError
 from cambrian.pipes import end_with_parent, private_output
@@ -45,9 +45,10 @@ def main() -> int:
 
 def _in_a_row(parents: list[SourceTree], request: dict[str, Any]) -> list[dict[str, Any]]:
     made = []
+    learned = Learned(**request.get("learned", {}))
     for seed in request["seeds"]:
         chance = random.Random(seed)  # noqa: S311
-        proposal = recombine(parents, None, chance, request.get("weights"))
+        proposal = recombine(parents, None, chance, request.get("weights"), learned)
         made.append(proposal.to_json())
         parents = [apply(parents[0], proposal.edit)]
     return made

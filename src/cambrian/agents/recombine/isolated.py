@@ -16,7 +16,7 @@ from typing import Any
 
 from cambrian import places
 from cambrian.agents.edits import Edit, EditError
-from cambrian.agents.recombine import Proposal
+from cambrian.agents.recombine import NOTHING, Learned, Proposal
 from cambrian.agents.tree import SourceTree
 
 MAX_OUTPUT = 4 << 20
@@ -27,14 +27,17 @@ def recombine_in_subprocess(
     seed: str | int,
     *,
     weights: Mapping[str, float] | None = None,
+    learned: Learned = NOTHING,
     timeout_s: float = 20.0,
 ) -> Proposal:
-    """`recombine(parents, None, random.Random(seed), weights)`, in a limited subprocess.
+    """`recombine(parents, None, random.Random(seed), weights, learned)`, in a limited subprocess.
 
     Raises:
         EditError: as `recombine_in_a_row` does.
     """
-    return recombine_in_a_row(parents, [seed], weights=weights, timeout_s=timeout_s)[0]
+    return recombine_in_a_row(
+        parents, [seed], weights=weights, learned=learned, timeout_s=timeout_s
+    )[0]
 
 
 def recombine_in_a_row(
@@ -42,6 +45,7 @@ def recombine_in_a_row(
     seeds: Sequence[str | int],
     *,
     weights: Mapping[str, float] | None = None,
+    learned: Learned = NOTHING,
     timeout_s: float = 20.0,
 ) -> list[Proposal]:
     """Recombinations one after the other, one for each seed, in one limited subprocess: the first
@@ -52,7 +56,7 @@ def recombine_in_a_row(
     """
     trees = [dict(parent) for parent in parents]
     told = {"parents": trees, "seeds": list(seeds), "weights": dict(weights or {})}
-    request = json.dumps(told)
+    request = json.dumps(told | {"learned": learned.to_json()})
     process = subprocess.Popen(
         [sys.executable, "-s", "-P", "-m", "cambrian.agents.recombine", str(os.getpid())],
         stdin=subprocess.PIPE,

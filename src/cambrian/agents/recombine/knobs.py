@@ -53,6 +53,20 @@ class Knob:
                 return new
         return value
 
+    def place(self, value: Value) -> float:
+        """Where in [0, 1] a value is; the middle of its share for a choice, 0.5 for what is neither
+        one nor a number."""
+        if self.choices:
+            known = [type(choice) is type(value) and choice == value for choice in self.choices]
+            return (known.index(True) + 0.5) / len(known) if any(known) else 0.5
+        return self._place(float(value)) if _is_number(value) else 0.5
+
+    def at(self, place: float) -> Value:
+        """The value at a place in [0, 1] (at its ends for one beyond), rounded as values are."""
+        if self.choices:
+            return self.choices[min(max(int(place * len(self.choices)), 0), len(self.choices) - 1)]
+        return self._value(place)
+
     def _place(self, value: float) -> float:
         """Where in the range a value is, 0 at its low end."""
         value = min(max(value, self.low), self.high)

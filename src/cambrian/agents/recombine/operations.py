@@ -12,9 +12,11 @@ from typing import Any
 
 from cambrian.agents.catalogue import Mechanism, read_card
 from cambrian.agents.edits import EditError
+from cambrian.agents.recombine import tuning
 from cambrian.agents.recombine.agent import PROTOCOL, Agent
 from cambrian.agents.recombine.knobs import Knob, Value, knobs_of_card
 from cambrian.agents.recombine.surgery import Part
+from cambrian.agents.recombine.tuning import NOTHING, Learned
 from cambrian.agents.roles import required
 
 MAX_PARTS = 6
@@ -106,22 +108,12 @@ def swap(agent: Agent, catalogue: Catalogue, rng: random.Random) -> Change:
     )
 
 
-def tune(agent: Agent, catalogue: Catalogue, rng: random.Random) -> Change:
-    """Move one to three knobs, of the learner or of its parts."""
-    places = [("learner", name) for name in sorted(agent.knobs)]
-    for part in agent.parts:
-        places += [(part.module, name) for name in sorted(agent.part_knobs(part))]
-    if not places:
-        raise EditError("tune: expected a knob with a range")
-    count = min(len(places), rng.choice((1, 1, 2, 2, 3)))
-    moved: dict[str, tuple[Value | None, Value]] = {}
-    for owner, name in rng.sample(places, count):
-        agent, old, new = _turn(agent, owner, name, rng)
-        if new != old:
-            moved[f"{owner}.{name}"] = (old, new)
-    if not moved:
-        raise EditError("tune: no knob moved")
-    told = ", ".join(f"{_short(name)} {old} → {new}" for name, (old, new) in moved.items())
+def tune(
+    agent: Agent, catalogue: Catalogue, rng: random.Random, learned: Learned = NOTHING
+) -> Change:
+    """Move knobs of the learner or of its parts (`tuning`); no mechanism is asked for."""
+    agent, moved = tuning.moved(agent, rng, learned)
+    told = tuning.told(moved)
     return Change(
         agent,
         f"Tune {told}",
@@ -293,21 +285,6 @@ def _new_part(mechanism: Mechanism, rng: random.Random) -> Part:
     return Part(mechanism.name, mechanism.cls, values)
 
 
-def _turn(
-    agent: Agent, owner: str, name: str, rng: random.Random
-) -> tuple[Agent, Value | None, Value]:
-    """Move one knob; the agent after it, the old value and the new one."""
-    if owner == "learner":
-        old: Value | None = agent.code.knobs()[name]
-        new = agent.knobs[name].perturb(old if old is not None else 0, rng)
-        return agent.with_knobs({name: new}), old, new
-    part = next(part for part in agent.parts if part.module == owner)
-    knob = agent.part_knobs(part)[name]
-    old = agent.part_value(part, knob)
-    new = knob.sample(rng) if old is None else knob.perturb(old, rng)
-    return agent.with_part(part, {name: new}), old, new
-
-
 def _ideas(agent: Agent, catalogue: Catalogue) -> list[Part]:
     """The mechanisms that a learner amounts to: those of its parts, or of a flat one the one that
     the names of its knobs tell."""
@@ -364,7 +341,3 @@ def _listed(agent: Agent) -> str:
 def _why(mechanism: Mechanism) -> str:
     measured = str(mechanism.card["measured"])
     return str(mechanism.card["claim"]) + (f" Measured before: {measured}." if measured else "")
-
-
-def _short(name: str) -> str:
-    return name.removeprefix("learner.")

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from zlib import crc32
 
 import anyio
 import numpy as np
@@ -26,6 +27,7 @@ from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evolution.admission.stages import improver_hash
 from cambrian.evolution.models.broker import Broker, Model, OpenAIModel, TokenBudget
 from cambrian.evolution.rewriting.evidence import evidence
+from cambrian.evolution.rewriting.knob_credit import KnobCredit
 from cambrian.evolution.rewriting.likeness import fingerprints
 from cambrian.evolution.rewriting.operator_credit import Experience
 from cambrian.evolution.rewriting.rewriting import NoVariant, Variant, by_model, by_recombination
@@ -78,6 +80,7 @@ class Proposer:
         versions = {name: benchmark(name).version for name in settings.benchmarks}
         self._selection = Selection(archive, settings.selection, versions)
         self._experience = Experience(archive)
+        self._knobs = KnobCredit(archive)
         # An agent's code never changes, and good parents are drawn again and again.
         self._trees = lru_cache(TREES)(lambda one: SourceTree(archive.agents.files(one)))
         self._idle: list[WorkerClient] = []
@@ -195,9 +198,15 @@ class Proposer:
     async def _by_recombination(self, proposal: Proposal, attempt: int) -> Variant:
         trees = [self._trees(agent_id) for agent_id in proposal.parents]
         seed = f"{self.settings.seed}/{proposal.idx}/{attempt}"
-        learned = None if self._is_random else self._learned(proposal.seen_through)
         steps = self._steps(proposal.idx)
-        return await by_recombination(trees, seed, steps=steps, weights=learned)
+        if self._is_random:
+            return await by_recombination(trees, seed, steps=steps)
+        through = proposal.seen_through
+        learned = self._knobs.learned(
+            proposal.parents[0], through, crc32(seed.encode()), self.settings.tuning == "cmaes"
+        )
+        weights = self._learned(through)
+        return await by_recombination(trees, seed, steps=steps, weights=weights, learned=learned)
 
     def _learned(self, through: int) -> dict[str, float]:
         """How likely each mechanism is to be picked, as the archive was decided through a

@@ -13,7 +13,7 @@ from typing import Any
 import anyio.to_thread
 
 from cambrian.agents.edits import MAX_HYPOTHESIS, MAX_TITLE, Edit, EditError, apply
-from cambrian.agents.recombine import Proposal, cut
+from cambrian.agents.recombine import NOTHING, Learned, Proposal, cut
 from cambrian.agents.recombine.isolated import recombine_in_a_row
 from cambrian.agents.tree import IMPROVER, NOTES, SourceTree
 from cambrian.errors import InvalidAgent, SandboxBroken
@@ -94,10 +94,12 @@ async def by_recombination(
     *,
     steps: int = 1,
     weights: Mapping[str, float] | None = None,
+    learned: Learned = NOTHING,
 ) -> Variant:
     """`steps` random recombinations in a row, in one resource-limited subprocess.
 
-    `weights` say how likely each mechanism is to be picked (`experience.Experience`).
+    `weights` say how likely each mechanism is to be picked (`operator_credit.Experience`);
+    `learned`, how likely each kind of operation, and how knobs are tuned.
 
     Raises:
         NoVariant: the code has no structure that could be recombined.
@@ -106,15 +108,26 @@ async def by_recombination(
         raise ValueError(f"expected at least one step, got {steps}")
     seeds = [f"{seed}/{step}" for step in range(steps)]
     try:
-        made = await anyio.to_thread.run_sync(_recombine, list(parents), seeds, weights)
+        made = await anyio.to_thread.run_sync(_recombine, list(parents), seeds, weights, learned)
         tree = parents[0]
         for proposal in made:
             tree = apply(tree, proposal.edit)
     except (EditError, InvalidAgent) as error:
         raise NoVariant(f"recombination failed: {error}") from None
     operations = [dict(proposal.operation) for proposal in made]
+    whole = operations[0] if steps == 1 else _in_a_row(operations)
     edit = _together(parents[0], tree, [proposal.edit for proposal in made])
-    return Variant(tree, edit, operations[0] if steps == 1 else {"chain": operations})
+    return Variant(tree, edit, whole)
+
+
+def _in_a_row(operations: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Operations in a row as one: where it began and where it ended, and each by itself."""
+    began, ended = operations[0]["of"], operations[-1]["made"]
+    steps = [
+        {key: value for key, value in each.items() if key not in ("of", "made")}
+        for each in operations
+    ]
+    return {"chain": steps, "of": began, "made": ended}
 
 
 def _together(parent: SourceTree, tree: SourceTree, edits: Sequence[Edit]) -> Edit:
@@ -133,9 +146,14 @@ def _together(parent: SourceTree, tree: SourceTree, edits: Sequence[Edit]) -> Ed
 
 
 def _recombine(
-    trees: Sequence[SourceTree], seeds: Sequence[str], weights: Mapping[str, float] | None
+    trees: Sequence[SourceTree],
+    seeds: Sequence[str],
+    weights: Mapping[str, float] | None,
+    learned: Learned,
 ) -> list[Proposal]:
-    return recombine_in_a_row(trees, seeds, weights=weights, timeout_s=RECOMBINE_TIMEOUT_S)
+    return recombine_in_a_row(
+        trees, seeds, weights=weights, learned=learned, timeout_s=RECOMBINE_TIMEOUT_S
+    )
 
 
 async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Improve) -> Variant:
