@@ -39,7 +39,6 @@ from cambrian.daemon.supervisor import prepare
 from cambrian.evaluators.suites import suite_of
 from cambrian.evolution.admission.leaving import Leaving
 from cambrian.evolution.admission.records import results_of
-from cambrian.evolution.admission.results import SEARCH_SEEDS
 from cambrian.evolution.admission.rules import near
 from cambrian.evolution.admission.thresholds import NEW
 from cambrian.evolution.loop import Loop
@@ -246,7 +245,7 @@ def _replay(
     names = settings.benchmarks
     child, parent = str(proposal.agent_id), proposal.parents[0]
     mine, its = results_of(archive, child), results_of(archive, parent)
-    if not set(SEARCH_SEEDS) <= set(mine.seeds(names)):
+    if not set(mine.search) <= set(mine.seeds(names)):
         return  # it failed on the way
     rows = archive.evaluations.of(child)
     cost = {(row.benchmark, row.seed): row.cpu_s or 0.0 for row in rows if row.stage != "smoke"}

@@ -32,6 +32,7 @@ def pairs(archive: Archive, fresh: Archive) -> list[Pair]:
         (archive.agents._sources._known, fresh.agents.files),
         (archive.evaluations._known, fresh.evaluations.known),
         (archive.proposals._known, lambda _: fresh.proposals.under_way()),
+        (archive.proposals._admitted, lambda _: fresh.proposals._by_reason()),
         (archive.jobs._known, fresh.jobs.get),
         (archive.steering._orders, fresh.steering.orders),
         (archive.steering._meters, fresh.steering.meters),
@@ -61,6 +62,7 @@ def test_every_memory_of_the_archive_is_compared(tmp_path: Path) -> None:
             archive.evaluations._made,
             archive._counts,
             archive.suites._weights,
+            archive.suites._seeds,
             archive._gates._rules,
             archive.agents._sources._numbers,
         ]

@@ -8,7 +8,6 @@ from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators.benchmarks import DEFAULT
 from cambrian.evaluators.families import FAMILIES
 from cambrian.evaluators.suites import (
-    is_present,
     of_benchmarks,
     sealed_part,
     suite,
@@ -22,7 +21,6 @@ def test_benchmarks_named_one_by_one_count_alike() -> None:
     suite = of_benchmarks(("label-drift", "split-mnist"))
     assert suite.benchmarks == ("label-drift", "split-mnist")
     assert suite.weights == {"label-drift": 0.5, "split-mnist": 0.5}
-    assert is_present(suite)
     assert of_benchmarks(()).benchmarks == DEFAULT
 
 
@@ -36,7 +34,6 @@ def test_the_name_and_the_order_do_not_make_another_suite() -> None:
 def test_a_suite_comes_back_from_its_json() -> None:
     suite = Suite("mine", (Entry("split-mnist", "0", 3.0), Entry("label-drift", "1")))
     assert Suite.from_json(suite.to_json()) == suite
-    assert not is_present(suite)
     with pytest.raises(UsageError, match="expected a suite"):
         Suite.from_json({"name": "x"})
     with pytest.raises(UsageError, match="a weight above 0"):
@@ -54,7 +51,6 @@ def test_every_kind_of_family_is_a_suite_and_general_has_them_all() -> None:
     everything = suite("general")
     assert sorted(everything.benchmarks) == sorted(n for kind in kinds for n in kind.benchmarks)
     assert len(everything.entries) >= 10
-    assert is_present(everything)
     assert everything.hash != of_benchmarks(everything.benchmarks).hash
 
 

@@ -72,7 +72,7 @@ def _walked(path: str, module: ast.Module) -> Parsed:
     while level and depth + below <= MAX_NESTING:
         depth += 1
         nodes += level
-        found = [_children(node) for node in level]
+        found = [children_of(node) for node in level]
         children += found
         below = any(hasattr(node, "ctx") for node in level)  # a context is a node below a name
         ends, level = level, [child for some in found for child in some]
@@ -84,10 +84,18 @@ def _walked(path: str, module: ast.Module) -> Parsed:
     return Parsed(module, nodes, children)
 
 
-def _children(node: ast.AST) -> list[ast.AST]:
+def walk(top: ast.AST) -> list[ast.AST]:
+    """A node and all below it but contexts, those further out first, as `ast.walk` gives them."""
+    found = [top]
+    for node in found:  # which grows meanwhile
+        found += children_of(node)
+    return found
+
+
+def children_of(node: ast.AST) -> list[ast.AST]:
     """A node's children but for its context, as `ast.iter_child_nodes` would give them."""
     found: list[ast.AST] = []
-    for name in _fields(type(node)):
+    for name in fields_of(type(node)):
         value = getattr(node, name, None)
         if isinstance(value, list):
             found += [each for each in value if isinstance(each, ast.AST)]
@@ -99,7 +107,7 @@ def _children(node: ast.AST) -> list[ast.AST]:
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 
 
-def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+def fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
     """The fields of a kind of node that say something."""
     found = _FIELDS.get(kind)
     if found is None:
@@ -153,7 +161,7 @@ def _write(item: object, words: list[str], documented: bool) -> None:
     elif isinstance(item, ast.AST):
         kind = type(item)
         words.append(f"({kind.__name__}")
-        for name in _fields(kind):
+        for name in fields_of(kind):
             value = getattr(item, name, None)
             if value is None or value == []:
                 continue

@@ -17,7 +17,7 @@ from cambrian.archive.sqlite.cache import RowCache
 from cambrian.archive.sqlite.database import Database, Row, decode, encode
 from cambrian.archive.tables import clades
 from cambrian.errors import NotFound, UsageError
-from cambrian.suite import Entry, Suite
+from cambrian.suite import USUAL_SEEDS, Entry, Suite
 
 _COPY = """
 UPDATE agents SET (score, lower, upper) = (
@@ -27,10 +27,9 @@ WHERE number IS NOT NULL
 """
 # One made of a suite's evaluations: the mean over the search's seeds, by benchmark.
 _VECTOR = """
-SELECT benchmark, avg(score) AS mean FROM evaluations
-WHERE agent_id = ? AND verdict = 'scored' AND stage IN ('screen', 'full')
-  AND benchmark = ? AND version = ?
-GROUP BY 1
+SELECT benchmark, version, avg(score) AS mean FROM evaluations
+WHERE agent_id = ? AND verdict = 'scored' AND stage IN ('screen', 'full') AND seed < ?
+GROUP BY benchmark, version
 """
 
 
@@ -40,7 +39,6 @@ class KeptSuite:
 
     Attributes:
         opened_at: when it became the current one last (seconds since 1970).
-        scored: how many agents have a score in it.
     """
 
     id: int
@@ -48,7 +46,6 @@ class KeptSuite:
     current: bool
     created_at: float
     opened_at: float
-    scored: int
 
     @property
     def label(self) -> str:
@@ -73,6 +70,7 @@ class Suites:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._weights: RowCache[int, tuple[tuple[str, float], ...]] = RowCache(database, 1)
+        self._seeds: RowCache[int, int] = RowCache(database, 1)
 
     def open(self, suite: Suite) -> KeptSuite:
         """Make a suite the current one; it is kept where it is new. Nothing is to be under way."""
@@ -155,6 +153,14 @@ class Suites:
         if now is None or len({entry.weight for entry in now.suite.entries}) == 1:
             return ()
         return tuple((entry.benchmark, entry.weight) for entry in now.suite.entries)
+
+    def seeds(self) -> int:
+        """With how many seeds the current suite runs each benchmark; as usual before any."""
+        return self._seeds.get(0, self._seeded)
+
+    def _seeded(self) -> int:
+        now = self.current()
+        return USUAL_SEEDS if now is None else now.suite.seeds
 
     def all(self) -> list[KeptSuite]:
         """Every suite, the first one first."""
@@ -263,6 +269,11 @@ class Suites:
         )
         return int(found)
 
+    def scored(self, suite_id: int) -> int:
+        """How many agents have a score in a suite."""
+        found = self._database.value("SELECT count(*) FROM scores WHERE suite_id = ?", (suite_id,))
+        return int(found or 0)
+
     def leaderboard(self, suite_id: int, limit: int | None = None) -> list[Row]:
         """Members with a score in a suite, the best lower bound first: number, id, kind, title,
         score, lower, upper and vector of each."""
@@ -276,11 +287,7 @@ class Suites:
         return [{**row, "vector": decode(row["vector"])} for row in rows]
 
     def _list(self, where: str, keys: dict[str, int] | None = None) -> list[KeptSuite]:
-        rows = self._database.rows(
-            "SELECT s.*, (SELECT count(*) FROM scores c WHERE c.suite_id = s.id) AS scored "
-            f"FROM suites s {where} ORDER BY s.id",
-            keys or {},
-        )
+        rows = self._database.rows(f"SELECT s.* FROM suites s {where} ORDER BY s.id", keys or {})
         return [
             KeptSuite(
                 row["id"],
@@ -288,7 +295,6 @@ class Suites:
                 bool(row["current"]),
                 row["created_at"],
                 row["opened_at"],
-                row["scored"],
             )
             for row in rows
         ]
@@ -297,12 +303,10 @@ class Suites:
 def vector_of(database: Database, agent_id: str, suite: Suite) -> dict[str, float]:
     """The mean score over the search's seeds of each benchmark of a suite, as far as an agent was
     evaluated by them."""
-    found: dict[str, float] = {}
-    for entry in suite.entries:
-        row = database.row(_VECTOR, (agent_id, entry.benchmark, entry.version))
-        if row is not None:
-            found[entry.benchmark] = row["mean"]
-    return found
+    rows = database.rows(_VECTOR, (agent_id, suite.seeds))
+    means = {(row["benchmark"], row["version"]): row["mean"] for row in rows}
+    entries = [(entry.benchmark, entry.version) for entry in suite.entries]
+    return {entry[0]: means[entry] for entry in entries if entry in means}
 
 
 def adopt(database: Database, suite_id: int, suite: Suite) -> None:

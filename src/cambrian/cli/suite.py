@@ -104,6 +104,7 @@ def _show_suite(told: dict[str, Any]) -> None:
             "name": told["name"] or None,
             "current": "yes" if told["current"] else "no",
             "opened": told["opened_at"],
+            "seeds of each benchmark": told["seeds"],
             "agents scored": told["scored"],
         }
     )

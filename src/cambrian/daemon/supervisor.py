@@ -23,7 +23,7 @@ from cambrian.archive.sqlite.storage_errors import explained
 from cambrian.archive.store import CONTROL
 from cambrian.daemon import killswitch
 from cambrian.daemon.service import Options, Service
-from cambrian.errors import CambrianError, Refused, StorageTrouble
+from cambrian.errors import CambrianError, Refused, StorageTrouble, UsageError
 from cambrian.evaluators.benchmarks import STAGES, benchmark, search_names
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.suites import suite_of
@@ -35,6 +35,7 @@ from cambrian.evolution.settings import LIMITS, SandboxName, Settings, changes, 
 from cambrian.failpoints import reach
 from cambrian.sandbox.backends import gpu
 from cambrian.sandbox.backends.registry import choose
+from cambrian.suite import USUAL_SEEDS
 
 ENDLESS = 2**31 - 1
 
@@ -133,7 +134,13 @@ def run(
 
 def _ready(settings: Settings, tell: Tell, options: Options) -> Settings:
     """Check benchmarks and sandbox before anything is touched; clean up after the dead."""
-    names = suite_of(settings.suite, settings.benchmarks).benchmarks
+    suite = suite_of(settings.suite, settings.benchmarks)
+    names = suite.benchmarks
+    if settings.rules.seeds == "raced" and suite.seeds < USUAL_SEEDS:
+        raise UsageError(
+            f"seeds are raced from {USUAL_SEEDS} on, and the suite {suite.name} has {suite.seeds} "
+            "of each family: leave --seeds raced out, or take another suite"
+        )
     for name in names:
         for stage in ("screen", "full", *(("race",) if settings.rules.seeds == "raced" else ())):
             for seed in STAGES[stage]:  # of a family, each has a scale of its own
@@ -192,13 +199,13 @@ def _open_suite(archive: Archive, settings: Settings, tell: Tell, *, abandon: bo
     if now is not None and now.suite.hash == wanted.hash:
         return
     unfinished = archive.runs.current()
-    if unfinished is not None and not abandon and not differences(unfinished.settings, settings):
+    if unfinished is not None and not abandon:
+        if differences(unfinished.settings, settings):
+            return  # which is refused where the run is taken up
         raise Refused(
             "the benchmarks have changed since the unfinished run's agents were judged by them: "
             "--abandon gives that run up and begins one in a new suite"
         )
-    if unfinished is not None and not abandon:
-        return  # it has other settings, which is refused where a run is taken up
     opened = archive.suites.open(wanted)
     if now is not None:
         tell(

@@ -21,6 +21,7 @@ from cambrian.archive.tables.runs import AGENTS_BEFORE, JUDGED_BEFORE
 from cambrian.errors import UsageError
 from cambrian.evaluators.stages import STAGES
 from cambrian.evolution.settings import LIMITS
+from cambrian.suite import USUAL_SEEDS
 
 STAGES_OF_VARIANTS = ("smoke", "screen", "full")
 
@@ -89,7 +90,8 @@ class Budget:
 
     @functools.cached_property
     def _per_variant(self) -> int:
-        return evaluations_per_variant(self._benchmarks, raced=self._raced)
+        seeds = self._archive.suites.seeds()
+        return evaluations_per_variant(self._benchmarks, raced=self._raced, seeds=seeds)
 
     def given(self, settings: Mapping[str, Any]) -> None:
         """Take the limits of settings, as JSON."""
@@ -188,9 +190,12 @@ def _left_s(spent: float, limit: float | None, wall_s: float) -> float | None:
     return max(limit - spent, 0.0) / spent * wall_s
 
 
-def evaluations_per_variant(benchmarks: Sequence[str], *, raced: bool = False) -> int:
-    """The most that judging one variant takes (sealed runs count towards no budget)."""
-    own = sum(len(STAGES[stage]) for stage in STAGES_OF_VARIANTS)
+def evaluations_per_variant(
+    benchmarks: Sequence[str], *, raced: bool = False, seeds: int = USUAL_SEEDS
+) -> int:
+    """The most that judging one variant takes, with so many seeds in the suite (sealed runs count
+    towards no budget)."""
+    own = len(STAGES["smoke"]) + seeds
     return len(benchmarks) * (own + (2 * len(STAGES["race"]) if raced else 0))  # with its parent
 
 

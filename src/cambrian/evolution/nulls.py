@@ -46,7 +46,9 @@ class NullControls:
     def cost(self) -> int:
         """How many evaluations a pair takes."""
         names = self._settings.benchmarks
-        return 2 * len(units("screen", names)) + len(units("full", names))
+        return 2 * len(units(self._archive, "screen", names)) + len(
+            units(self._archive, "full", names)
+        )
 
     @staticmethod
     def due(index: int) -> bool:
@@ -64,7 +66,9 @@ class NullControls:
     def _queue(self, kind: str, index: int, agent_id: str) -> None:
         same = kind == "identical"
         names = self._settings.benchmarks
-        wanted = units("screen", names) + ([] if same else units("full", names))
+        wanted = units(self._archive, "screen", names) + (
+            [] if same else units(self._archive, "full", names)
+        )
         with self._archive.transaction():
             null = self._archive.nulls.open(
                 "identical" if same else "random-stream",
@@ -89,8 +93,8 @@ class NullControls:
     def left(self, null: Null) -> list[Unit]:
         """What a twin has not been judged on yet, with its learner's seed."""
         names = self._settings.benchmarks
-        wanted = units("screen", names)
-        wanted += [] if null.kind == "identical" else units("full", names)
+        wanted = units(self._archive, "screen", names)
+        wanted += [] if null.kind == "identical" else units(self._archive, "full", names)
         done = {
             (row.benchmark, row.stage, row.seed) for row in self._archive.nulls.evaluations(null.id)
         }

@@ -16,13 +16,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from cambrian.agents.catalogue import catalogue
 from cambrian.archive import Archive, Run
+from cambrian.evaluators.statistics.families import error_over_families, is_over_families
+
+if TYPE_CHECKING:
+    from cambrian.evolution.admission.results import Results
 
 State = Literal["rising", "flat", "exhausted"]
 
@@ -69,11 +74,18 @@ class Plateau:
 
 def plateau(archive: Archive, run: Run, through: int | None = None) -> State:
     """The state of a run as decided through a proposal (None: by now): see the module."""
-    return look(archive, run, through).state
+    return _found(archive, run, through).state
 
 
 def look(archive: Archive, run: Run, through: int | None = None) -> Plateau:
-    """The state of a run, with what it was made of."""
+    """The state of a run, with what it was made of and what is advised; reads all proposals."""
+    found = _found(archive, run, through)
+    if found.state == "rising":
+        return found
+    return replace(found, advice=_advice(archive, run, found.state))
+
+
+def _found(archive: Archive, run: Run, through: int | None) -> Plateau:
     limit = _EVERYTHING if through is None else through
     keys = {"run": run.id, "through": limit, "limit": WINDOW * EXHAUSTED}
     judged = archive.database.rows(_JUDGED, keys)
@@ -86,7 +98,7 @@ def look(archive: Archive, run: Run, through: int | None = None) -> Plateau:
     state: State = "flat"
     if len(judged) == WINDOW * EXHAUSTED and not _gain(archive, names, judged)[1]:
         state = "exhausted"
-    return Plateau(state, len(judged), gain, _advice(archive, run, state))
+    return Plateau(state, len(judged), gain, ())
 
 
 def _gain(
@@ -94,42 +106,60 @@ def _gain(
 ) -> tuple[tuple[float, float, float] | None, bool]:
     """The largest gain of a window's members over the champion before it; whether one is shown."""
     from cambrian.evolution.admission.records import results_of
-    from cambrian.evolution.admission.results import SEARCH_SEEDS
 
     before = archive.agents.champion(int(window[-1]["idx"]) - 1)
     if before is None:
         return None, False
 
-    def scores(agent_id: str) -> list[list[float]]:
-        """Its means over the benchmarks, seed by seed, as a list of one; none if it lacks some."""
+    level = results_of(archive, before.id)
+    over_families = is_over_families(len(names), len(level.search))
+
+    def scores(results: Results) -> list[Any]:
+        """Its means, a benchmark or a seed each, as a list of one; none if it lacks some."""
         with contextlib.suppress(KeyError):
-            return [results_of(archive, agent_id).per_seed(names, SEARCH_SEEDS)]
+            if over_families:
+                return [results.table(names, level.search).mean(axis=1)]
+            return [np.array(results.per_seed(names, level.search))]
         return []
 
-    level = scores(before.id)
-    if not level:
+    if not (base := scores(level)):
         return None, False
     members = [str(row["agent_id"]) for row in window if row["state"] == "admitted"]
-    found = [one for member in members for one in scores(member)]
-    return largest_gain(np.array(found) - level[0] if found else np.empty((0, 0)), len(window))
+    found = [one for member in members for one in scores(results_of(archive, member))]
+    differences = np.array(found) - base[0] if found else np.empty((0, 0))
+    return largest_gain(differences, len(window), level.shares(names) if over_families else None)
 
 
 def largest_gain(
-    differences: np.ndarray, tried: int
+    differences: np.ndarray, tried: int, shares: Sequence[float] | None = None
 ) -> tuple[tuple[float, float, float] | None, bool]:
-    """The largest of paired differences (members, seeds) to one champion: mean and bounds, or None
-    without members; and whether any is above 0, at α over `tried` looks."""
-    from scipy import stats  # heavy: a status of a young run does without
+    """The largest of paired differences to one champion: mean and bounds, or None without members;
+    and whether any is above 0, at α over `tried` looks.
 
+    Args:
+        differences: (members, seeds), or with `shares` of the benchmarks (members, benchmarks).
+    """
     if not len(differences):
         return None, False
-    mean = differences.mean(axis=1)
-    spread = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])
-    reach = float(stats.t.isf(ALPHA / tried, differences.shape[1] - 1)) * spread
+    if shares is None:
+        mean = differences.mean(axis=1)
+        spread = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])
+        freedom = differences.shape[1] - 1.0
+    else:
+        mean, spread, freedom = error_over_families(differences, shares)
+    reach = _quantile(tried, freedom) * spread
     shown = mean - reach > 0  # equal to the last bit is no gain
     best = int(np.argmax(mean - reach if shown.any() else mean))
     bounds = (float(mean[best]), float((mean - reach)[best]), float((mean + reach)[best]))
     return bounds, bool(shown.any())
+
+
+@lru_cache
+def _quantile(tried: int, freedom: float) -> float:
+    """Of Student's t, what is exceeded with a chance of α over `tried` looks."""
+    from scipy import stats  # heavy: a status of a young run does without
+
+    return float(stats.t.isf(ALPHA / tried, freedom))
 
 
 def _advice(archive: Archive, run: Run, state: State) -> tuple[str, ...]:

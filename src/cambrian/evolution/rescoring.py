@@ -22,9 +22,7 @@ from cambrian.archive.lineage.lineage import Lineage
 from cambrian.archive.suites import KeptSuite
 from cambrian.errors import NotFound, Refused, UsageError
 from cambrian.evaluators.benchmarks import benchmark
-from cambrian.evaluators.suites import is_present
 from cambrian.evolution.admission.records import failures, missing, results_of, units
-from cambrian.evolution.admission.results import SEARCH_SEEDS
 from cambrian.evolution.errands import Errand, Tell, run_errands
 from cambrian.evolution.runtime.seeding import STAGES_OF_SEEDS, Seeding
 from cambrian.evolution.runtime.workers import WorkerFactory
@@ -83,12 +81,12 @@ def require_suite(archive: Archive) -> KeptSuite:
             f"run {run.id} of this archive is unfinished: new members would change what it draws; "
             "let it end (`cambrian run`), then rescore"
         )
-    if not is_present(kept.suite):
-        changed = ", ".join(
-            f"{e.benchmark} (version {e.version}, now {benchmark(e.benchmark).version})"
-            for e in kept.suite.entries
-            if e.version != benchmark(e.benchmark).version
-        )
+    changed = ", ".join(
+        f"{e.benchmark} (version {e.version}, now {benchmark(e.benchmark).version})"
+        for e in kept.suite.entries
+        if e.version != benchmark(e.benchmark).version
+    )
+    if changed:
         raise Refused(
             f"the current suite is of other versions than are installed: {changed}; "
             "`cambrian run` opens the suite of these, then rescore"
@@ -133,7 +131,7 @@ def lacking(archive: Archive, agent_id: str, kept: KeptSuite) -> list[Unit]:
     return [
         unit
         for stage in STAGES_OF_SEEDS
-        for unit in missing(archive, agent_id, units(stage, names))
+        for unit in missing(archive, agent_id, units(archive, stage, names))
     ]
 
 
@@ -142,6 +140,7 @@ def _failure(archive: Archive, agent_id: str, kept: KeptSuite) -> Evaluation | N
         row
         for stage in STAGES_OF_SEEDS
         for row in failures(archive, agent_id, stage, kept.suite.benchmarks)
+        if row.seed < kept.suite.seeds
     ]
     return rows[0] if rows else None
 
@@ -227,6 +226,6 @@ def _score(archive: Archive, agent_id: str, kept: KeptSuite) -> None:
     if archive.agents.get(agent_id).score is not None:
         return
     results = results_of(archive, agent_id)
-    estimate = results.estimate(names, SEARCH_SEEDS)
-    vector = results.vector(names, SEARCH_SEEDS)
+    estimate = results.estimate(names, results.search)
+    vector = results.vector(names, results.search)
     archive.agents.rescore(agent_id, estimate.mean, estimate.lower, estimate.upper, vector)

@@ -46,7 +46,7 @@ def wanted(archive: Archive, *, seeds: bool = True) -> list[str]:
 
 def unsealed(archive: Archive, agent_id: str, benchmarks: Sequence[str]) -> list[Unit]:
     """What sealed data an agent has not been run on yet."""
-    return missing(archive, agent_id, units("sealed", sealed_names(benchmarks)))
+    return missing(archive, agent_id, units(archive, "sealed", sealed_names(benchmarks)))
 
 
 def seal(

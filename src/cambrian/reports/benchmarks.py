@@ -104,7 +104,13 @@ def describe_suite(name: str) -> dict[str, Any]:
 
     found = suite(name)
     cost = sum(calibration(benchmark(each)).cpu_s for each in found.benchmarks)
-    return {**found.to_json(), "hash": found.hash, "sealed": sealed_part(name), "cpu_s": cost}
+    return {
+        **found.to_json(),
+        "seeds": found.seeds,
+        "hash": found.hash,
+        "sealed": sealed_part(name),
+        "cpu_s": cost,
+    }
 
 
 def describe_source(name: str) -> dict[str, Any]:

@@ -95,8 +95,8 @@ def _alpha(archive: Archive) -> float:
 def _twin(archive: Archive, null: Null) -> dict[str, Any]:
     """A twin minus its member, paired over the seeds of the streams."""
     from cambrian.evolution.admission import rules
-    from cambrian.evolution.admission.records import results_of
-    from cambrian.evolution.admission.results import SEARCH_SEEDS, Result, Results
+    from cambrian.evolution.admission.records import results_of, search_seeds
+    from cambrian.evolution.admission.results import Result, Results
     from cambrian.evolution.admission.thresholds import Rules
 
     rows = archive.nulls.evaluations(null.id)
@@ -106,10 +106,11 @@ def _twin(archive: Archive, null: Null) -> dict[str, Any]:
         for row in rows
         if row.score is not None
     ]
-    mine = Results(scored, dict(archive.suites.weights()))  # as its member's results count
+    # as its member's results count
+    mine = Results(scored, dict(archive.suites.weights()), search_seeds(archive))
     names = sorted({row.benchmark for row in rows})
     its = results_of(archive, null.agent_id)
-    whole = set(SEARCH_SEEDS)
+    whole = set(mine.search)
     if not (whole <= set(mine.seeds(names)) and whole <= set(its.seeds(names))):
         return {**about, "difference": None, "better": False}
     confidence = 1 - 2 * _alpha(archive)

@@ -13,8 +13,10 @@ from cambrian.archive.store import DATABASE
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import STAGES, benchmark, sealed_names
 from cambrian.evaluators.calibration import calibration
+from cambrian.evaluators.suites import suite_of
 from cambrian.evolution.budget import Budget, evaluations_per_variant
 from cambrian.evolution.settings import Settings
+from cambrian.suite import Suite
 
 COSTLIER = 1.3
 """What an average variant costs, in units of experience replay: it may spend up to three."""
@@ -106,8 +108,13 @@ def _per_proposal(path: Path) -> tuple[float, float, bool]:
 
 
 def _proposal_s(settings: Settings) -> float:
-    seeds = len(STAGES["screen"]) + REACH_FULL * len(STAGES["full"])
+    screen = len(STAGES["screen"])
+    seeds = screen + REACH_FULL * (_suite(settings).seeds - screen)
     return OPENING_S + COSTLIER * seeds * _seed_s(settings.benchmarks)
+
+
+def _suite(settings: Settings) -> Suite:
+    return suite_of(settings.suite, settings.benchmarks)
 
 
 def _seed_s(names: Sequence[str]) -> float:
@@ -118,8 +125,7 @@ def _seed_s(names: Sequence[str]) -> float:
 def _fixed_s(path: Path, settings: Settings, seal: bool) -> float:
     """Judging the seed agents (once), and the sealed runs of these and the champion."""
     seeds, scored = _seeds(path)
-    full = len(STAGES["screen"]) + len(STAGES["full"])
-    judging = (seeds - scored) * (OPENING_S + full * _seed_s(settings.benchmarks))
+    judging = (seeds - scored) * (OPENING_S + _suite(settings).seeds * _seed_s(settings.benchmarks))
     if not seal:
         return judging
     sealed = len(STAGES["sealed"]) * _seed_s(sealed_names(settings.benchmarks))
@@ -147,11 +153,12 @@ def _proposals_left(path: Path, settings: Settings) -> float | None:
     prompt, completion, _ = _per_proposal(path)
     price = settings.prices.get(settings.model)
     dollars = price.dollars(int(prompt), int(completion)) if price else 0.0
+    most = evaluations_per_variant(settings.benchmarks, seeds=_suite(settings).seeds)
     each: list[tuple[float | None, float, float]] = [
         (settings.proposals, opened, 1.0),
         (settings.judged, judged, JUDGED),
         (settings.agents, admitted, JUDGED * ADMITTED),
-        (settings.evaluations, used, float(evaluations_per_variant(settings.benchmarks))),
+        (settings.evaluations, used, float(most)),
         (settings.tokens, 0.0, prompt + completion),
         (settings.dollars, 0.0, dollars),
     ]

@@ -22,10 +22,11 @@ def _suite(archive: Archive, kept: KeptSuite) -> dict[str, Any]:
         "hash": kept.suite.hash,
         "name": kept.suite.name,
         "benchmarks": [vars(entry) for entry in kept.suite.entries],
+        "seeds": kept.suite.seeds,
         "current": kept.current,
         "created_at": when(kept.created_at),
         "opened_at": when(kept.opened_at),
-        "scored": kept.scored,
+        "scored": archive.suites.scored(kept.id),
         "champion": best[0] if best else None,
     }
 

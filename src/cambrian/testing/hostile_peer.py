@@ -13,7 +13,7 @@ import math
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -270,8 +270,8 @@ def honest(verb: str, **spoilt: Any) -> Trial:
     """The exchange of a learner that does as it should, but for the fields of `spoilt`."""
     words = _HONEST.get(verb, b"")
     kinds = (0, 1) if verb == "improve" else (0,) * 12
-    given = {"tensor": True, "fill": (1.0,), "header": nothing, "after": "open"} | spoilt
-    return Trial(verb, [Reply(kind, words, **given) for kind in kinds], 1 << 16, deaf=False)
+    told = [Reply(kind, words, True, (1.0,), nothing, after="open") for kind in kinds]
+    return Trial(verb, [replace(one, **spoilt) for one in told], 1 << 16, deaf=False)
 
 
 _HONEST = {

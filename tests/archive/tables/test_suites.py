@@ -171,7 +171,7 @@ def test_an_older_archive_is_filed_under_the_suite_of_its_runs(
     kept = archive.suites.current()
     assert kept is not None
     assert kept.suite == Suite("", ONE.entries)
-    assert kept.scored == 2
+    assert archive.suites.scored(kept.id) == 2
     assert [vars(one) for one in archive.members()] == before
     assert archive.runs.get(1).suite_id == kept.id
     odd = {"lineage", "event without effect", "tally is off"}

@@ -224,11 +224,32 @@ def test_what_will_be_over_its_allowance_is_told_so_before_the_screen(tmp_path: 
     assert sound(tmp_path / "a") == []
 
 
-def test_the_smoke_stage_tries_the_cheapest_of_each_kind() -> None:
+def test_the_smoke_stage_tries_the_cheapest_of_each_kind(usual: Path) -> None:
     assert set(tried_on(BENCHMARKS)) == set(BENCHMARKS)
     many = ("digit-sums", "split-fashion", "split-mnist", "sinusoids", "label-drift", "sea-drift")
     tried = tried_on(many)
     assert "sinusoids" in tried, "it alone asks for values"
     assert len(tried) == 3 and [name for name in many if name in tried] == list(tried)
-    assert {unit.benchmark for unit in units("smoke", many)} == set(tried)
-    assert {unit.benchmark for unit in units("screen", many)} == set(many)
+    with Archive.open(usual, read_only=True) as archive:
+        assert {unit.benchmark for unit in units(archive, "smoke", many)} == set(tried)
+        assert {unit.benchmark for unit in units(archive, "screen", many)} == set(many)
+
+
+def test_a_race_looks_ahead_over_all_the_seeds_that_it_may_run(usual: Path) -> None:
+    """What the mean of five seeds can no longer come to, that of fourteen still can."""
+    with Archive.open(usual, read_only=True) as archive:
+        proposal = variants(archive)[0]
+        looks = {
+            seeds: Leaving(archive, BENCHMARKS, Rules(seeds=seeds), "better")
+            for seeds in ("fixed", "raced")
+        }
+
+        def of(scores: float) -> Results:
+            named = [(name, seed) for name in BENCHMARKS for seed in range(5)]
+            return Results(Result(name, seed, scores, {}, 1) for name, seed in named)
+
+        passed = {
+            seeds: one.passed(proposal, of(0.5), of(0.55)).upper for seeds, one in looks.items()
+        }
+        assert passed["fixed"] is not None and passed["raced"] is not None
+        assert passed["raced"] > passed["fixed"]

@@ -75,7 +75,7 @@ def test_the_gate_recorded_what_a_comparison_with_every_member_gives(grown: Path
 
 
 def test_behaviours_that_are_lost_are_made_anew_from_the_evaluations(grown: Path) -> None:
-    what = measure(BENCHMARKS)
+    what = measure(BENCHMARKS, SEARCH_SEEDS)
     with Archive.open(grown) as archive:
         numbers, kept = archive.nodes.behaviours(what)
         assert len(numbers) > 4

@@ -13,7 +13,8 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from cambrian.agents.normal_form.scopes import FUNCTIONS, arguments, bound
+from cambrian.agents.normal_form.scopes import FUNCTIONS, arguments, bound, statements
+from cambrian.agents.syntax import fields_of, walk
 
 _ENDS = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _TELLING = (ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.AnnAssign)
@@ -38,17 +39,33 @@ def without_dead_code(module: ast.Module) -> None:
     """Take out, in place, what no run of a module comes to, types of local variables too."""
     _Folder().visit(module)
     _prune(module)
-    _Untyped().visit(module)
+    _untype(module.body, inside=False)
 
 
 # -- conditions --------------------------------------------------------------------------
 
 
-class _Folder(ast.NodeTransformer):
+class _Folder:
     """Expressions of constants become their value, from the inside out."""
 
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        self.generic_visit(node)
+    def visit(self, node: ast.AST) -> Any:
+        """What a node becomes."""
+        return _FOLDED.get(type(node), _Folder.inside)(self, node)
+
+    def inside(self, node: ast.AST) -> ast.AST:
+        """Fold what is inside a node; each child becomes one node, so lists keep their lengths."""
+        for name in fields_of(type(node)):
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                for at, one in enumerate(value):
+                    if isinstance(one, ast.AST):
+                        value[at] = self.visit(one)
+            elif isinstance(value, ast.AST):
+                setattr(node, name, self.visit(value))
+        return node
+
+    def unary(self, node: ast.UnaryOp) -> ast.AST:
+        self.inside(node)
         if not isinstance(node.operand, ast.Constant):
             return node
         value: Any = node.operand.value
@@ -58,8 +75,8 @@ class _Folder(ast.NodeTransformer):
             return ast.Constant(-value)
         return node
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        self.generic_visit(node)
+    def arithmetic(self, node: ast.BinOp) -> ast.AST:
+        self.inside(node)
         compute = _COMPUTE.get(type(node.op))
         left, right = node.left, node.right
         if compute is None or not (_number(left) and _number(right)):
@@ -70,8 +87,8 @@ class _Folder(ast.NodeTransformer):
             return node
         return ast.Constant(value) if _is_number(value) else node
 
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        self.generic_visit(node)
+    def compared(self, node: ast.Compare) -> ast.AST:
+        self.inside(node)
         if len(node.ops) != 1:
             return node
         compare = _COMPARE.get(type(node.ops[0]))
@@ -81,9 +98,9 @@ class _Folder(ast.NodeTransformer):
             return node
         return ast.Constant(compare(left.value, right.value))  # type: ignore[attr-defined]
 
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+    def junction(self, node: ast.BoolOp) -> ast.AST:
         """Leading constants are left out, or are the value."""
-        self.generic_visit(node)
+        self.inside(node)
         goes_on = isinstance(node.op, ast.And)
         left = list(node.values)
         while len(left) > 1 and isinstance(left[0], ast.Constant):
@@ -92,40 +109,31 @@ class _Folder(ast.NodeTransformer):
             del left[0]
         return left[0] if len(left) == 1 else ast.BoolOp(node.op, left)
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
-        self.generic_visit(node)
+    def choice(self, node: ast.IfExp) -> ast.AST:
+        self.inside(node)
         if not isinstance(node.test, ast.Constant):
             return node
         taken, other = (node.body, node.orelse) if node.test.value else (node.orelse, node.body)
         return node if _acts([other]) else taken
 
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+    def text(self, node: ast.JoinedStr) -> ast.AST:
         return node  # its parts have to stay what they are
 
 
-class _Untyped(ast.NodeTransformer):
-    """The type of a function's own variable is never looked at."""
-
-    inside = False
-
-    def visit(self, node: ast.AST) -> Any:
-        before = self.inside
-        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            self.inside = not isinstance(node, ast.ClassDef)
-        found = super().visit(node)
-        self.inside = before
-        return found
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        if not (self.inside and node.simple and node.value) or _acts([node.annotation]):
-            return node
-        return ast.Assign([node.target], node.value)
+_FOLDED: dict[type[ast.AST], Callable[[_Folder, Any], ast.AST]] = {
+    ast.UnaryOp: _Folder.unary,
+    ast.BinOp: _Folder.arithmetic,
+    ast.Compare: _Folder.compared,
+    ast.BoolOp: _Folder.junction,
+    ast.IfExp: _Folder.choice,
+    ast.JoinedStr: _Folder.text,
+}
 
 
 def _acts(never: Iterable[ast.expr]) -> bool:
     """Whether expressions matter to their function though they are never worked out."""
     kinds = (ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr)
-    return any(isinstance(node, kinds) for one in never for node in ast.walk(one))
+    return any(isinstance(node, kinds) for one in never for node in walk(one))
 
 
 def _is_number(value: object) -> bool:
@@ -211,9 +219,23 @@ def _blocks(statement: ast.stmt) -> Iterable[tuple[ast.AST, str]]:
                 yield node, field
 
 
+def _untype(block: list[ast.stmt], *, inside: bool) -> None:
+    """Leave out the types of a function's own variables, which are never looked at."""
+    for at, statement in enumerate(block):
+        if isinstance(statement, ast.AnnAssign):
+            value = statement.value
+            if inside and statement.simple and value and not _acts([statement.annotation]):
+                block[at] = ast.Assign([statement.target], value)
+        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            _untype(statement.body, inside=not isinstance(statement, ast.ClassDef))
+        else:
+            for node, field in _blocks(statement):
+                _untype(getattr(node, field), inside=inside)
+
+
 def _tells(dead: Sequence[ast.stmt], scope: Holder) -> bool:
     """Whether dead code, which is out of the scope now, makes what is left what it is."""
-    if any(isinstance(node, _TELLING) for one in dead for node in ast.walk(one)):
+    if any(isinstance(node, _TELLING) for one in dead for node in walk(one)):
         return True
     if isinstance(scope, ast.Module):
         return False
@@ -223,16 +245,12 @@ def _tells(dead: Sequence[ast.stmt], scope: Holder) -> bool:
     return any(
         (isinstance(node, ast.Name) and node.id in lost)
         or (isinstance(node, ast.Nonlocal) and not lost.isdisjoint(node.names))
-        for node in ast.walk(scope)
+        for node in walk(scope)
     )
 
 
 def _scopes(scope: Holder) -> Iterable[Holder]:
     """The functions and classes that are defined right in a scope."""
-    waiting: list[ast.AST] = list(scope.body)
-    while waiting:
-        node = waiting.pop()
+    for node in statements(scope.body):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node
-        else:
-            waiting += ast.iter_child_nodes(node)

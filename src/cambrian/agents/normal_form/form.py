@@ -19,13 +19,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cambrian.agents.normal_form.dead_code import without_dead_code
 from cambrian.agents.normal_form.scopes import number_locals
-from cambrian.agents.syntax import parsed, written
+from cambrian.agents.syntax import parsed, walk, written
 from cambrian.errors import InvalidAgent
 
 REMEMBERED = 256
@@ -166,7 +166,7 @@ def _words(tree: ast.AST, holders: Mapping[str, str]) -> Iterator[str]:
     """Names, attributes, keywords and words of texts. `NAME!`: it is used in another way than to
     read a field of an attribute NAME, or to make an object of a class NAME."""
     read: set[int] = set()
-    for node in ast.walk(tree):  # those further out first
+    for node in walk(tree):  # those further out first
         if isinstance(node, ast.Attribute):
             yield node.attr
             loads = isinstance(node.ctx, ast.Load)
@@ -200,10 +200,9 @@ def _literal_table(statement: ast.stmt) -> str | None:
         return None
     target = statement.targets[0]
     plain = (ast.Constant, ast.Dict, ast.List, ast.Tuple, ast.UnaryOp, ast.USub, ast.Load)
-    inside = ast.walk(statement.value)
     if not isinstance(target, ast.Name) or target.id.startswith("__"):
         return None
-    return target.id if all(isinstance(node, plain) for node in inside) else None
+    return target.id if all(isinstance(node, plain) for node in walk(statement.value)) else None
 
 
 # -- imports -----------------------------------------------------------------------------
@@ -236,13 +235,10 @@ def _imported(statement: ast.stmt, alias: ast.alias) -> Piece:
 def _holders(module: ast.Module) -> dict[str, str]:
     """Dataclasses of plain constants, and the attribute that holds an object of each: where the
     class is used for nothing but `self.ATTRIBUTE = CLASS()`."""
-    found: dict[str, str] = {}
-    for statement in module.body:
-        if isinstance(statement, ast.ClassDef) and _is_plain(statement):
-            attribute = _held_as(statement, module)
-            if attribute is not None:
-                found[statement.name] = attribute
-    return found
+    made = [one for one in module.body if isinstance(one, ast.ClassDef) and _is_plain(one)]
+    nodes = walk(module) if made else []
+    held = {one.name: _held_as(one, nodes) for one in made}
+    return {name: attribute for name, attribute in held.items() if attribute is not None}
 
 
 def _is_plain(made: ast.ClassDef) -> bool:
@@ -262,10 +258,10 @@ def _is_plain_field(statement: ast.stmt) -> bool:
     )
 
 
-def _held_as(made: ast.ClassDef, module: ast.Module) -> str | None:
-    uses = [n for n in ast.walk(module) if isinstance(n, ast.Name) and n.id == made.name]
+def _held_as(made: ast.ClassDef, nodes: Sequence[ast.AST]) -> str | None:
+    uses = [n for n in nodes if isinstance(n, ast.Name) and n.id == made.name]
     attributes = set()
-    for node in ast.walk(module):
+    for node in nodes:
         if not isinstance(node, ast.Assign) or len(node.targets) != 1:
             continue
         target, value = node.targets[0], node.value

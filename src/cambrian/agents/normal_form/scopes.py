@@ -12,10 +12,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
+from cambrian.agents.syntax import children_of, walk
+
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)
 _INNER = (*FUNCTIONS, *COMPREHENSIONS, ast.ClassDef)
-_NEWER = ("TypeAlias", "TypeVar", "ParamSpec", "TypeVarTuple")
+_NEWER = tuple(
+    getattr(ast, name)
+    for name in ("TypeAlias", "TypeVar", "ParamSpec", "TypeVarTuple")
+    if hasattr(ast, name)
+)
 """Statements of Python 3.12 with scopes of their own, which are left alone."""
 
 
@@ -62,7 +69,7 @@ def number_locals(module: ast.Module) -> None:
 
     A tree with syntax whose scopes are not known here is left as it is.
     """
-    if not any(type(node).__name__ in _NEWER for node in ast.walk(module)):
+    if not (_NEWER and any(isinstance(node, _NEWER) for node in walk(module))):
         _inside(module, None)
 
 
@@ -94,15 +101,13 @@ def _bound(node: ast.AST) -> Iterator[tuple[str, bool]]:
             inner = waiting.pop()
             if isinstance(inner, ast.NamedExpr) and isinstance(inner.target, ast.Name):
                 yield inner.target.id, True
-            waiting += [one for one in ast.iter_child_nodes(inner) if not _is_function(one)]
-
-
-def _is_function(node: ast.AST) -> bool:
-    return isinstance(node, FUNCTIONS)
+            waiting += [one for one in children_of(inner) if not isinstance(one, FUNCTIONS)]
 
 
 def _beside(node: ast.AST) -> list[ast.AST]:
     """A node's children that are in the same scope as itself."""
+    if not isinstance(node, _INNER):
+        return children_of(node)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         returned = [] if node.returns is None else [node.returns]
         return [*node.decorator_list, *_of_arguments(node.args), *returned]
@@ -110,9 +115,7 @@ def _beside(node: ast.AST) -> list[ast.AST]:
         return _of_arguments(node.args)
     if isinstance(node, ast.ClassDef):
         return [*node.decorator_list, *node.bases, *node.keywords]
-    if isinstance(node, COMPREHENSIONS):
-        return [node.generators[0].iter]
-    return list(ast.iter_child_nodes(node))
+    return [node.generators[0].iter]
 
 
 def arguments(args: ast.arguments) -> list[ast.arg]:
@@ -167,15 +170,21 @@ def _in_comprehension(node: ast.AST) -> list[ast.AST]:
 
 
 def _declare(body: Iterable[ast.AST], scope: _Scope) -> None:
-    waiting = list(body)
-    while waiting:
-        node = waiting.pop()
+    for node in statements(body):
         if isinstance(node, ast.Nonlocal):
             scope.passed.update(node.names)
         elif isinstance(node, ast.Global):
             scope.fixed.update(node.names)
-        elif not isinstance(node, _INNER):
-            waiting += ast.iter_child_nodes(node)
+
+
+def statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """The statements of a scope, blocks in blocks included, those of nested scopes not."""
+    waiting = list(body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, _INNER):
+            waiting += [one for one in children_of(node) if isinstance(one, _STATEMENTS)]
 
 
 def _write(node: ast.AST, scope: _Scope) -> None:

@@ -353,15 +353,6 @@ class Agents:
         )
         return [Agent.of(row) for row in rows]
 
-    def seeds_and_last_of_runs(self) -> list[str]:
-        """Scored seeds, and the agent that each run admitted last: a few that speak for all."""
-        rows = self._database.rows(
-            "SELECT id FROM agents WHERE status = 'seed' AND score IS NOT NULL UNION "
-            "SELECT (SELECT agent_id FROM proposals p WHERE p.run_id = r.id "
-            "AND p.state = 'admitted' ORDER BY idx DESC LIMIT 1) FROM runs r"
-        )
-        return [row["id"] for row in rows if row["id"] is not None]
-
     def members(self, through: int | None = None) -> list[Member]:
         """The tree as decided through proposal `through` (None: as it is now), by number.
 

@@ -221,13 +221,7 @@ class Jobs:
             job = self.get(job_id)
             if job.state != "parked" or self._is_over(job):
                 return False
-            self._database.execute(
-                "UPDATE jobs SET state = 'queued', attempts = 0, not_before = NULL, "
-                "finished_at = NULL WHERE id = ?",
-                (job_id,),
-            )
-            self._known.drop(job_id)
-            self._event("revived", job)
+            self._start_over(job, "revived", job.last_error)
         return True
 
     def renew(self, job_id: int) -> Job:
@@ -236,14 +230,18 @@ class Jobs:
         with self._database.transaction():
             job = self.get(job_id)
             if job.state in ("done", "parked", "cancelled"):
-                self._database.execute(
-                    "UPDATE jobs SET state = 'queued', attempts = 0, not_before = NULL, "
-                    "last_error = NULL, finished_at = NULL WHERE id = ?",
-                    (job_id,),
-                )
-                self._known.drop(job_id)
-                self._event("queued", job)
+                self._start_over(job, "queued", None)
         return self.get(job_id)
+
+    def _start_over(self, job: Job, event: str, error: str | None) -> None:
+        """Queue a job again, with no attempts counted."""
+        self._database.execute(
+            "UPDATE jobs SET state = 'queued', attempts = 0, not_before = NULL, "
+            "last_error = ?, finished_at = NULL WHERE id = ?",
+            (error, job.id),
+        )
+        self._known.drop(job.id)
+        self._event(event, job)
 
     def repeat(self, job_id: int, error: str, *, park_after: int, delay_s: float) -> Job:
         """A job that was carried out and left something undone: queue it again, to be left alone

@@ -7,6 +7,7 @@ writer (`archive.sqlite.cache`), and `_set` keeps that copy true.
 # ruff: noqa: S608 -- SQL is put together from constants of this module; values are parameters.
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,7 @@ class ProposalRows:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: RowCache[str, UnderWay] = RowCache(database, 1)
+        self._admitted: RowCache[int | None, dict[str, list[int]]] = RowCache(database, 1)
 
     def under_way(self) -> UnderWay:
         """The undecided proposals and the next index (cached for the only writer)."""
@@ -88,13 +90,20 @@ class ProposalRows:
     def admitted_through(self, through: int, reasons: Sequence[str]) -> tuple[int, int]:
         """How many proposals up to an index were admitted by the current suite, and how many of
         them for one of these reasons."""
-        marks = ", ".join("?" * len(reasons))
-        row = self._database.row(
-            f"SELECT count(*) AS admitted, total(reason IN ({marks})) AS special FROM proposals "
-            f"WHERE state = 'admitted' AND idx <= ? AND run_id IN ({RUNS_OF_SUITE})",
-            (*reasons, through),
-        )
-        return (0, 0) if row is None else (int(row["admitted"]), int(row["special"]))
+        suite = self._database.value("SELECT id FROM suites WHERE current = 1")
+        found = self._admitted.get(suite, self._by_reason)
+        counts = {reason: bisect_right(places, through) for reason, places in found.items()}
+        return sum(counts.values()), sum(counts.get(reason, 0) for reason in reasons)
+
+    def _by_reason(self) -> dict[str, list[int]]:
+        """The indices of what the current suite admitted, in order, by reason."""
+        found: dict[str, list[int]] = {}
+        for row in self._database.rows(
+            "SELECT idx, ifnull(reason, '') AS reason FROM proposals "
+            f"WHERE state = 'admitted' AND run_id IN ({RUNS_OF_SUITE}) ORDER BY idx"
+        ):
+            found.setdefault(row["reason"], []).append(row["idx"])
+        return found
 
     def admitted_elsewhere(self, reasons: Sequence[str]) -> tuple[int, int]:
         """How many proposals were admitted by other suites than the current one, and how many of
@@ -154,6 +163,7 @@ class ProposalRows:
         self._database.execute(
             f"UPDATE proposals SET {assignments} WHERE id = ?", (*stored.values(), proposal.id)
         )
+        self._keep_admitted(proposal, columns)
         if (kept := self._known.known("")) is None:
             return
         changes: dict[str, Any] = {**stored, **_decoded(stored)}
@@ -162,6 +172,17 @@ class ProposalRows:
             kept.undecided[now.idx] = now
         else:
             kept.undecided.pop(now.idx, None)
+
+    def _keep_admitted(self, proposal: Proposal, columns: Mapping[str, Any]) -> None:
+        """Keep the copy of `_by_reason` true."""
+        if "admitted" not in (proposal.state, columns.get("state")):
+            return
+        suite = self._database.value("SELECT suite_id FROM runs WHERE id = ?", (proposal.run_id,))
+        found = self._admitted.known(suite)
+        if found is None or proposal.state == "admitted":
+            self._admitted.clear()
+        else:
+            insort(found.setdefault(columns.get("reason") or "", []), proposal.idx)
 
     def _require(self, proposal: Proposal, *states: str) -> None:
         if proposal.state not in states:

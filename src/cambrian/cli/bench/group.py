@@ -67,7 +67,8 @@ def list_suites(as_json: bool) -> None:
         show_list(items)
         return
     for item in items:
-        heading(f"{item['name']}: about {item['cpu_s']:.1f} CPU s a seed for experience replay")
+        cost = f"about {item['cpu_s']:.1f} CPU s each for experience replay"
+        heading(f"{item['name']}: {item['seeds']} seeds, {cost}")
         rows = [[e["benchmark"], e["version"], number(e["weight"])] for e in item["benchmarks"]]
         show_table(["family", "version", "weight"], rows)
         say(f"sealed: {', '.join(item['sealed'])}")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from cambrian.evaluators.statistics.families import error_over_families
 from cambrian.evaluators.statistics.intervals import mean_interval
 from cambrian.evaluators.statistics.paired import bootstrap_interval, permutation_p
 from cambrian.evaluators.statistics.racing import Race
@@ -150,6 +151,43 @@ def leaves_after(
         quantile = stats.t.ppf(1 - rule.tail, rule.worth + max(whole - 1, 0))
         found[expected + quantile * np.sqrt(variance) < least] = units
     return found
+
+
+SPREADS: dict[str, Floats] = {
+    "alike": np.ones(15),
+    "lognormal": np.exp(np.random.default_rng(5).normal(0, 1, 15)),
+    "a few loud": np.array([0.02] * 6 + [0.1] * 6 + [0.3, 0.05, 0.4]),
+    "one alone": np.array([0.01] * 14 + [1.0]),
+}
+"""Standard deviations over seeds of fifteen benchmarks, as like and unlike as those of variants of
+one search were."""
+
+
+def families_rate(
+    draw: Draw,
+    spreads: Floats,
+    seeds: int,
+    trials: int,
+    confidence: float,
+    effect: float = 0.0,
+    unlike: float = 0.0,
+) -> float:
+    """How often the lower bound over families (`families.error_over_families`) is above 0.
+
+    Args:
+        spreads: over seeds, of each family, (families,). They count alike.
+        effect: the true mean difference, in standard errors of the mean of one seed of each.
+        unlike: standard deviation of the families' own differences, whose mean is `effect`, in
+            units of the root mean square of the spreads.
+    """
+    count, rng = len(spreads), np.random.default_rng(seeds)
+    chance = draw(rng, (trials * count, seeds)).reshape(trials, count, seeds)
+    loud = float(np.sqrt((spreads**2).mean()))
+    own = rng.standard_normal((trials, count)) * unlike * loud
+    own -= own.mean(axis=1, keepdims=True)
+    values = (chance * spreads[:, None]).mean(axis=2) + own + effect * loud / np.sqrt(count)
+    mean, error, freedom = error_over_families(values, [1 / count] * count)
+    return float((mean - stats.t.ppf((1 + confidence) / 2, freedom) * error > 0).mean())
 
 
 def coverage(differences: Floats, confidence: float, *, resamples: int = 999) -> dict[str, float]:

@@ -10,12 +10,13 @@ import numpy as np
 from cambrian.archive import Archive
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evolution.admission.neighbours import Neighbours
-from cambrian.evolution.admission.results import SEARCH_SEEDS, Results
+from cambrian.evolution.admission.records import search_seeds
+from cambrian.evolution.admission.results import Results
 
 
-def measure(benchmarks: Sequence[str]) -> int:
+def measure(benchmarks: Sequence[str], seeds: Sequence[int]) -> int:
     """What a behaviour is made of, as one number: benchmarks, their versions, seeds."""
-    text = repr([(name, benchmark(name).version) for name in benchmarks]) + repr(SEARCH_SEEDS)
+    text = repr([(name, benchmark(name).version) for name in benchmarks]) + repr(tuple(seeds))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], signed=True)
 
 
@@ -37,7 +38,8 @@ class Descriptors:
 
     def neighbours(self) -> Neighbours:
         """Everyone's, ready to be asked who is nearest."""
-        nodes, what = self._archive.nodes, measure(self._benchmarks)
+        nodes = self._archive.nodes
+        what = measure(self._benchmarks, search_seeds(self._archive))
         missing = nodes.without_behaviour(what, self._newest)
         if missing:
             with self._archive.transaction():
@@ -53,6 +55,7 @@ class Descriptors:
         return self._neighbours
 
     def _of(self, agent_id: str) -> np.ndarray:
-        behaviour = self._results(agent_id).behaviour(self._benchmarks, SEARCH_SEEDS)
+        results = self._results(agent_id)
+        behaviour = results.behaviour(self._benchmarks, results.search)
         mean: np.ndarray = behaviour.mean(axis=0)
         return mean

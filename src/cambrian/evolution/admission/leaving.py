@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from cambrian.archive import Archive, Gate, Proposal
 from cambrian.evaluators.benchmarks import STAGES, benchmark
 from cambrian.evaluators.calibration import calibration
+from cambrian.evaluators.statistics.families import is_over_families
+from cambrian.evaluators.statistics.prospects import LEAST, USUAL, Bound, chance
 from cambrian.evaluators.statistics.sequential import CURTAILMENT, Outlook, outlook
 from cambrian.evolution.admission import rules
-from cambrian.evolution.admission.results import SEARCH_SEEDS, Results
+from cambrian.evolution.admission.records import results_of, units
+from cambrian.evolution.admission.results import RACE_SEEDS, Results
 from cambrian.evolution.admission.thresholds import NEW, AdmissionName, Rules
 from cambrian.measurement import Unit
 
@@ -30,7 +33,10 @@ class Leaving:
     ) -> None:
         self._archive = archive
         self._rules = thresholds
+        raced = thresholds.seeds == "raced"
+        self._seeds = len(RACE_SEEDS) if raced else archive.suites.seeds()
         self._admission: AdmissionName = admission
+        self._over_families = not raced and is_over_families(len(benchmarks), self._seeds)
         self._cheap_first = sorted(benchmarks, key=lambda name: calibration(benchmark(name)).cpu_s)
 
     def order(self, place: int) -> tuple[str, ...]:
@@ -44,12 +50,8 @@ class Leaving:
 
     def units(self, place: int) -> list[Unit]:
         """All units from the screen on, in the order in which an agent meets them."""
-        return [
-            Unit(name, stage, seed)
-            for stage in ("screen", "full")
-            for seed in STAGES[stage]
-            for name in self.order(place)
-        ]
+        names = self.order(place)
+        return [one for stage in ("screen", "full") for one in units(self._archive, stage, names)]
 
     def gate(self, proposal: Proposal, child: Results, parent: Results) -> Gate | None:
         """The gate that a variant fails with the results it has: at the first look at which the
@@ -66,25 +68,74 @@ class Leaving:
     def _first(
         self, proposal: Proposal, child: Results, parent: Results
     ) -> tuple[int, Gate] | None:
+        if self._over_families:
+            return self._prospects(proposal, child, parent)
         lowest = rules.least(self._admission, self._rules, room=True)
         highest = rules.least(self._admission, self._rules, room=False)
         if lowest is None or highest is None:
             return None
         seen: dict[str, list[float]] = {name: [] for name in self._cheap_first}
         shares = child.shares(self._cheap_first)
-        units = self.units(proposal.idx)
-        for count, unit in enumerate(units[:-1], start=1):
+        every = self.units(proposal.idx)
+        for count, unit in enumerate(every[:-1], start=1):
             try:
                 mine, its = (one.score(unit.benchmark, unit.seed) for one in (child, parent))
             except KeyError:
                 return None
             seen[unit.benchmark].append(mine - its)
-            view = outlook(list(seen.values()), len(SEARCH_SEEDS), shares)
+            view = outlook(list(seen.values()), self._seeds, shares)
             most = view.most(CURTAILMENT.tail)
             if most < lowest or (most < highest and not self._room(proposal)):
                 bound = lowest if most < lowest else highest
-                return count, _failed(unit, f"{count} of {len(units)}", view, most, bound)
+                return count, _failed(unit, f"{count} of {len(every)}", view, most, bound)
         return None
+
+    def _prospects(
+        self, proposal: Proposal, child: Results, parent: Results
+    ) -> tuple[int, Gate] | None:
+        """The same where a difference is shown over families: by its chance to be."""
+        names, shares = self._cheap_first, child.shares(self._cheap_first)
+        seen: dict[str, list[float]] = {name: [] for name in names}
+        every = self.units(proposal.idx)
+        for count, unit in enumerate(every[:-1], start=1):
+            try:
+                mine, its = (one.score(unit.benchmark, unit.seed) for one in (child, parent))
+            except KeyError:
+                return None
+            seen[unit.benchmark].append(mine - its)
+            met = [name for name in names if seen[name]]
+            if len(met) < USUAL.fewest:
+                continue
+            for novel in (False, True):  # few may be in for novelty: asked of the others only
+                bounds = rules.bounds(self._admission, self._rules, novel=novel)
+                if bounds is None:
+                    return None
+                found = self._chance(seen, shares, bounds)
+                if found >= LEAST or (not novel and not self._may_be_new(proposal, child, met)):
+                    break
+            if found < LEAST:
+                expected = outlook(list(seen.values()), self._seeds, shares).expected
+                return count, _unlikely(unit, f"{count} of {len(every)}", expected, found)
+        return None
+
+    def _chance(
+        self, seen: dict[str, list[float]], shares: Sequence[float], bounds: Sequence[Bound]
+    ) -> float:
+        return chance(list(seen.values()), self._seeds, shares, bounds, self._rules.confidence)
+
+    def _may_be_new(self, proposal: Proposal, child: Results, met: Sequence[str]) -> bool:
+        """Whether a variant may still be in for novelty: there is room, and it is as far from its
+        parent and every seed agent, on what it has met, as it would have to be from members."""
+        if not self._room(proposal):
+            return False
+        seeds = [one.id for one in self._archive.agents.seeds() if one.score is not None]
+        kin = dict.fromkeys((proposal.parents[0], *seeds))
+        others = [results_of(self._archive, one) for one in kin]
+        whole = [one for one in others if set(one.search) <= set(one.seeds(self._cheap_first))]
+        if not whole:
+            return True
+        far = rules.nearest_so_far(child, whole, self._cheap_first, met, self._rules)
+        return far > self._rules.novelty
 
     def passed(self, proposal: Proposal, child: Results, parent: Results) -> Gate:
         """The gate that a variant passes whose screen is done and does not send it away."""
@@ -93,7 +144,15 @@ class Leaving:
             [child.score(name, seed) - parent.score(name, seed) for seed in seeds]
             for name in self._cheap_first
         ]
-        view = outlook(seen, len(SEARCH_SEEDS), child.shares(self._cheap_first))
+        view = outlook(seen, self._seeds, child.shares(self._cheap_first))
+        if self._over_families:
+            return Gate(
+                gate="screen",
+                rule=CHANCE,
+                verdict="pass",
+                value=view.expected,
+                detail=_after(len(seen)),
+            )
         bound = rules.least(self._admission, self._rules, room=self._room(proposal))
         return Gate(
             gate="screen",
@@ -113,6 +172,26 @@ class Leaving:
             proposal.seen_through, (NEW, rules.SAME_LEARNER)
         )
         return novel == 0 or (novel + 1) / (admitted + 1) <= self._rules.quota
+
+
+CHANCE = (
+    "the chance of being admitted, by how the families' differences to the parent look, is at "
+    f"least {LEAST:.0%}"
+)
+
+
+def _after(units: int | str) -> str:
+    return f"after {units} units; `value` is the difference expected in the end"
+
+
+def _unlikely(unit: Unit, after: str, expected: float, found: float) -> Gate:
+    return Gate(
+        gate="screen" if unit.stage == "screen" else "outlook",
+        rule=CHANCE,
+        verdict="fail",
+        value=expected,
+        detail=f"{_after(after)}; the chance is {found:.1%}",
+    )
 
 
 CAREFUL = 0.6

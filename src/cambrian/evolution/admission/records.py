@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from cambrian.archive import Archive, Evaluation
 from cambrian.evaluators.benchmarks import STAGES, benchmark
 from cambrian.evaluators.calibration import calibration
-from cambrian.evolution.admission.results import Result, Results
+from cambrian.evolution.admission.results import SEARCH_SEEDS, Result, Results
 from cambrian.measurement import Unit
 
 TRIED = 3
@@ -21,20 +21,34 @@ def results_of(archive: Archive, agent_id: str, *, sealed: bool = False) -> Resu
     current suite; sealed results count alike."""
     if sealed:
         return _scored(archive.evaluations.of(agent_id, sealed=True))
-    return archive.evaluations.made_of(agent_id, _by(archive.suites.weights()))
+    return archive.evaluations.made_of(
+        agent_id, _by(archive.suites.weights(), archive.suites.seeds())
+    )
+
+
+def search_seeds(archive: Archive) -> tuple[int, ...]:
+    """The seeds that the current suite runs its benchmarks with."""
+    return SEARCH_SEEDS[: archive.suites.seeds()]
 
 
 @functools.cache
-def _by(weights: tuple[tuple[str, float], ...]) -> Callable[[Sequence[Evaluation]], Results]:
+def _by(
+    weights: tuple[tuple[str, float], ...], seeds: int
+) -> Callable[[Sequence[Evaluation]], Results]:
     """One function a suite, so that what it makes is made once."""
 
     def searched(rows: Sequence[Evaluation]) -> Results:
-        return _scored([row for row in rows if row.stage in SEARCH_STAGES], dict(weights))
+        counted = [row for row in rows if row.stage in SEARCH_STAGES]
+        return _scored(counted, dict(weights), SEARCH_SEEDS[:seeds])
 
     return searched
 
 
-def _scored(rows: Sequence[Evaluation], weights: Mapping[str, float] | None = None) -> Results:
+def _scored(
+    rows: Sequence[Evaluation],
+    weights: Mapping[str, float] | None = None,
+    search: Sequence[int] = SEARCH_SEEDS,
+) -> Results:
     found = []
     for row in rows:
         if row.verdict != "scored" or row.score is None:
@@ -43,13 +57,17 @@ def _scored(rows: Sequence[Evaluation], weights: Mapping[str, float] | None = No
             continue
         metrics: Mapping[str, float] = row.metrics
         found.append(Result(row.benchmark, row.seed, row.score, metrics, row.flops or 0))
-    return Results(found, weights)
+    return Results(found, weights, search)
 
 
-def units(stage: str, benchmarks: Sequence[str]) -> list[Unit]:
-    """Every unit of a stage, seed by seed, so that a run cut short has whole seeds."""
+def units(archive: Archive, stage: str, benchmarks: Sequence[str]) -> list[Unit]:
+    """Every unit of a stage in the current suite, seed by seed, so that a run cut short has whole
+    seeds."""
     names = tried_on(tuple(benchmarks)) if stage == "smoke" else benchmarks
-    return [Unit(name, stage, seed) for seed in STAGES[stage] for name in names]
+    seeds = STAGES[stage]
+    if stage == "full":
+        seeds = tuple(seed for seed in search_seeds(archive) if seed in seeds)
+    return [Unit(name, stage, seed) for seed in seeds for name in names]
 
 
 @functools.cache

@@ -9,7 +9,12 @@ from itertools import takewhile
 import numpy as np
 
 from cambrian.evaluators.benchmarks import STAGES
-from cambrian.evaluators.statistics import Estimate, mean_interval
+from cambrian.evaluators.statistics import Estimate, mean_interval, paired_difference
+from cambrian.evaluators.statistics.families import (
+    is_over_families,
+    mean_of_families,
+    mean_over_families,
+)
 
 SEARCH_SEEDS = STAGES["screen"] + STAGES["full"]
 RACE_SEEDS = SEARCH_SEEDS + STAGES["race"]
@@ -32,14 +37,20 @@ class Results:
     Args:
         weights: what a benchmark counts for in a mean over some, relative to the others; 1 where
             nothing is said.
+        search: the seeds that a search runs, of which its figures are means.
     """
 
     def __init__(
-        self, results: Iterable[Result], weights: Mapping[str, float] | None = None
+        self,
+        results: Iterable[Result],
+        weights: Mapping[str, float] | None = None,
+        search: Sequence[int] = SEARCH_SEEDS,
     ) -> None:
+        self.search = tuple(search)
         self._weights = dict(weights or {})
         self._table = {(r.benchmark, r.seed): r for r in results}
         self._estimates: dict[tuple[tuple[str, ...], tuple[int, ...]], Estimate] = {}
+        self._per_seed: dict[tuple[tuple[str, ...], tuple[int, ...]], list[float]] = {}
         self._means: dict[tuple[str, tuple[int, ...]], dict[str, float]] = {}
 
     def __len__(self) -> int:
@@ -70,6 +81,12 @@ class Results:
         Raises:
             KeyError: one of them was not run.
         """
+        key = tuple(benchmarks), tuple(seeds)
+        if key not in self._per_seed:
+            self._per_seed[key] = self._means_of(*key)
+        return list(self._per_seed[key])
+
+    def _means_of(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> list[float]:
         if len(benchmarks) == 1:
             return [self.score(benchmarks[0], s) for s in seeds]
         rows = [[self.score(b, s) for b in benchmarks] for s in seeds]
@@ -92,11 +109,34 @@ class Results:
         return {b: float(np.mean([self.score(b, s) for s in seeds])) for b in benchmarks}
 
     def estimate(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> Estimate:
-        """Mean over benchmarks and seeds, with an interval over seeds."""
+        """Mean over benchmarks and seeds, with an interval over seeds: of the means over
+        benchmarks, or where seeds are few and benchmarks many, pooled over these."""
         key = tuple(benchmarks), tuple(seeds)
         if key not in self._estimates:
-            self._estimates[key] = mean_interval(self.per_seed(benchmarks, seeds))
+            if is_over_families(len(benchmarks), len(seeds)):
+                shares = self.shares(benchmarks)
+                self._estimates[key] = mean_of_families(self.table(benchmarks, seeds), shares)
+            else:
+                self._estimates[key] = mean_interval(self.per_seed(benchmarks, seeds))
         return self._estimates[key]
+
+    def table(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
+        """The scores, (benchmarks, seeds). Raises KeyError: one of them was not run."""
+        return np.array([[self.score(name, seed) for seed in seeds] for name in benchmarks])
+
+    def gain(self, other: Results, benchmarks: Sequence[str], confidence: float) -> Estimate:
+        """The paired difference to the other over the search's seeds, with an interval over
+        seeds, or where these are few and benchmarks many, over benchmarks.
+
+        Raises:
+            KeyError: one of the two was not run on all of them.
+        """
+        seeds = self.search
+        if is_over_families(len(benchmarks), len(seeds)):
+            differences = self.table(benchmarks, seeds) - other.table(benchmarks, seeds)
+            return mean_over_families(differences, self.shares(benchmarks), confidence)
+        mine, its = (one.per_seed(benchmarks, seeds) for one in (self, other))
+        return paired_difference(mine, its, confidence)
 
     def behaviour(self, benchmarks: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
         """What the agent does, per seed: (seeds, 3 per benchmark + 1).

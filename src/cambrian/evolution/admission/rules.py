@@ -8,7 +8,7 @@ to which kind is data: `thresholds.ADMISSIONS`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,8 +16,10 @@ import numpy as np
 
 from cambrian.archive import Gate
 from cambrian.evaluators.statistics import RACE, claim, next_look, paired_difference
+from cambrian.evaluators.statistics.families import is_over_families
+from cambrian.evaluators.statistics.prospects import Bound
 from cambrian.evolution.admission.neighbours import Neighbours
-from cambrian.evolution.admission.results import SEARCH_SEEDS, Results
+from cambrian.evolution.admission.results import Results
 from cambrian.evolution.admission.thresholds import (
     ADMISSIONS,
     Admission,
@@ -67,6 +69,26 @@ def least(admission: AdmissionName, rules: Rules, *, room: bool) -> float | None
     open_routes = [r for r in ADMISSIONS[admission].routes if room or "quota" not in r.gates]
     asked = [[bounds[g] for g in route.gates if g in bounds] for route in open_routes]
     return min(map(max, asked)) if all(asked) else None
+
+
+_BOUNDS: Mapping[str, Callable[[Rules], Bound]] = {
+    "improvement": lambda rules: Bound(0.0),
+    "not_worse": lambda rules: Bound(-rules.margin),
+    "pareto": lambda rules: Bound(-rules.margin, "mean"),
+    "near": lambda rules: Bound(-rules.screen_margin, "mean"),
+}
+
+
+def bounds(admission: AdmissionName, rules: Rules, *, novel: bool) -> list[Bound] | None:
+    """What each route into the tree asks of the difference to the parent; None: one asks nothing.
+
+    Args:
+        novel: whether a variant may be in for novelty: there is room for it, and it behaves in a
+            way that may be new.
+    """
+    routes = [r for r in ADMISSIONS[admission].routes if novel or "novelty" not in r.gates]
+    asked = [next((gate for gate in _BOUNDS if gate in route.gates), None) for route in routes]
+    return None if None in asked else [_BOUNDS[gate](rules) for gate in asked if gate]
 
 
 def more_seeds(
@@ -164,11 +186,12 @@ def _paired(
             f"look {found.look} of {len(RACE.looks)}"
         )
     else:
-        seeds = SEARCH_SEEDS
-        mine, its = (one.per_seed(benchmarks, seeds) for one in (child, parent))
-        estimate = paired_difference(mine, its, rules.confidence)
+        estimate = child.gain(parent, benchmarks, rules.confidence)
         passed = estimate.lower > threshold
-        how = f"{rules.confidence:.0%} two-sided t interval over {len(seeds)} seeds"
+        how = f"{rules.confidence:.0%} two-sided t interval over {estimate.seeds} seeds"
+        if is_over_families(len(benchmarks), estimate.seeds):
+            how = f"{rules.confidence:.0%} two-sided t interval over {len(benchmarks)} benchmarks"
+            how += f" of {estimate.seeds} seeds each"
     return Gate(
         gate=name,
         rule=f"lower bound of the paired difference to the parent ({how}) is above the threshold",
@@ -183,7 +206,7 @@ def _paired(
 def above_floor(child: Results, benchmarks: Sequence[str]) -> Gate:
     """The gate `floor`: the mean normalised score over the search's seeds is above 0, fine-
     tuning's."""
-    estimate = child.estimate(benchmarks, SEARCH_SEEDS)
+    estimate = child.estimate(benchmarks, child.search)
     return Gate(
         gate="floor",
         rule="mean normalised score is above the threshold",
@@ -202,7 +225,7 @@ def not_worse(child: Results, parent: Results, benchmarks: Sequence[str], rules:
 
 def near(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
     """Not so far below its parent that no novelty makes up for it."""
-    mine, its = (one.per_seed(benchmarks, SEARCH_SEEDS) for one in (child, parent))
+    mine, its = (one.per_seed(benchmarks, child.search) for one in (child, parent))
     mean = float(np.mean(np.subtract(mine, its)))
     return Gate(
         gate="near",
@@ -219,7 +242,7 @@ def pareto(child: Results, parent: Results, benchmarks: Sequence[str], rules: Ru
     each = 1 - (1 - rules.confidence) / len(benchmarks)
     found = {}
     for name in benchmarks:
-        mine, its = (one.per_seed([name], SEARCH_SEEDS) for one in (child, parent))
+        mine, its = (one.per_seed([name], child.search) for one in (child, parent))
         found[name] = paired_difference(mine, its, each)
     best = max(found, key=lambda name: found[name].lower)
     worst = min(found, key=lambda name: found[name].mean)
@@ -243,14 +266,11 @@ def novelty(child: Results, members: Neighbours, benchmarks: Sequence[str], rule
 
     The distance of two agents is the root mean square, over the entries of their behaviours'
     means over seeds, of the difference divided by the noise: the standard deviation over seeds
-    of the child, at least `noise_floor`.
+    of the child, at least `noise_floor`. Of a few seeds of many benchmarks it is the root mean
+    square over benchmarks, entry by entry.
     """
-    mine = child.behaviour(benchmarks, SEARCH_SEEDS)
-    floors = np.full(mine.shape[1], rules.noise_floor)
-    floors[-1] = (
-        rules.flops_noise
-    )  # FLOPs hardly vary over seeds; spending more is not behaving new
-    noise = np.maximum(mine.std(axis=0, ddof=1), floors)
+    mine = child.behaviour(benchmarks, child.search)
+    noise = _noise(mine, len(benchmarks), rules)
     if not len(members):
         return Gate(gate="novelty", rule="nothing to compare with", verdict="pass")
     nearest = float(members.nearest(mine.mean(axis=0), noise, rules.neighbours).mean())
@@ -262,6 +282,41 @@ def novelty(child: Results, members: Neighbours, benchmarks: Sequence[str], rule
         threshold=rules.novelty,
         value=nearest,
     )
+
+
+def _noise(behaviour: np.ndarray, benchmarks: int, rules: Rules) -> np.ndarray:
+    """What of a behaviour (seeds, entries) is chance, (entries,)."""
+    spread = behaviour.std(axis=0, ddof=1)
+    if is_over_families(benchmarks, len(behaviour)):
+        each = spread[:-1].reshape(benchmarks, -1)
+        spread[:-1] = np.tile(np.sqrt((each**2).mean(axis=0)), benchmarks)
+    floors = np.full(len(spread), rules.noise_floor)
+    floors[-1] = rules.flops_noise  # they hardly vary; spending more is not behaving new
+    found: np.ndarray = np.maximum(spread, floors)
+    return found
+
+
+def nearest_so_far(
+    child: Results,
+    others: Sequence[Results],
+    whole: Sequence[str],
+    seen: Sequence[str],
+    rules: Rules,
+) -> float:
+    """The least distance to some members on the first seed of what a variant has met, in units of
+    the noise that the members have on the whole: what `novelty` may hardly come out above.
+
+    Args:
+        whole: the suite's benchmarks, on which every member was run. seen: those met.
+    """
+    noise = np.mean(
+        [_noise(o.behaviour(whole, o.search), len(whole), rules) for o in others], axis=0
+    )
+    entries = len(noise) // len(whole)
+    kept = np.append(np.tile(noise[:entries], len(seen)), noise[-1])
+    first = child.search[:1]
+    mine, *its = (one.behaviour(seen, first)[0] for one in (child, *others))
+    return min(float(np.sqrt((((mine - one) / kept) ** 2).mean())) for one in its)
 
 
 def quota(standing: ArchiveState, rules: Rules) -> Gate:

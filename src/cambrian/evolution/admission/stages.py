@@ -22,7 +22,7 @@ from cambrian.evolution.admission.approval import Policy
 from cambrian.evolution.admission.descriptors import Descriptors
 from cambrian.evolution.admission.leaving import Leaving, forecast
 from cambrian.evolution.admission.records import failures, missing, results_of, units
-from cambrian.evolution.admission.results import RACE_SEEDS, SEARCH_SEEDS, Results
+from cambrian.evolution.admission.results import RACE_SEEDS, Results
 from cambrian.evolution.admission.rules import ArchiveState
 from cambrian.evolution.admission.thresholds import NEW, AdmissionName, Rules
 from cambrian.evolution.rewriting import likeness
@@ -71,7 +71,9 @@ class StageMachine:
                 return
             if stage != "smoke" and self._leaves(proposal, stage):
                 return
-            if missing(self.archive, proposal.agent_id, units(stage, self.benchmarks)):
+            if missing(
+                self.archive, proposal.agent_id, units(self.archive, stage, self.benchmarks)
+            ):
                 if stage == "smoke" and self._is_screened(proposal):
                     continue
                 self._queue(proposal, stage)
@@ -89,7 +91,7 @@ class StageMachine:
         if not stage.startswith(RACE):
             if job.proposal_id is not None and self._is_known(job):
                 return []
-            wanted = units(stage, self._turned(job))
+            wanted = units(self.archive, stage, self._turned(job))
             return [(agent_id, missing(self.archive, agent_id, wanted))]
         assert job.proposal_id is not None
         parent = self.archive.proposals.get(job.proposal_id).parents[0]
@@ -141,7 +143,7 @@ class StageMachine:
     def _is_screened(self, proposal: Proposal) -> bool:
         """Whether the screen is done already, as of results that were reused: seeds have no smoke
         stage."""
-        wanted = units("screen", self.benchmarks)
+        wanted = units(self.archive, "screen", self.benchmarks)
         return not missing(self.archive, str(proposal.agent_id), wanted)
 
     def _is_known(self, job: Job) -> bool:
@@ -174,7 +176,9 @@ class StageMachine:
 
     def _unraced(self, agent_id: str, look: int) -> list[Unit]:
         """What an agent has not been run on, of the seeds that a look takes in."""
-        wanted = [u for u in units("race", self.benchmarks) if u.seed in RACE_SEEDS[:look]]
+        wanted = [
+            u for u in units(self.archive, "race", self.benchmarks) if u.seed in RACE_SEEDS[:look]
+        ]
         return missing(self.archive, agent_id, wanted)
 
     def park(self, proposal: Proposal, error: str) -> None:
@@ -320,7 +324,7 @@ class StageMachine:
             same_learner=self._same_learner(proposal),
             admission=self.admission,
         )
-        estimate = child.estimate(self.benchmarks, SEARCH_SEEDS)
+        estimate = child.estimate(self.benchmarks, child.search)
         gates = list(decision.gates)
         if not self._was_screened(proposal):  # by an older Cambrian
             gates = [self._screen(proposal), self.improver_gate(proposal), *gates]
@@ -343,7 +347,7 @@ class StageMachine:
             score=estimate.mean,
             lower=estimate.lower,
             upper=estimate.upper,
-            vector=child.vector(self.benchmarks, SEARCH_SEEDS),
+            vector=child.vector(self.benchmarks, child.search),
         )
         return True
 

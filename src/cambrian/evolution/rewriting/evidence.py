@@ -13,7 +13,6 @@ from cambrian.archive import Agent, Archive, Proposal
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import ALLOWANCE, calibration
 from cambrian.evolution.admission.records import results_of
-from cambrian.evolution.admission.results import SEARCH_SEEDS
 from cambrian.evolution.plateau import plateau
 
 CARDS_SHOWN, CARDS_BY_GAIN = 6, 2
@@ -75,12 +74,12 @@ def _scores(archive: Archive, agent_id: str, benchmarks: Sequence[str]) -> dict[
     results = results_of(archive, agent_id)
     found: dict[str, Any] = {}
     for name in benchmarks:
-        estimate = results.estimate([name], SEARCH_SEEDS)
+        estimate = results.estimate([name], results.search)
         found[name] = {
             "score": round(estimate.mean, 4),
             "lower": round(estimate.lower, 4),
             "upper": round(estimate.upper, 4),
-            "metrics": results.mean_metrics(name, SEARCH_SEEDS),
+            "metrics": results.mean_metrics(name, results.search),
         }
     return found
 

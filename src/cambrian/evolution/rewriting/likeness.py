@@ -75,7 +75,7 @@ def same_learner(archive: Archive, one: str, other: str) -> bool:
 def same_answers(archive: Archive, one: str, other: str, benchmarks: tuple[str, ...]) -> bool:
     """Whether an agent answered every question of the screen as another did, and for no fewer FLOPs
     than `CHEAPER` of its: one that does the same with less is another."""
-    asked = units("screen", benchmarks)
+    asked = units(archive, "screen", benchmarks)
     keys = [(unit.benchmark, benchmark(unit.benchmark).version, unit.seed) for unit in asked]
     mine, its = archive.evaluations.answers(one), archive.evaluations.answers(other)
     if not keys or any(key not in mine or mine[key] != its.get(key) for key in keys):
@@ -103,7 +103,7 @@ def reuse(archive: Archive, proposal: Proposal, benchmarks: tuple[str, ...]) -> 
     """Record for a variant what was found out of a member with the same learner, which it sees as
     decided: the results would be the same. Nothing of it is metered. It may be done again."""
     child = str(proposal.agent_id)
-    if not missing(archive, child, units("full", benchmarks)):
+    if not missing(archive, child, units(archive, "full", benchmarks)):
         return
     learner = archive.agents.learner(child)
     donor = learner and archive.agents.with_learner(learner, proposal.seen_through)
@@ -113,7 +113,7 @@ def reuse(archive: Archive, proposal: Proposal, benchmarks: tuple[str, ...]) -> 
 
 def take_over(archive: Archive, child: str, donor: str, benchmarks: tuple[str, ...]) -> None:
     """Record for an agent the results of another, if that was judged in full."""
-    if missing(archive, donor, units("full", benchmarks)):
+    if missing(archive, donor, units(archive, "full", benchmarks)):
         return
     with archive.transaction():
         for row in archive.evaluations.of(donor):

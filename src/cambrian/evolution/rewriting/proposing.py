@@ -48,7 +48,7 @@ LONGEST_CHAIN = 5
 EDITS = (0.65, 0.25, 0.1)
 """The chances that a proposal is one, two or three recombinations in a row."""
 UNTRIED = 1e6
-"""The weight of a mechanism that was never tried: each is, before any is tried twice."""
+"""The weight of a mechanism that was never tried as far as a proposal sees: those go first."""
 
 Outcome = Variant | NoVariant
 

@@ -17,7 +17,6 @@ from cambrian.backoff import Backoff
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evolution.admission.records import missing, results_of, units
-from cambrian.evolution.admission.results import SEARCH_SEEDS
 from cambrian.measurement import Measurement
 
 STAGES_OF_SEEDS = ("screen", "full")
@@ -42,16 +41,16 @@ class Seeding:
         if self.failure(seed) is not None:
             return "failed"
         for stage in STAGES_OF_SEEDS:
-            if missing(self._archive, agent_id, units(stage, self._benchmarks)):
+            if missing(self._archive, agent_id, units(self._archive, stage, self._benchmarks)):
                 return self._queue(agent_id, stage, run_id)
         results = results_of(self._archive, agent_id)
-        estimate = results.estimate(self._benchmarks, SEARCH_SEEDS)
+        estimate = results.estimate(self._benchmarks, results.search)
         self._archive.agents.set_score(
             agent_id,
             score=estimate.mean,
             lower=estimate.lower,
             upper=estimate.upper,
-            vector=results.vector(self._benchmarks, SEARCH_SEEDS),
+            vector=results.vector(self._benchmarks, results.search),
         )
         return "scored"
 

@@ -17,6 +17,7 @@ class Chains(Strategy):
     """
 
     def draw(self, members: MemberTable, count: int, rng: Rng, index: int) -> list[int]:
-        roots = np.flatnonzero(members.parent.values < 0) if len(members) else np.empty(0)
+        rootless = (members.parent.values < 0) & (members.proposal.values < 0)
+        roots = np.flatnonzero(rootless) if len(members) else np.empty(0)
         chosen = rng.choice(len(roots), min(count, len(roots)), replace=False)
         return [int(roots[at]) for at in chosen]
