@@ -113,24 +113,6 @@ def _left(draw: Draw, trials: int, benchmarks: int, times: float, shift: float) 
     return leaving(times * CURTAILMENT.spread * noise + own + shift, NOT_WORSE)
 
 
-def gaps_table(trials: int) -> Iterator[str]:
-    """How often a champion's gap is watched, and how often it is an alarm."""
-    yield f"{trials:,} searches a figure; four seed agents, five seeds on either side; noise of one"
-    yield "score σ = 1. *Alike*: all candidates are equally good; *spread*: their truth goes from 0"
-    yield "to 2 σ. *Exploited*: the champion's scores are too high by so much in the search."
-    yield ""
-    yield "| candidates | alike: watched | alarm | spread: watched | alarm "
-    yield "| exploited 2 σ: watched | alarm | 4 σ: watched | alarm |"
-    yield "|---|---|---|---|---|---|---|---|---|"
-    for candidates in (1, 10, 60, 300):
-        rng = np.random.default_rng(candidates)
-        cells = []
-        for spread, exploited in ((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (2.0, 4.0)):
-            found = gap_rates(rng, trials, candidates, spread=spread, exploited=exploited)
-            cells += [f"{found.watched:.1%}", f"{found.alarmed:.1%}"]
-        yield f"| {candidates} | {' | '.join(cells)} |"
-
-
 def families_table(trials: int) -> Iterator[str]:
     """How often a bound over families is wrong, and what it finds."""
     yield f"{trials:,} trials, fifteen families that count alike; the effect is in standard errors"
@@ -165,12 +147,29 @@ def families_table(trials: int) -> Iterator[str]:
             yield f"| {spreads} | {name} | {' | '.join(cells)} |"
 
 
+def gaps_table(trials: int) -> Iterator[str]:
+    """How often a champion's gap is watched, and how often it is an alarm."""
+    yield f"{trials:,} searches a figure; four seed agents, five seeds on either side; noise of one"
+    yield "score σ = 1. *Alike*: all candidates are equally good; *spread*: their truth goes from 0"
+    yield "to 2 σ. *Exploited*: the champion's scores are too high by so much in the search."
+    yield ""
+    yield "| candidates | alike: watched | alarm | spread: watched | alarm "
+    yield "| exploited 2 σ: watched | alarm | 4 σ: watched | alarm |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for candidates in (1, 10, 60, 300):
+        rng = np.random.default_rng(candidates)
+        cells = []
+        for spread, exploited in ((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (2.0, 4.0)):
+            found = gap_rates(rng, trials, candidates, spread=spread, exploited=exploited)
+            cells += [f"{found.watched:.1%}", f"{found.alarmed:.1%}"]
+        yield f"| {candidates} | {' | '.join(cells)} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=200_000)
-    parser.add_argument(
-        "--only", choices=("rules", "leaving", "families", "gaps"), help="one of the tables"
-    )
+    names = ("rules", "leaving", "families", "gaps")
+    parser.add_argument("--only", choices=names, help="one of the tables")
     given = parser.parse_args()
     if given.only in (None, "families"):
         _put(*FAMILIES, families_table(given.trials // 10))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from statistics import fmean
 
 import pytest
 from tests.cli.conftest import Cli, EvolvedArchive
@@ -47,6 +48,25 @@ def test_a_suite_is_shown_benchmark_by_benchmark(run_cli: Cli, judged: EvolvedAr
     ranked = json.loads(run_cli("suite", "show", first["hash"], "--json").stdout)["agents"]
     assert [row["lower"] for row in ranked] == sorted((r["lower"] for r in ranked), reverse=True)
     assert len(ranked) > 1
+
+
+def test_the_champions_worst_benchmarks_are_told(run_cli: Cli, judged: EvolvedArchive) -> None:
+    first = json.loads(run_cli("suite", "list", "--json").stdout)["items"][0]
+    told = json.loads(run_cli("suite", "show", first["hash"], "--json").stdout)
+    best, champion = told["agents"][0], told["champion"]
+    assert champion["agent"] == best["id"] and champion["failed"] == []
+    with Archive.open(judged.path) as archive:
+        rows = archive.evaluations.of(best["id"])
+    means = {
+        name: fmean(row.score for row in rows if row.benchmark == name and row.score is not None)
+        for name in ("split-mnist", "label-drift")
+    }
+    assert champion["worst"] == pytest.approx(means)
+    assert champion["mean"] == pytest.approx(fmean(means.values()))
+    assert champion["interquartile_mean"] is None, "two benchmarks have no middle half"
+    worst = min(means, key=means.__getitem__)
+    text = run_cli("suite", "show", first["hash"]).stdout
+    assert f"{worst} {means[worst]:.3f}" in text.split("worst benchmarks")[1].split(",")[0]
 
 
 def test_an_agent_shows_its_score_in_each_suite(run_cli: Cli, judged: EvolvedArchive) -> None:

@@ -238,6 +238,11 @@ class Suites:
         scores = dict(rows)
         return [replace(one, score=scores.get(one.number, one.score)) for one in agents]
 
+    def scored(self, suite_id: int) -> int:
+        """How many agents have a score in a suite."""
+        found = self._database.value("SELECT count(*) FROM scores WHERE suite_id = ?", (suite_id,))
+        return int(found or 0)
+
     def members(self, suite_id: int) -> int:
         """How many members have a score in a suite."""
         found = self._database.value(
@@ -268,11 +273,6 @@ class Suites:
             {"suite": suite_id},
         )
         return int(found)
-
-    def scored(self, suite_id: int) -> int:
-        """How many agents have a score in a suite."""
-        found = self._database.value("SELECT count(*) FROM scores WHERE suite_id = ?", (suite_id,))
-        return int(found or 0)
 
     def leaderboard(self, suite_id: int, limit: int | None = None) -> list[Row]:
         """Members with a score in a suite, the best lower bound first: number, id, kind, title,

@@ -83,17 +83,19 @@ def show(shared: Shared, name: str | None, limit: int, as_json: bool) -> None:
     data was used already (`cambrian bench seal`), it also says how far each agent falls from the
     search to sealed data, and warns if the champion falls further than the seed agents do.
     """
-    from cambrian.reports.suites import gaps, leaderboard
+    from cambrian.reports.suites import aggregates, gaps, leaderboard
 
     with shared.reading() as archive:
         told, rows = leaderboard(archive, name, limit)
-        fallen = gaps(archive, name)
+        best, fallen = aggregates(archive, name), gaps(archive, name)
     if as_json:
-        show_json({"suite": told, "agents": rows, "gaps": fallen})
+        show_json({"suite": told, "agents": rows, "champion": best, "gaps": fallen})
         return
     _show_suite(told)
     if rows:
         _show_best(told, rows)
+    if best:
+        _show_aggregates(best)
     show_gaps(fallen)
 
 
@@ -113,6 +115,21 @@ def _show_suite(told: dict[str, Any]) -> None:
     show_table(
         ["benchmark", "version", "weight"],
         [[e["benchmark"], e["version"], f"{e['weight'] / total:.3f}"] for e in told["benchmarks"]],
+    )
+
+
+def _show_aggregates(best: dict[str, Any]) -> None:
+    middle = best["interquartile_mean"]
+    worst = ", ".join(f"{name} {figure(score)}" for name, score in best["worst"].items())
+    show_fields(
+        {
+            "champion": short(best["agent"]),
+            "weighted mean": figure(best["mean"]),
+            "interquartile mean": middle
+            and interval(middle["mean"], middle["lower"], middle["upper"]),
+            "worst benchmarks": worst,
+            "failed on": ", ".join(best["failed"]) or None,
+        }
     )
 
 

@@ -57,6 +57,35 @@ def leaderboard(
     return _suite(archive, kept), archive.suites.leaderboard(kept.id, limit)
 
 
+def aggregates(archive: Archive, reference: str | None) -> dict[str, Any] | None:
+    """What the scores of a suite's best agent come to, whichever way they are put together: the
+    weighted mean, the interquartile mean with its interval, the worst benchmarks
+    (`statistics.suite.suite_score`); None without one.
+
+    Raises:
+        NotFound, UsageError: as `find` does.
+    """
+    kept = find(archive, reference)
+    best = archive.suites.leaderboard(kept.id, 1)
+    if not best:
+        return None
+    # Imported late: the intervals need SciPy, which takes more than a second to import.
+    from cambrian.evaluators.statistics.suite import suite_score
+    from cambrian.reports.run import estimate_json
+    from cambrian.reports.scores.table import searched
+
+    table = searched(archive, str(best[0]["id"]), kept.suite).table
+    scores = {name: [row[seed] for seed in sorted(row)] for name, row in table.items()}
+    found = suite_score(scores, kept.suite.weights)
+    return {
+        "agent": best[0]["id"],
+        "mean": found.mean,
+        "interquartile_mean": estimate_json(found.middle),
+        "worst": dict(found.worst),
+        "failed": list(found.failed),
+    }
+
+
 def gaps(archive: Archive, reference: str | None) -> dict[str, Any] | None:
     """Search minus sealed by the members of a suite (`reports.scores.gaps`); None where sealed data
     was not used.
