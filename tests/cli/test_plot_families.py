@@ -8,16 +8,22 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from scipy import stats
 from tests.cli.conftest import HOSTILE, SEARCH, UNSEEN, Cli, EvolvedArchive, learner
+from tests.evolution.running import settings
 
 from cambrian.archive import Archive
 from cambrian.cli.render.vectors import OTHERS, draw_vectors
+from cambrian.daemon import supervisor
+from cambrian.daemon.service import Options
 from cambrian.errors import UsageError
 from cambrian.evaluators.statistics import mean_interval
-from cambrian.evaluators.suites import of_benchmarks
+from cambrian.evaluators.suites import of_benchmarks, suite
 from cambrian.reports.scores.vectors import vectors
 from cambrian.suite import Entry, Suite
+from cambrian.testing.workers import InstantWorker
 
 ReadJson = Callable[..., Any]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -108,6 +114,33 @@ def test_scores_are_means_over_seeds_with_their_interval(
     assert champion[SEARCH[0]]["lower"] == pytest.approx(expected.lower)
     assert champion[UNSEEN]["mean"] == pytest.approx(0.22)
     assert list(found["agents"][1]["scores"]) == list(SEARCH)
+
+
+def test_with_few_seeds_of_many_families_the_spread_is_pooled_over_families(
+    tmp_path: Path,
+) -> None:
+    general = suite("general")
+    given = settings(benchmarks=general.benchmarks, suite="general", proposals=1, sandbox="none")
+    options = Options(make_worker=InstantWorker)
+    supervisor.run(tmp_path / "a", given, lambda _: None, options=options)
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        now = archive.suites.current()
+        assert now is not None
+        report = vectors(archive, now)
+        rows = archive.evaluations.of(report.vectors[0].agent.id)
+    assert now.suite.seeds == 2
+    pairs = [
+        [row.score for row in rows if row.benchmark == name and row.stage in ("screen", "full")]
+        for name in general.benchmarks
+    ]
+    pooled = np.var(np.array(pairs, dtype=float), axis=1, ddof=1).mean()
+    reach = stats.t.ppf(0.975, len(pairs)) * np.sqrt(pooled / 2)
+    for name, pair in zip(general.benchmarks, pairs, strict=True):
+        found = report.vectors[0].scores[name]
+        assert found.seeds == 2
+        assert found.mean == pytest.approx(np.mean(np.array(pair, float)))
+        assert found.lower == pytest.approx(found.mean - reach)
+        assert found.upper == pytest.approx(found.mean + reach)
 
 
 def test_a_table_has_families_down_and_agents_across(run_cli: Cli, judged: EvolvedArchive) -> None:

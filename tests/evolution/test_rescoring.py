@@ -16,6 +16,7 @@ from cambrian.archive.lineage.lineage import Lineage
 from cambrian.archive.suites import KeptSuite
 from cambrian.archive.transfer.check import check
 from cambrian.errors import NotFound, Refused, SandboxBroken, UsageError
+from cambrian.evaluators.suites import suite
 from cambrian.evolution import rescoring
 from cambrian.evolution.rescoring import Rescored
 from cambrian.measurement import Measurement, Unit
@@ -239,3 +240,16 @@ def test_what_was_rejected_is_no_member_to_judge(archive: Archive) -> None:
     assert scored is not None
     with pytest.raises(Refused, match="has a score in the current suite"):
         archive.agents.rescore(scored.id, 0.1, 0.0, 0.2, {})
+
+
+def test_a_suite_of_fewer_seeds_takes_what_both_have_and_no_more(tmp_path: Path) -> None:
+    path, drift, general = tmp_path / "archive", suite("drift"), suite("general")
+    for name, found in (("drift", drift), ("general", general)):
+        assert run(path, benchmarks=found.benchmarks, suite=name, proposals=6) == "finished"
+    with Archive.open(path) as archive:
+        wanted = rescoring.members(archive, kept(archive))
+        assert wanted
+        lacks = 2 * (len(general.benchmarks) - len(drift.benchmarks))
+        assert rescore(archive, *wanted).evaluations == lacks * len(wanted)
+        assert archive.agents.get(wanted[0]).score is not None
+        assert check(archive) == []

@@ -23,7 +23,7 @@ from cambrian.measurement import Measurement, Unit
 from cambrian.reports.scores.gaps import PARTS, gap_report
 from cambrian.suite import Entry, Suite
 from cambrian.testing.instant_run import BENCHMARKS, grow
-from cambrian.testing.workers import InstantWorker
+from cambrian.testing.workers import InstantWorker, quality
 
 SETTINGS = Settings(seed=3, proposals=8, benchmarks=BENCHMARKS, sandbox="none")
 
@@ -112,7 +112,7 @@ def test_a_champion_that_alone_falls_is_an_alarm_in_words_and_in_json(archive: A
     assert warning.startswith("ALARM: on the same benchmarks on sealed data")
     assert f"the champion, #{number}, loses 0.2" in warning
     beyond = found.to_json()["excess"]["same"]
-    assert (beyond["state"], beyond["seeds"]) == ("alarm", 5)
+    assert (beyond["state"], beyond["over"], beyond["units"]) == ("alarm", "seeds", 5)
     assert beyond["mean"] == pytest.approx(0.2, abs=0.02)
     assert 0 < beyond["corrected"]["lower"] < beyond["lower"] < 0.2
     assert beyond["seed_agents"] == len(archive.agents.seeds())
@@ -148,7 +148,7 @@ def test_the_excess_is_the_difference_in_differences_paired_by_seed(archive: Arc
     by_hand = independent_difference(sides[0], sides[1])
     assert found.excess["same"].estimate.mean == pytest.approx(by_hand.mean)
     assert found.excess["same"].estimate.lower == pytest.approx(by_hand.lower)
-    scored = archive.suites.scored(archive.suites.all()[0].id)
+    scored = archive.suites.scored(found.suite.id)
     judged = archive.proposals.count_judged()
     assert scored <= found.excess["same"].candidates == judged + len(archive.agents.seeds())
 
@@ -188,7 +188,45 @@ def test_agents_that_like_some_families_better_than_others_raise_no_alarm(tmp_pa
     assert {one.state for one in found.excess.values()} == {"none"}
     gaps = [one.gaps["unseen"].mean for one in found.members]
     assert max(gaps) - min(gaps) > 0.05, "seeds alone would have called this a difference"
-    assert found.to_json()["members"][0]["unseen"]["streams"] == len(sealed_part("drift"))
+    told = found.to_json()["members"][0]["unseen"]
+    assert (told["over"], told["units"]) == ("streams", len(sealed_part("drift")))
+
+
+class Exploits(Choosy):
+    """What is best in the search (by its code) falls by 0.4 on sealed data."""
+
+    async def evaluate(
+        self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
+    ) -> AsyncIterator[Measurement]:
+        less = 0.4 if quality(files) > 0.6 else 0.0
+        async for found in super().evaluate(agent_id, files, units, device):
+            drop = less if found.stage == "sealed" else 0.0
+            yield replace(found, score=(found.score or 0.0) - drop)
+
+
+@pytest.mark.parametrize(("worker", "state"), [(Choosy, "none"), (Exploits, "alarm")])
+def test_a_suite_of_few_seeds_and_many_families_is_asked_over_families(
+    tmp_path: Path, worker: type[InstantWorker], state: str
+) -> None:
+    general = suite("general")
+    given = replace(SETTINGS, benchmarks=general.benchmarks, suite="general", proposals=4)
+    options = Options(make_worker=worker)
+    supervisor.run(tmp_path / "a", given, lambda _: None, seal=True, options=options)
+    with Archive.open(tmp_path / "a", read_only=True) as archive:
+        found = gap_report(archive)
+        champion = archive.champion()
+        assert champion is not None
+        assert quality(archive.agents.files(champion.id)) > 0.6
+    assert found is not None
+    assert found.excess["same"].state == state
+    told = found.to_json()["excess"]["same"]
+    assert (told["over"], told["units"]) == ("benchmarks", len(general.benchmarks))
+    assert told["corrected"]["lower"] < told["lower"] < told["mean"] < told["upper"]
+    weights = [general.weights[name] for name in general.benchmarks]
+    assert found.champion is not None
+    sides = found.champion.sides["same"]
+    gaps = [one - other for one, other in zip(sides.search, sides.sealed, strict=True)]
+    assert found.champion.gaps["same"].mean == pytest.approx(np.dot(weights, gaps))
 
 
 def test_scores_of_another_version_are_compared_with_nothing(archive: Archive) -> None:

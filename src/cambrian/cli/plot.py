@@ -99,7 +99,8 @@ def families(
     One row for each family or single benchmark of the current suite; under a line its sealed
     streams, if sealed data was used for one of these agents already (`cambrian bench seal`): a plot
     never uses it. Scores are normalised (0 the floor, 1 the ceiling); an agent's interval is over
-    the seeds, each of which draws another stream. Prints the path of the picture.
+    the seeds, each of which draws another stream; where a suite has few seeds of many families,
+    their spread is pooled over families. Prints the path of the picture.
     """
     if output is not None and (as_json or form == "table"):
         raise UsageError("--output is for a picture: leave it out with --json or --format table")

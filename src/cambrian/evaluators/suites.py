@@ -33,11 +33,6 @@ def of_benchmarks(names: Sequence[str]) -> Suite:
     return Suite("", tuple(Entry(name, benchmark(name).version) for name in chosen))
 
 
-def is_present(suite: Suite) -> bool:
-    """Whether every benchmark is still at the version that the suite has it at."""
-    return all(benchmark(each.benchmark).version == each.version for each in suite.entries)
-
-
 def suite_names() -> tuple[str, ...]:
     """The names of the suites that `suite` makes."""
     return (*dict.fromkeys(family.kind for family in FAMILIES), GENERAL)

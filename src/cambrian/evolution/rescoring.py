@@ -22,7 +22,6 @@ from cambrian.archive.lineage.lineage import Lineage
 from cambrian.archive.suites import KeptSuite
 from cambrian.errors import NotFound, Refused, UsageError
 from cambrian.evaluators.benchmarks import benchmark
-from cambrian.evaluators.suites import is_present
 from cambrian.evolution.admission.records import failures, missing, results_of, units
 from cambrian.evolution.errands import Errand, Tell, run_errands
 from cambrian.evolution.runtime.seeding import STAGES_OF_SEEDS, Seeding
@@ -82,12 +81,12 @@ def require_suite(archive: Archive) -> KeptSuite:
             f"run {run.id} of this archive is unfinished: new members would change what it draws; "
             "let it end (`cambrian run`), then rescore"
         )
-    if not is_present(kept.suite):
-        changed = ", ".join(
-            f"{e.benchmark} (version {e.version}, now {benchmark(e.benchmark).version})"
-            for e in kept.suite.entries
-            if e.version != benchmark(e.benchmark).version
-        )
+    changed = ", ".join(
+        f"{e.benchmark} (version {e.version}, now {benchmark(e.benchmark).version})"
+        for e in kept.suite.entries
+        if e.version != benchmark(e.benchmark).version
+    )
+    if changed:
         raise Refused(
             f"the current suite is of other versions than are installed: {changed}; "
             "`cambrian run` opens the suite of these, then rescore"
@@ -141,6 +140,7 @@ def _failure(archive: Archive, agent_id: str, kept: KeptSuite) -> Evaluation | N
         row
         for stage in STAGES_OF_SEEDS
         for row in failures(archive, agent_id, stage, kept.suite.benchmarks)
+        if row.seed < kept.suite.seeds
     ]
     return rows[0] if rows else None
 

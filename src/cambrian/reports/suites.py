@@ -72,11 +72,10 @@ def aggregates(archive: Archive, reference: str | None) -> dict[str, Any] | None
     # Imported late: the intervals need SciPy, which takes more than a second to import.
     from cambrian.evaluators.statistics.suite import suite_score
     from cambrian.reports.run import estimate_json
-    from cambrian.reports.scores.table import scores_of
+    from cambrian.reports.scores.table import searched
 
-    table = scores_of(archive, str(best[0]["id"]), kept.suite.entries).table
-    seeds = range(kept.suite.seeds)
-    scores = {name: [row[s] for s in seeds if s in row] for name, row in table.items()}
+    table = searched(archive, str(best[0]["id"]), kept.suite).table
+    scores = {name: [row[seed] for seed in sorted(row)] for name, row in table.items()}
     found = suite_score(scores, kept.suite.weights)
     return {
         "agent": best[0]["id"],

@@ -4,8 +4,9 @@ The streams of a sealed run differ from those of a search, and so do their diffi
 scale: one agent's gap says little. Both agents of a pair meet the same streams, though. What is
 tested is the difference in differences (Card & Krueger 1994): the champion minus the references,
 paired by unit (a seed, or a stream), on the search's units, minus the same on the sealed ones. What
-a unit has in common for all agents cancels. The two sides share no unit, so that the interval is
-Welch's for two independent samples.
+a unit has in common for all agents cancels. Where the two sides share no unit the interval is
+Welch's for two independent samples. Where seeds are few and benchmarks many (`statistics.families`)
+the unit is the benchmark, which is on both sides: then it is a t interval over benchmarks.
 
 The champion is the best of many by the very scores that stand on the search's side, so that some
 fall is to be expected (the winner's curse). An alarm therefore needs the bound at a level divided
@@ -21,6 +22,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from cambrian.evaluators.statistics.families import mean_over_families
 from cambrian.evaluators.statistics.intervals import CONFIDENCE, Estimate, mean_interval
 
 Rows = Sequence[Sequence[float]]
@@ -55,6 +57,7 @@ def excess(
     references_search: Rows,
     references_sealed: Rows,
     candidates: int,
+    shares: Sequence[float] = (),
     confidence: float = CONFIDENCE,
 ) -> Excess:
     """The excess of an agent's gap over the mean gap of the references.
@@ -64,6 +67,8 @@ def excess(
         references_search, references_sealed: those of the references on the same units,
             (references, units) and (references, sealed units).
         candidates: how many agents it was chosen from, itself included.
+        shares: where the units of both sides are the same benchmarks, what each counts for,
+            (units,), adding up to 1.
 
     Raises:
         ValueError: no reference, not the same units, a value that is not finite, or no candidate.
@@ -74,10 +79,26 @@ def excess(
     after = _minus(sealed, references_sealed)
     corrected = 1 - (1 - confidence) / candidates
     return Excess(
-        independent_difference(before, after, confidence),
-        independent_difference(before, after, corrected),
-        candidates,
+        fall(before, after, shares, confidence), fall(before, after, shares, corrected), candidates
     )
+
+
+def fall(
+    search: Sequence[float],
+    sealed: Sequence[float],
+    shares: Sequence[float] = (),
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """Search minus sealed, (units,) and (sealed units,): of two samples that share no unit, or pair
+    by pair over the same benchmarks, of which each counts for its share.
+
+    Raises:
+        ValueError: no values, one that is not finite, or pairs that are none.
+    """
+    if not shares:
+        return independent_difference(search, sealed, confidence)
+    pairs = zip(search, sealed, strict=True)
+    return mean_over_families([[one - other] for one, other in pairs], shares, confidence)
 
 
 def independent_difference(

@@ -2,10 +2,11 @@
 
 Of each member with complete sealed results, how far it falls from the search's streams to sealed
 ones; of the champion, whether it falls further than the seed agents do, on the same streams. On the
-suite's own benchmarks what varies is the seed; streams that no search saw are other benchmarks, on
-which an agent may be better or worse for no other reason, so that there it is the stream. What that
-does and does not show: docs/statistics.md, "Search minus sealed". Read for people: no sealed score
-goes from here to an improver or to selection, for the loop imports no report.
+suite's own benchmarks what varies is the seed, or where seeds are few and benchmarks many, the
+benchmark; streams that no search saw are other benchmarks, on which an agent may be better or worse
+for no other reason, so that there it is the stream. What that does and does not show:
+docs/statistics.md, "Search minus sealed". Read for people: no sealed score goes from here to an
+improver or to selection, for the loop imports no report.
 """
 
 from __future__ import annotations
@@ -19,13 +20,12 @@ import numpy as np
 
 from cambrian.archive import Agent, Archive
 from cambrian.archive.suites import KeptSuite
-from cambrian.evaluators.stages import STAGES
 from cambrian.evaluators.statistics import Estimate
 from cambrian.evaluators.statistics.families import is_over_families
-from cambrian.evaluators.statistics.gaps import Excess, excess, independent_difference
+from cambrian.evaluators.statistics.gaps import Excess, excess, fall
 from cambrian.reports.run import estimate_json
-from cambrian.reports.scores.table import Scores, scores_of, unseen_of
-from cambrian.suite import Entry
+from cambrian.reports.scores.table import SEALED, Scores, sealed, searched, seeds_of, unseen_of
+from cambrian.suite import Entry, Suite
 
 Part = Literal["same", "unseen"]
 PARTS: tuple[Part, ...] = ("same", "unseen")
@@ -37,23 +37,28 @@ MEANING: dict[Part, str] = {
     "same": "what it gained in the search does not hold there, as when a benchmark is exploited",
     "unseen": "the search's streams do not stand for these, or are exploited",
 }
-SEEDS, SEALED = (*STAGES["screen"], *STAGES["full"]), STAGES["sealed"]
+Unit = Literal["seeds", "benchmarks", "streams"]
 
 
 @dataclass(frozen=True)
 class Sides:
-    """An agent's scores in the search and on a part of the sealed data, by unit: for each seed the
-    weighted mean over benchmarks, or for each stream the mean over seeds. In a suite of many
-    families with few seeds it is always streams."""
+    """An agent's scores in the search and on a part of the sealed data, by unit.
 
+    Attributes:
+        unit: over what an interval is: for each of the seeds the weighted mean over benchmarks, or
+            for each benchmark (stream, where the two sides have others) the mean over seeds.
+        shares: what each benchmark counts for, where they are the same on both sides.
+    """
+
+    unit: Unit
     search: tuple[float, ...]
     sealed: tuple[float, ...]
-    units: Literal["seeds", "streams"]
+    shares: tuple[float, ...] = ()
 
     @property
     def gap(self) -> Estimate:
         """Search minus sealed."""
-        return independent_difference(self.search, self.sealed)
+        return fall(self.search, self.sealed, self.shares)
 
 
 @dataclass(frozen=True)
@@ -75,15 +80,12 @@ class Gap:
         """By part, search minus sealed."""
         return {part: sides.gap for part, sides in self.sides.items()}
 
-    def _units(self, part: Part) -> str:
-        return self.sides[part].units if part in self.sides else ""
-
     def to_json(self) -> dict[str, Any]:
         """The agent and its gaps with intervals; null for a part that was not run."""
         names = ("id", "number", "title", "kind", "status")
         return {
             **{name: getattr(self.agent, name) for name in names},
-            **{part: _json(self.gaps.get(part), self._units(part)) for part in PARTS},
+            **{part: _json(self.gaps.get(part), self.sides.get(part)) for part in PARTS},
             "failures": list(self.failures),
         }
 
@@ -120,26 +122,28 @@ class GapReport:
         return {
             "suite": self.suite.suite.hash,
             "members": [member.to_json() for member in self.members],
-            "mean": {part: _json(self.means.get(part), self._units(part)) for part in PARTS},
+            "mean": {part: _json(self.means.get(part), self._side(part)) for part in PARTS},
             "champion": self.champion and self.champion.agent.id,
             "excess": {part: self._excess_json(part) for part in PARTS},
             "warnings": list(self.warnings),
         }
 
-    def _units(self, part: Part) -> str:
-        return next((one.sides[part].units for one in _of(self.members, part)), "")
-
     def _excess_json(self, part: Part) -> dict[str, Any] | None:
         found = self.excess.get(part)
         if found is None:
             return None
+        side = self._side(part)
         return {
-            **(_json(found.estimate, self._units(part)) or {}),
+            **(_json(found.estimate, side) or {}),
             "state": found.state,
             "candidates": found.candidates,
             "seed_agents": self.seed_agents[part],
-            "corrected": _json(found.corrected, self._units(part)),
+            "corrected": _json(found.corrected, side),
         }
+
+    def _side(self, part: Part) -> Sides | None:
+        """Any member's: the units are the same for all."""
+        return next((one.sides[part] for one in self.members if part in one.sides), None)
 
 
 def gap_report(archive: Archive, kept: KeptSuite | None = None) -> GapReport | None:
@@ -177,25 +181,28 @@ def gap_report(archive: Archive, kept: KeptSuite | None = None) -> GapReport | N
 def _gap(archive: Archive, agent: Agent, kept: KeptSuite) -> Gap | None:
     """None of an agent that was not judged by the suite in full, or not sealed on any of it."""
     suite, unseen = kept.suite, unseen_of(kept.suite)
-    search = scores_of(archive, agent.id, suite.entries)
-    same = scores_of(archive, agent.id, suite.entries, sealed=True)
-    other = scores_of(archive, agent.id, unseen, sealed=True)
-    seeds = SEEDS[: suite.seeds]
-    if not _complete(search, suite.entries, seeds):
+    search = searched(archive, agent.id, suite)
+    same, other = (sealed(archive, agent.id, part) for part in (suite.entries, unseen))
+    if not _complete(search, suite.entries, seeds_of(suite)):
         return None
     failures = (*same.failures, *other.failures)
     sides: dict[Part, Sides] = {}
     if _complete(same, suite.entries, SEALED):
-        if is_over_families(len(suite.entries), suite.seeds):
-            sides["same"] = Sides(_streams(search, seeds), _streams(same, SEALED), "streams")
-        else:
-            by_seed = (search.means(suite.weights, seeds), same.means(suite.weights, SEALED))
-            sides["same"] = Sides(tuple(by_seed[0]), tuple(by_seed[1]), "seeds")
+        sides["same"] = _same(suite, search, same)
     if _complete(other, unseen, SEALED):
-        sides["unseen"] = Sides(_streams(search, seeds), _streams(other, SEALED), "streams")
+        sides["unseen"] = Sides("streams", _streams(search), _streams(other))
     if not (sides or failures):
         return None
     return Gap(agent, {} if failures else sides, failures)
+
+
+def _same(suite: Suite, search: Scores, same: Scores) -> Sides:
+    """The suite's own benchmarks, in the search and on sealed data."""
+    if is_over_families(len(suite.entries), suite.seeds):
+        shares = tuple(suite.weights[name] for name in search.table)
+        return Sides("benchmarks", _streams(search), _streams(same), shares)
+    before = search.means(suite.weights, seeds_of(suite))
+    return Sides("seeds", tuple(before), tuple(same.means(suite.weights, SEALED)))
 
 
 def _complete(scores: Scores, entries: Sequence[Entry], seeds: Sequence[int]) -> bool:
@@ -204,9 +211,9 @@ def _complete(scores: Scores, entries: Sequence[Entry], seeds: Sequence[int]) ->
     return bool(names) and set(seeds) <= set(scores.seeds(names))
 
 
-def _streams(scores: Scores, seeds: Sequence[int]) -> tuple[float, ...]:
+def _streams(scores: Scores) -> tuple[float, ...]:
     """For each benchmark the mean over seeds."""
-    return tuple(fmean(row[seed] for seed in seeds) for row in scores.table.values())
+    return tuple(fmean(row.values()) for row in scores.table.values())
 
 
 def _of(members: Sequence[Gap], part: Part) -> list[Gap]:
@@ -215,9 +222,12 @@ def _of(members: Sequence[Gap], part: Part) -> list[Gap]:
 
 def _mean(members: Sequence[Gap], part: Part) -> Estimate:
     """The mean gap of some members: over them for each unit, then over units."""
-    search = np.mean([one.sides[part].search for one in members], axis=0)
-    sealed = np.mean([one.sides[part].sealed for one in members], axis=0)
-    return independent_difference(search.tolist(), sealed.tolist())
+    sides = [one.sides[part] for one in members]
+    before, after = (
+        np.mean(rows, axis=0).tolist()
+        for rows in ([one.search for one in sides], [one.sealed for one in sides])
+    )
+    return fall(before, after, sides[0].shares)
 
 
 def _excess(champion: Gap, seeds: Sequence[Gap], part: Part, candidates: int) -> Excess:
@@ -228,15 +238,17 @@ def _excess(champion: Gap, seeds: Sequence[Gap], part: Part, candidates: int) ->
         [one.search for one in theirs],
         [one.sealed for one in theirs],
         candidates,
+        ours.shares,
     )
 
 
-def _json(found: Estimate | None, units: str) -> dict[str, Any] | None:
-    """With its confidence, and over how many seeds or streams (the fewer of the two sides)."""
+def _json(found: Estimate | None, sides: Sides | None) -> dict[str, Any] | None:
+    """With its confidence, and over how many of which units (the fewer of the two sides)."""
     told = estimate_json(found)
-    if told is None or found is None:
+    if told is None or found is None or sides is None:
         return None
-    return {**told, "confidence": found.confidence, units: found.seeds}
+    units = min(len(sides.search), len(sides.sealed))
+    return {**told, "confidence": found.confidence, "over": sides.unit, "units": units}
 
 
 def _warning(report: GapReport, part: Part) -> str:

@@ -10,10 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cambrian.archive import Archive
+from cambrian.evaluators.stages import STAGES
 from cambrian.suite import Entry, Suite
 
-STAGES = ("screen", "full")
+COUNTED = ("screen", "full")
 """What a score is made of; the seeds of a race tell a pair apart only."""
+SEARCH = (*STAGES["screen"], *STAGES["full"])
+SEALED = STAGES["sealed"]
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,36 @@ class Scores:
         ]
 
 
-def scores_of(
-    archive: Archive, agent_id: str, entries: Sequence[Entry], *, sealed: bool = False
+def searched(archive: Archive, agent_id: str, suite: Suite) -> Scores:
+    """An agent's scores in the search, on the benchmarks and the seeds of a suite."""
+    return _read(archive, agent_id, suite.entries, seeds_of(suite), sealed=False)
+
+
+def sealed(archive: Archive, agent_id: str, entries: Sequence[Entry]) -> Scores:
+    """An agent's scores on sealed data, as far as that was used for it."""
+    return _read(archive, agent_id, entries, SEALED, sealed=True)
+
+
+def seeds_of(suite: Suite) -> tuple[int, ...]:
+    """The seeds with which a suite runs its benchmarks."""
+    return SEARCH[: suite.seeds]
+
+
+def _read(
+    archive: Archive,
+    agent_id: str,
+    entries: Sequence[Entry],
+    seeds: Sequence[int],
+    *,
+    sealed: bool,
 ) -> Scores:
-    """An agent's scores on benchmarks at their versions in a suite."""
     wanted = {(entry.benchmark, entry.version) for entry in entries}
     table: dict[str, dict[int, float]] = {entry.benchmark: {} for entry in entries}
     failures, failed = [], set()
     for row in archive.evaluations.of(agent_id, sealed=sealed):
-        if (row.benchmark, row.version) not in wanted or not (sealed or row.stage in STAGES):
+        if (row.benchmark, row.version) not in wanted or row.seed not in seeds:
+            continue
+        if not (sealed or row.stage in COUNTED):
             continue
         if row.verdict == "failed":
             failures.append(f"{row.benchmark}, seed {row.seed}: {row.reason}")

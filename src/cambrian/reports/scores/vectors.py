@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Literal
+
+from scipy import stats
 
 from cambrian.archive import Agent, Archive
 from cambrian.archive.suites import KeptSuite
 from cambrian.errors import NotFound
-from cambrian.evaluators.statistics import Estimate, mean_interval
+from cambrian.evaluators.statistics import CONFIDENCE, Estimate, mean_interval
+from cambrian.evaluators.statistics.families import is_over_families
 from cambrian.reports.run import comparison_json
-from cambrian.reports.scores.table import scores_of, unseen_of
+from cambrian.reports.scores.table import sealed, searched, unseen_of
 from cambrian.suite import Entry
 
 FEW = 3
@@ -143,12 +147,24 @@ def _unscored(archive: Archive, kept: KeptSuite, agent_id: str) -> str:
 
 def _vector(archive: Archive, agent_id: str, role: Role, kept: KeptSuite) -> ScoreVector:
     unseen = unseen_of(kept.suite)
-    search = scores_of(archive, agent_id, kept.suite.entries)
-    sealed = scores_of(archive, agent_id, unseen, sealed=True)
-    scores = {}
-    for found, entries in ((search, kept.suite.entries), (sealed, unseen)):
-        for entry in entries:
-            values = [score for _, score in sorted(found.table[entry.benchmark].items())]
-            if values and entry.benchmark not in found.failed:
-                scores[entry.benchmark] = mean_interval(values)
-    return ScoreVector(archive.agents.get(agent_id), role, scores, sealed.failed)
+    search, hidden = searched(archive, agent_id, kept.suite), sealed(archive, agent_id, unseen)
+    scores: dict[str, Estimate] = {}
+    for found in (search, hidden):
+        rows = {n: list(row.values()) for n, row in found.table.items() if n not in found.failed}
+        scores |= _estimates({name: values for name, values in rows.items() if values})
+    return ScoreVector(archive.agents.get(agent_id), role, scores, hidden.failed)
+
+
+def _estimates(rows: Mapping[str, Sequence[float]]) -> dict[str, Estimate]:
+    """Means over seeds, each with the interval of its own seeds; where seeds are few and benchmarks
+    many, their variance is pooled over the benchmarks."""
+    if not is_over_families(len(rows), min(map(len, rows.values()), default=0)):
+        return {name: mean_interval(values) for name, values in rows.items()}
+    freedom = sum(len(values) - 1 for values in rows.values())
+    squares = sum((value - fmean(values)) ** 2 for values in rows.values() for value in values)
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * (squares / freedom) ** 0.5
+    found = {}
+    for name, values in rows.items():
+        mean, half = fmean(values), reach / len(values) ** 0.5
+        found[name] = Estimate(mean, mean - half, mean + half, len(values))
+    return found
