@@ -24,7 +24,6 @@ import numpy as np
 
 from cambrian.agents.catalogue import catalogue
 from cambrian.archive import Archive, Run
-from cambrian.evaluators.statistics.families import error_over_families, is_over_families
 
 if TYPE_CHECKING:
     from cambrian.evolution.admission.results import Results
@@ -105,6 +104,7 @@ def _gain(
     archive: Archive, names: Sequence[str], window: Sequence[dict[str, Any]]
 ) -> tuple[tuple[float, float, float] | None, bool]:
     """The largest gain of a window's members over the champion before it; whether one is shown."""
+    from cambrian.evaluators.statistics.families import is_over_families
     from cambrian.evolution.admission.records import results_of
 
     before = archive.agents.champion(int(window[-1]["idx"]) - 1)
@@ -146,6 +146,8 @@ def largest_gain(
         spread = differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])
         freedom = differences.shape[1] - 1.0
     else:
+        from cambrian.evaluators.statistics.families import error_over_families
+
         mean, spread, freedom = error_over_families(differences, shares)
     reach = _quantile(tried, freedom) * spread
     shown = mean - reach > 0  # equal to the last bit is no gain
