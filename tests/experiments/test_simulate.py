@@ -100,5 +100,25 @@ def test_an_expectation_is_judged_by_its_paired_interval() -> None:
     }
 
 
+def test_the_page_names_who_beats_greedy_and_who_does_not_beat_random(tmp_path: Path) -> None:
+    ends = {
+        "greedy": [0.5, 0.6, 0.5, 0.6],
+        "random": [0.4, 0.45, 0.4, 0.5],
+        "dgm": [0.7, 0.8, 0.7, 0.81],
+        "last": [0.3, 0.4, 0.3, 0.41],
+    }
+    lines = []
+    for name, values in ends.items():
+        columns = dict.fromkeys(("at_end", "area", "diversity", "stones", "members"), values)
+        cell = {"landscape": "stones", "strategy": name, "admission": "keep-all", "budget": 9}
+        line = {"cell": cell, "first": 0, "measures": {**columns, "time": [3, None, 4, 5]}}
+        lines.append(json.dumps({"key": "", **line, "seconds": 1, "code": "c"}))
+    stored = tmp_path / "some.jsonl"
+    stored.write_text("\n".join(lines) + "\n", "utf-8")
+    text = page.document(stored)
+    assert "| stones | keep-all | 9 | `dgm` | `random`, `last` | `last` |" in text
+    assert "1 went as expected" in text and "This is a beginning" in text
+
+
 def test_the_page_says_what_is_stored() -> None:
     assert PAGE.read_text("utf-8") == page.document(), "run tools/payoff_docs.py"

@@ -39,10 +39,12 @@ drawn.
   noise.
 
 ```
-cambrian experiment simulate --landscape stones,deceptive --out run \\
+mkdir run   # with what is stored, to go on with it
+gzip -dc src/cambrian/experiments/measured/landscapes.jsonl.gz > run/results.jsonl
+cambrian experiment simulate --landscape stones,deceptive --out run --resume \\
     --admission stepping-stones,keep-all --budget 500
-cambrian experiment simulate --landscape noisy,neutral,rugged,smooth --out run \\
-    --budget 100 --repeats 400 --resume
+cambrian experiment simulate --landscape noisy,neutral,rugged,smooth --out run --resume \\
+    --budget 100
 cambrian experiment show run
 tools/payoff_docs.py --store run
 ```
@@ -101,6 +103,7 @@ def document(stored: Path = MEASURED) -> str:
     parts = [
         _OPENING + "\n".join(rows) + "\n",
         _found(findings(measured)) + told,
+        _against_greedy(measured),
         _COLUMNS,
         markdown(measured),
         _LIMITS,
@@ -143,3 +146,40 @@ def _found(found: Sequence[Finding]) -> str:
             f"{apart.upper:+.3f}] | {one.verdict} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _against_greedy(measured: Sequence[Summary]) -> str:
+    """For each landscape, rule and budget, who is shown to be better or worse than greedy."""
+    places = dict.fromkeys((m.cell.landscape, m.cell.admission, m.cell.budget) for m in measured)
+    heads = "better than `greedy`", "worse than `greedy`", "not shown better than `random`"
+    lines = [
+        "## Against greedy, and against no archive",
+        "",
+        "Strategies whose 95 % interval of the paired difference at the end leaves out 0.",
+        "",
+        f"| landscape | rule | budget | {' | '.join(heads)} |",
+        "|---|---|---|---|---|---|",
+    ]
+    for place in places:
+        ground, rule, budget = place
+        here = [
+            one
+            for one in measured
+            if (one.cell.landscape, one.cell.admission, one.cell.budget) == place
+        ]
+        pairs = [(one, one.against["greedy"]) for one in here if "greedy" in one.against]
+        alike = [
+            one for one in here if "random" in one.against and one.against["random"].lower <= 0
+        ]
+        cells = [
+            _names([one for one, apart in pairs if apart.lower > 0]),
+            _names([one for one, apart in pairs if apart.upper < 0]),
+            _names(alike),
+        ]
+        lines.append(f"| {ground} | {rule} | {budget} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _names(found: Sequence[Summary]) -> str:
+    ordered = sorted(found, key=lambda one: -one.end.mean)
+    return ", ".join(f"`{one.cell.strategy}`" for one in ordered) or "–"
