@@ -26,6 +26,7 @@ from cambrian.cli.agent.group import agent
 from cambrian.cli.bench.group import bench
 from cambrian.cli.claim import claim
 from cambrian.cli.context import INTERRUPTED, TRACEBACKS, Shared, default_archive, examples
+from cambrian.cli.experiment import experiment
 from cambrian.cli.mechanism import mechanism
 from cambrian.cli.ops import config as configuration
 from cambrian.cli.ops.archive import archive as archive_group
@@ -166,7 +167,7 @@ def cli(ctx: click.Context, archive: Path, config: Path | None, verbose: int) ->
 
 for command in (
     *(init, doctor, run, daemon, status, events, *control.COMMANDS, cost, configuration.config),
-    *(tree, agent, plot, bench, suite, mechanism, claim, sql, db, archive_group, image),
+    *(tree, agent, plot, bench, suite, mechanism, claim, experiment, sql, db, archive_group, image),
 ):
     cli.add_command(command)
 

@@ -55,6 +55,18 @@ UNTRIED = 1e6
 Outcome = Variant | NoVariant
 
 
+def edits_in_a_row(seed: int, index: int, *, chained: bool) -> int:
+    """How many edits proposal `index` of a run with this seed is made of.
+
+    Args:
+        chained: whether it is of random search, whose chains are longer.
+    """
+    rng = np.random.default_rng([seed, index, 1])
+    if chained:
+        return int(rng.integers(1, LONGEST_CHAIN + 1))
+    return int(rng.choice(len(EDITS), p=EDITS)) + 1
+
+
 class Proposer:
     """Makes and records the variants of a run."""
 
@@ -114,10 +126,7 @@ class Proposer:
 
     def _steps(self, index: int) -> int:
         """How many edits a proposal is made of: a function of its index alone."""
-        rng = np.random.default_rng([self.settings.seed, index, 1])
-        if self._is_random:
-            return int(rng.integers(1, LONGEST_CHAIN + 1))
-        return int(rng.choice(len(EDITS), p=EDITS)) + 1
+        return edits_in_a_row(self.settings.seed, index, chained=self._is_random)
 
     # -- money -------------------------------------------------------------------------
 

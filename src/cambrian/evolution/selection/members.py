@@ -12,6 +12,9 @@ Nothing that is recorded of an agent after it was decided enters its counts (see
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from cambrian.archive import Archive
@@ -55,21 +58,40 @@ WHERE c.number = ? ORDER BY p.position
 _EVERYTHING = 2**62
 
 
+@dataclass(frozen=True)
+class Joined:
+    """What is known of a member that joins; the fields are those of the columns of `Members`."""
+
+    number: int
+    score: float
+    parent: int
+    proposal: int
+    successes: int
+    trials: int
+
+
 class MemberListener:
     """Told of every change to the members, so that it need not look for them. Ignores them all."""
 
-    def loaded(self, members: MemberTable) -> None:
+    def loaded(self, members: Members) -> None:
         """Everything was loaded anew."""
 
-    def added(self, members: MemberTable, position: int) -> None:
+    def added(self, members: Members, position: int) -> None:
         """A member added at the end."""
 
-    def child_added(self, members: MemberTable, position: int) -> None:
+    def child_added(self, members: Members, position: int) -> None:
         """A member got another child."""
 
 
-class MemberTable:
-    """Members by position, as decided through a proposal.
+class Members:
+    """Members by position, in the order of joining: what a strategy may look at.
+
+    Empty at first; `climb` and `join` move it on. An archive's are a `MemberTable`; a simulated
+    search (`cambrian.experiments`) keeps its own.
+
+    Args:
+        listener: told of what changes (`loaded` only by who loads).
+        streams: entries of a score vector, 0 where the listener needs none.
 
     Attributes:
         number, score, children, parent, successes, trials: columns over positions; `parent` is a
@@ -79,30 +101,85 @@ class MemberTable:
         vectors: score vectors, (n, streams), where the listener needs them, else (n, 0).
     """
 
-    number: Column
-    score: Column
-    children: Column
-    parent: Column
-    proposal: Column
-    successes: Column
-    trials: Column
-    clade_successes: Column
-    clade_trials: Column
-    clade_members: Column
-    vectors: Column
+    def __init__(self, listener: MemberListener, streams: int = 0) -> None:
+        self._listener = listener
+        self.number = Column(np.zeros(0, dtype=np.int64))
+        self.score = Column(np.zeros(0))
+        self.children = Column(np.zeros(0, dtype=np.int64))
+        self.parent = Column(np.zeros(0, dtype=np.int64))
+        self.proposal = Column(np.zeros(0, dtype=np.int64))
+        self.successes = Column(np.zeros(0, dtype=np.int64))
+        self.trials = Column(np.zeros(0, dtype=np.int64))
+        self.clade_successes = Column(np.zeros(0, dtype=np.int64))
+        self.clade_trials = Column(np.zeros(0, dtype=np.int64))
+        self.clade_members = Column(np.zeros(0, dtype=np.int64))
+        self.vectors = Column(np.zeros((0, streams)))
+        self._kin: Integers = np.zeros(0, dtype=np.int64)
+        self._first: Integers = np.zeros(1, dtype=np.int64)
+        self._born: dict[int, list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def climb(self, position: int, successes: int, trials: int, members: int) -> None:
+        """Add an outcome below `position` to it and to its ancestors by primary parent."""
+        parent = self.parent.values
+        while position >= 0:
+            self.clade_successes.values[position] += successes
+            self.clade_trials.values[position] += trials
+            self.clade_members.values[position] += members
+            position = int(parent[position])
+
+    def join(self, joined: Joined, vector: Floats, parents: Sequence[int]) -> None:
+        """A member comes in at the end, and the listener is told. Its ancestors are told of what
+        it adds to their clades by `climb`, before.
+
+        Args:
+            vector: its scores on the streams, (streams,).
+            parents: the positions of both parents, of those that are here.
+        """
+        position = len(self)
+        for column, value in (
+            (self.number, joined.number),
+            (self.score, joined.score),
+            (self.children, 0),
+            (self.parent, joined.parent),
+            (self.proposal, joined.proposal),
+            (self.successes, joined.successes),
+            (self.trials, joined.trials),
+            (self.clade_successes, joined.successes),
+            (self.clade_trials, joined.trials),
+            (self.clade_members, 1),
+        ):
+            column.append(value)
+        self.vectors.append(vector)
+        self._born.setdefault(joined.parent, []).append(position)
+        self._listener.added(self, position)
+        for other in parents:
+            self.children.values[other] += 1
+            self._listener.child_added(self, other)
+
+    def below(self, position: int) -> list[int]:
+        """The children of a member by primary parent, in the order of joining; the roots for −1."""
+        born = self._born.get(position, [])
+        if not 0 <= position < len(self._first) - 1:
+            return born
+        loaded: list[int] = self._kin[self._first[position] : self._first[position + 1]].tolist()
+        return loaded + born
+
+
+class MemberTable(Members):
+    """The members of an archive, as decided through a proposal."""
 
     def __init__(
         self, archive: Archive, listener: MemberListener, vectors: ScoreVectors | None = None
     ) -> None:
+        super().__init__(listener)
         self._archive = archive
-        self._listener = listener
         self._vectors = vectors
         self._through: int | None = None
         self._fixed = True
         self._newest = 0
-
-    def __len__(self) -> int:
-        return len(self.number)
 
     def see(self, through: int | None) -> None:
         """Be as decided through this proposal; None: everything that was decided by now."""
@@ -202,14 +279,8 @@ class MemberTable:
 
     def _climb(self, row: Row, position: int, sign: int) -> None:
         """Add a decided agent's outcome to its ancestors, or take it away."""
-        successes, trials = sign * row["successes"], sign * row["trials"]
         counts = row["member"] and row["score"] is not None
-        members, parent = sign * int(counts), self.parent.values
-        while position >= 0:
-            self.clade_successes.values[position] += successes
-            self.clade_trials.values[position] += trials
-            self.clade_members.values[position] += members
-            position = int(parent[position])
+        self.climb(position, sign * row["successes"], sign * row["trials"], sign * int(counts))
 
     def _move_on(self, rows: list[Row]) -> None:
         for row in rows:
@@ -224,34 +295,16 @@ class MemberTable:
         while len(self._position) <= row["number"]:
             self._position.append(-1)
         self._position.values[row["number"]] = position
-        for column, value in (
-            (self.number, row["number"]),
-            (self.score, row["score"]),
-            (self.children, 0),
-            (self.parent, parent),
-            (self.proposal, row["proposal_index"]),
-            (self.successes, row["successes"]),
-            (self.trials, row["trials"]),
-            (self.clade_successes, row["successes"]),
-            (self.clade_trials, row["trials"]),
-            (self.clade_members, 1),
-        ):
-            column.append(value)
+        joined = Joined(
+            row["number"],
+            row["score"],
+            parent,
+            row["proposal_index"],
+            row["successes"],
+            row["trials"],
+        )
         one = np.array([row["number"]]), np.array([row["score"]])
-        self.vectors.append(self._read_vectors(*one)[0])
-        self._born.setdefault(parent, []).append(position)
-        self._listener.added(self, position)
-        for other in self._parents(row["number"]):
-            self.children.values[other] += 1
-            self._listener.child_added(self, other)
-
-    def below(self, position: int) -> list[int]:
-        """The children of a member by primary parent, in the order of joining; the roots for −1."""
-        born = self._born.get(position, [])
-        if not 0 <= position < len(self._first) - 1:
-            return born
-        loaded: list[int] = self._kin[self._first[position] : self._first[position + 1]].tolist()
-        return loaded + born
+        self.join(joined, self._read_vectors(*one)[0], self._parents(row["number"]))
 
     def agent_id(self, position: int) -> str:
         """The id of the member there."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cambrian.evolution.selection.members import MemberListener, MemberTable
+from cambrian.evolution.selection.members import MemberListener, Members
 
 Rng = np.random.Generator
 
@@ -25,7 +25,7 @@ class Strategy(MemberListener, ABC):
     needs_vectors: ClassVar[bool] = False
 
     @abstractmethod
-    def draw(self, members: MemberTable, count: int, rng: Rng, index: int) -> list[int]:
+    def draw(self, members: Members, count: int, rng: Rng, index: int) -> list[int]:
         """`count` different positions; there are as many members at least.
 
         Args:

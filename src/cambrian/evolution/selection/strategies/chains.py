@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cambrian.evolution.selection.members import MemberTable
+from cambrian.evolution.selection.members import Members
 from cambrian.evolution.selection.strategies.base import Rng, Strategy
 
 
@@ -16,7 +16,7 @@ class Chains(Strategy):
     of an archive's descendants.
     """
 
-    def draw(self, members: MemberTable, count: int, rng: Rng, index: int) -> list[int]:
+    def draw(self, members: Members, count: int, rng: Rng, index: int) -> list[int]:
         rootless = (members.parent.values < 0) & (members.proposal.values < 0)
         roots = np.flatnonzero(rootless) if len(members) else np.empty(0)
         chosen = rng.choice(len(roots), min(count, len(roots)), replace=False)

@@ -7,7 +7,7 @@ from scipy.special import betaincinv
 
 from cambrian.archive.tables.clades import UNIT
 from cambrian.evolution.selection.arrays import Column, Floats
-from cambrian.evolution.selection.members import MemberTable
+from cambrian.evolution.selection.members import Members
 from cambrian.evolution.selection.strategies.base import Rng, Strategy
 
 
@@ -25,13 +25,13 @@ class Clade(Strategy):
     look at a clade added its outcomes to the node once more).
     """
 
-    def draw(self, members: MemberTable, count: int, rng: Rng, index: int) -> list[int]:
+    def draw(self, members: Members, count: int, rng: Rng, index: int) -> list[int]:
         drawn: list[int] = []
         for _ in range(count):
             drawn.append(self._descend(members, set(drawn), rng))
         return drawn
 
-    def _descend(self, members: MemberTable, taken: set[int], rng: np.random.Generator) -> int:
+    def _descend(self, members: Members, taken: set[int], rng: np.random.Generator) -> int:
         """The member at which a way down from the roots ends; none that is `taken`."""
         gone = _taken_below(members, taken)
         here = -1
@@ -55,7 +55,7 @@ class Clade(Strategy):
             here = onward
 
 
-def _taken_below(members: MemberTable, taken: set[int]) -> dict[int, int]:
+def _taken_below(members: Members, taken: set[int]) -> dict[int, int]:
     """How many taken members each clade has that has any."""
     gone: dict[int, int] = {}
     for position in taken:
@@ -73,7 +73,7 @@ def _beta(
     return drawn
 
 
-def best_belief(members: MemberTable, epsilon: float = 0.01) -> int:
+def best_belief(members: Members, epsilon: float = 0.01) -> int:
     """HGM's last decision: the member of which most can be believed, as a position.
 
     argmax over members of the ε quantile of Beta(1 + n_s, 1 + n_f), by their own outcomes (Wang et

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cambrian.evolution.selection.arrays import Floats, SumTree
-from cambrian.evolution.selection.members import MemberTable
+from cambrian.evolution.selection.members import Members
 from cambrian.evolution.selection.strategies.base import Rng, Strategy
 
 STEEPNESS, MIDPOINT = 10.0, 0.5
@@ -40,20 +40,20 @@ def draw_in_proportion(sums: SumTree, count: int, rng: Rng) -> list[int]:
 class Dgm(Strategy):
     """p ∝ σ(λ(score − α₀)) / (1 + children): see `dgm_weights`; exact, by a tree of sums."""
 
-    def loaded(self, members: MemberTable) -> None:
+    def loaded(self, members: Members) -> None:
         self._sums = SumTree(dgm_weights(members.score.values, members.children.values))
 
-    def added(self, members: MemberTable, position: int) -> None:
+    def added(self, members: Members, position: int) -> None:
         self._weigh(members, position)
 
-    def child_added(self, members: MemberTable, position: int) -> None:
+    def child_added(self, members: Members, position: int) -> None:
         self._weigh(members, position)
 
-    def _weigh(self, members: MemberTable, position: int) -> None:
+    def _weigh(self, members: Members, position: int) -> None:
         one = slice(position, position + 1)
         self._sums[position] = float(
             dgm_weights(members.score.values[one], members.children.values[one])[0]
         )
 
-    def draw(self, members: MemberTable, count: int, rng: Rng, index: int) -> list[int]:
+    def draw(self, members: Members, count: int, rng: Rng, index: int) -> list[int]:
         return draw_in_proportion(self._sums, count, rng)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cambrian.evolution.selection.arrays import SumTree
-from cambrian.evolution.selection.members import MemberTable
+from cambrian.evolution.selection.members import Members
 from cambrian.evolution.selection.strategies.base import Rng, Strategy
 from cambrian.evolution.selection.strategies.dgm import dgm_weights, draw_in_proportion
 
@@ -27,7 +27,7 @@ class Island:
         self._places: dict[int, int] = {}
         self._sums = SumTree(np.zeros(0))
 
-    def settle(self, members: MemberTable, position: int) -> None:
+    def settle(self, members: Members, position: int) -> None:
         """A member comes to live here; nothing happens if it does already."""
         if position in self._places:
             return
@@ -38,7 +38,7 @@ class Island:
         if self.best < 0 or score[position] > score[self.best]:
             self.best = position
 
-    def weigh(self, members: MemberTable, position: int) -> None:
+    def weigh(self, members: Members, position: int) -> None:
         """A member has another weight, if it lives here."""
         place = self._places.get(position)
         if place is not None:
@@ -65,13 +65,13 @@ class Islands(Strategy):
     are taken.
     """
 
-    def loaded(self, members: MemberTable) -> None:
+    def loaded(self, members: Members) -> None:
         self._islands = [Island() for _ in range(ISLANDS)]
         self._exchanges = 0
         for position in range(len(members)):
             self.added(members, position)
 
-    def added(self, members: MemberTable, position: int) -> None:
+    def added(self, members: Members, position: int) -> None:
         proposal = int(members.proposal.values[position])
         if proposal < 0:
             for island in self._islands:
@@ -84,17 +84,17 @@ class Islands(Strategy):
         self._exchanges = max(self._exchanges, proposal // MIGRATION)
         self._islands[proposal % ISLANDS].settle(members, position)
 
-    def _exchange(self, members: MemberTable) -> None:
+    def _exchange(self, members: Members) -> None:
         best = [island.best for island in self._islands]
         for at, position in enumerate(best):
             if position >= 0:
                 self._islands[(at + 1) % ISLANDS].settle(members, position)
 
-    def child_added(self, members: MemberTable, position: int) -> None:
+    def child_added(self, members: Members, position: int) -> None:
         for island in self._islands:
             island.weigh(members, position)
 
-    def draw(self, members: MemberTable, count: int, rng: Rng, index: int) -> list[int]:
+    def draw(self, members: Members, count: int, rng: Rng, index: int) -> list[int]:
         drawn: dict[int, None] = {}
         for at in range(ISLANDS):
             island = self._islands[(index + at) % ISLANDS]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cambrian.evolution.selection.members import MemberTable
+from cambrian.evolution.selection.members import Members
 from cambrian.evolution.selection.strategies.base import Rng, Strategy
 
 
@@ -13,5 +13,5 @@ class Last(Strategy):
     open-ended exploration: each step builds on the latest agent that was kept.
     """
 
-    def draw(self, members: MemberTable, count: int, rng: Rng, index: int) -> list[int]:
+    def draw(self, members: Members, count: int, rng: Rng, index: int) -> list[int]:
         return [len(members) - 1 - back for back in range(count)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cambrian.evolution.selection.arrays import Floats
-from cambrian.evolution.selection.members import MemberTable
+from cambrian.evolution.selection.members import Members
 from cambrian.evolution.selection.strategies.base import Rng, Strategy
 
 SIGNIFICANT = 256
@@ -27,7 +27,7 @@ class Lexicase(Strategy):
 
     needs_vectors = True
 
-    def loaded(self, members: MemberTable) -> None:
+    def loaded(self, members: Members) -> None:
         self._over = -1
 
     def _epsilon(self, vectors: Floats) -> Floats:
@@ -36,7 +36,7 @@ class Lexicase(Strategy):
             self._over, self._kept = over, deviations(vectors[:over])
         return self._kept
 
-    def draw(self, members: MemberTable, count: int, rng: Rng, index: int) -> list[int]:
+    def draw(self, members: Members, count: int, rng: Rng, index: int) -> list[int]:
         vectors = members.vectors.values
         epsilon = self._epsilon(vectors)
         drawn: list[int] = []

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cambrian.evolution.selection.arrays import Floats, Integers, SumTree
-from cambrian.evolution.selection.members import MemberTable
+from cambrian.evolution.selection.members import Members
 from cambrian.evolution.selection.strategies.base import Rng, Strategy
 from cambrian.evolution.selection.strategies.dgm import draw_in_proportion
 
@@ -30,13 +30,13 @@ class Novelty(Strategy):
 
     needs_vectors = True
 
-    def loaded(self, members: MemberTable) -> None:
+    def loaded(self, members: Members) -> None:
         self._points = grains(members.vectors.values)
         self._nearest = nearest(self._points)
         self._count = len(members)
         self._sums = SumTree(rarity(self._nearest))
 
-    def added(self, members: MemberTable, position: int) -> None:
+    def added(self, members: Members, position: int) -> None:
         point = grains(members.vectors.values[position : position + 1])
         self._room(position + 1, point.shape[1])
         self._points[position] = point
@@ -59,7 +59,7 @@ class Novelty(Strategy):
         rows[: self._count] = self._nearest[: self._count]
         self._points, self._nearest = points, rows
 
-    def draw(self, members: MemberTable, count: int, rng: Rng, index: int) -> list[int]:
+    def draw(self, members: Members, count: int, rng: Rng, index: int) -> list[int]:
         return draw_in_proportion(self._sums, count, rng)
 
 

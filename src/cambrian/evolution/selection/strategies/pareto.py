@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cambrian.evolution.selection.arrays import Floats, Ranking
-from cambrian.evolution.selection.members import MemberTable
+from cambrian.evolution.selection.members import Members
 from cambrian.evolution.selection.strategies.base import Rng, Strategy
 
 
@@ -20,11 +20,11 @@ class Pareto(Strategy):
 
     needs_vectors = True
 
-    def loaded(self, members: MemberTable) -> None:
+    def loaded(self, members: Members) -> None:
         self._ranking = Ranking(members.score.values)
         self._front = front(members.vectors.values)
 
-    def added(self, members: MemberTable, position: int) -> None:
+    def added(self, members: Members, position: int) -> None:
         self._ranking.add(float(members.score.values[position]))
         mine = members.vectors.values[position]
         theirs = members.vectors.values[self._front]
@@ -33,7 +33,7 @@ class Pareto(Strategy):
         kept = np.array(self._front)[~dominates(mine, theirs)].tolist()
         self._front = [*kept, position]
 
-    def draw(self, members: MemberTable, count: int, rng: Rng, index: int) -> list[int]:
+    def draw(self, members: Members, count: int, rng: Rng, index: int) -> list[int]:
         size = min(count, len(self._front))
         drawn = [self._front[at] for at in rng.choice(len(self._front), size, replace=False)]
         rank = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cambrian.evolution.selection.arrays import SMALLEST, Floats
-from cambrian.evolution.selection.members import MemberTable
+from cambrian.evolution.selection.members import Members
 from cambrian.evolution.selection.strategies.base import Rng
 from cambrian.evolution.selection.strategies.greedy import Greedy
 
@@ -19,11 +19,11 @@ class PowerLaw(Greedy):
     would be uniform, α → ∞ greedy.
     """
 
-    def loaded(self, members: MemberTable) -> None:
+    def loaded(self, members: Members) -> None:
         super().loaded(members)
         self._room(len(members))
 
-    def added(self, members: MemberTable, position: int) -> None:
+    def added(self, members: Members, position: int) -> None:
         super().added(members, position)
         if len(members) > len(self._sums):
             self._room(len(members))
@@ -33,7 +33,7 @@ class PowerLaw(Greedy):
         ranks = 1 << max(members, SMALLEST).bit_length()
         self._sums: Floats = np.cumsum(np.arange(1, ranks + 1, dtype=np.float64) ** -ALPHA)
 
-    def draw(self, members: MemberTable, count: int, rng: Rng, index: int) -> list[int]:
+    def draw(self, members: Members, count: int, rng: Rng, index: int) -> list[int]:
         sums, drawn = self._sums[: len(members)], dict[int, None]()
         while len(drawn) < count:
             rank = int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))
