@@ -19,7 +19,7 @@ from cambrian.agents.recombine.agent import Agent
 from cambrian.agents.recombine.knobs import Value
 from cambrian.agents.recombine.structure import Place, places_of, structure_of
 
-SPREAD = 0.2
+SPREAD = 0.15
 """σ of the first generation, as a share of a knob's range (of its logarithm)."""
 INERT = 0.5
 """In an optimiser's point, a knob whose weight is below this is moved with that probability only:
