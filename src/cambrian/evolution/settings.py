@@ -208,7 +208,7 @@ class Settings:
             "How recombination tunes knobs: by an optimiser for each structure, which learns from "
             "every agent that differs in knobs only (cmaes), or one to three at random (random)."
         ),
-    ] = "cmaes"
+    ] = "random"
     rules: Annotated[
         Rules,
         About(

@@ -40,7 +40,7 @@ VALUES: dict[str, tuple[object, object, object]] = {
     "suite": ("drift", "continual", "plasticity"),
     "order": ("free", "free", "free"),
     "selection": ("clade", "power-law", "uniform"),
-    "tuning": ("random", "random", "random"),
+    "tuning": ("cmaes", "cmaes", "cmaes"),
     "seeds": ("raced", "raced", "raced"),
     "admission": ("keep-all", "better", "pareto"),
     "device": ("cuda", "cuda", "cuda"),
