@@ -68,6 +68,24 @@ def test_a_ref_left_by_a_killed_import_is_cleared_away(
     assert lineage.verify() == []
 
 
+def test_refs_that_a_killed_writer_moved_before_the_map_are_no_damage(
+    garden: ArchiveFixture, tree: dict[str, str]
+) -> None:
+    """A kill between the two leaves refs of a moment that the map will know of after an update."""
+    lineage = Lineage(garden.archive)
+    lineage.update()
+    before = (lineage.path / "cambrian.db").read_bytes()
+    later = garden.grow("later", tree["leaf"], score=0.1)
+    assert lineage.update() == 1
+    commit = lineage.commit(later)
+    (lineage.path / "cambrian.db").write_bytes(before)
+    assert lineage.verify() == []
+    git(garden.archive, "update-ref", f"refs/agents/{later[:12]}", "main^")
+    assert len(lineage.verify()) == 1, "what points elsewhere is damage all the same"
+    lineage.update()
+    assert lineage.commit(later) == commit and lineage.verify() == []
+
+
 def test_refs_that_were_left_locked_or_loose_hold_nothing_up(
     garden: ArchiveFixture, tree: dict[str, str]
 ) -> None:

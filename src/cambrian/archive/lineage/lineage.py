@@ -44,7 +44,7 @@ from cambrian.archive.lineage.fastimport import (
     write_text,
 )
 from cambrian.archive.lineage.git import PACKS, Git, GitError
-from cambrian.archive.lineage.refs import CHAMPION, LEAVES, MAIN, owned
+from cambrian.archive.lineage.refs import BRANCH, CHAMPION, LEAVES, MAIN, owned
 from cambrian.archive.records import Agent
 from cambrian.archive.sqlite import storage_errors
 from cambrian.archive.store import LINEAGE, Archive
@@ -112,7 +112,7 @@ class Lineage:
         for leftover in (fresh, old):
             shutil.rmtree(leftover, ignore_errors=True)
         try:
-            Git.init(fresh, branch=CHAMPION.removeprefix("refs/heads/"))
+            Git.init(fresh, branch=BRANCH)
             written = self._append(fresh, fresh=True)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)  # a full disk needs the room
@@ -140,7 +140,7 @@ class Lineage:
         """
         if not Commits.exists(self.path):
             return False
-        Git.init(target, branch=CHAMPION.removeprefix("refs/heads/"))
+        Git.init(target, branch=BRANCH)
         with closing(Commits(self.path, read_only=True)) as commits:
             commits.copy_to(target)
         for attempt in range(COPIES):
@@ -181,18 +181,36 @@ class Lineage:
         if not Commits.exists(self.path):
             return [f"{self.path.name}: expected a lineage repository, found none"]
         with tempfile.TemporaryDirectory() as scratch:
-            expected = Path(scratch) / LINEAGE
-            Git.init(expected, branch=CHAMPION.removeprefix("refs/heads/"))
+            expected = Git.init(Path(scratch) / LINEAGE, branch=BRANCH).path
             try:
                 with closing(Commits(self.path, read_only=True)) as commits:
                     if not commits.current():
                         return [f"{self.path.name}: of another layout; the next update rebuilds it"]
                     held = commits.last_number()
                 self._append(expected, through=held, fresh=True)
-                behind = bool(self._archive.agents.after(held, 1))
-                return list(_differences(expected, self.path, held, champion=not behind))
+                refs = expected
+                if (pointed := self._pointed(expected, held)) > held:
+                    refs = Git.init(Path(scratch) / "refs", branch=BRANCH).path
+                    self._append(refs, through=pointed, fresh=True)
+                behind = bool(self._archive.agents.after(pointed, 1))
+                return list(_differences(expected, refs, self.path, held, champion=not behind))
             except (GitError, sqlite3.Error) as error:
                 return [f"{self.path.name}: {error}"]
+
+    def _pointed(self, expected: Path, held: int) -> int:
+        """Up to which number the refs point: to what the map holds, or, where a writer was killed
+        between the two, to what it would have held next."""
+        tip = Git(self.path).refs().get(MAIN)
+        with closing(Commits(expected)) as commits:
+            newest = commits.newest()
+        if tip is None or newest is None or newest.commit == tip:
+            return held
+        with tempfile.TemporaryDirectory() as scratch:
+            whole = Git.init(Path(scratch) / LINEAGE, branch=BRANCH).path
+            self._append(whole, fresh=True)
+            with closing(Commits(whole)) as commits:
+                found = (entry.number for entry in commits if entry.commit == tip)
+                return max(held, next(found, held))
 
     def _usable(self) -> bool:
         """Whether the repository can be appended to: readable, and not ahead of the database."""
@@ -355,9 +373,12 @@ def leaf_ref(agent_id: str) -> str:
     return LEAVES + agent_id[:12]
 
 
-def _differences(expected: Path, found: Path, held: int, *, champion: bool) -> Iterator[str]:
-    """Up to the number `held`: a run may add to what is found while it is looked at."""
-    there, here = Git(expected).refs(), Git(found).refs()
+def _differences(
+    expected: Path, refs: Path, found: Path, held: int, *, champion: bool
+) -> Iterator[str]:
+    """Up to the number `held`: a run may add to what is found while it is looked at. `refs`: whose
+    are to be found."""
+    there, here = Git(refs).refs(), Git(found).refs()
     with closing(Commits(expected)) as right, closing(Commits(found, read_only=True)) as ours:
         for entry in right:
             commit = ours.get(entry.agent_id)

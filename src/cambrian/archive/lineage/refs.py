@@ -19,6 +19,8 @@ from cambrian.archive.sqlite import storage_errors
 
 CHAMPION = "refs/heads/champion"
 MAIN = "refs/heads/main"
+BRANCH = CHAMPION.removeprefix("refs/heads/")
+"""What a clone checks out."""
 LEAVES = "refs/agents/"
 _OWN = (LEAVES, "refs/cambrian/")
 

@@ -186,7 +186,9 @@ class Session:
             raise SandboxBroken("the session is closed")
         self._jobs += 1
         name = f"{secrets.token_hex(6)}.sock"  # the job can read it: not a number that counts jobs
-        deadline = time.monotonic() + self.limits.request_s
+        # Before the first job the zygote may have more of torch to import, for this agent's code.
+        limit = self.limits.start_s if self._jobs == 1 else self.limits.request_s
+        deadline = time.monotonic() + limit
         with _listen(self._share / name) as listener:
             try:
                 control.send(Kind.JOB, self._jobs, {"socket": name, "mode": mode})
