@@ -16,6 +16,7 @@ from cambrian.errors import UsageError
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.statistics.families import mean_of_families, mean_over_families
 from cambrian.evaluators.suites import suite
+from cambrian.evolution.admission.leaving import CHANCE, Leaving
 from cambrian.evolution.admission.records import results_of, search_seeds, units
 from cambrian.evolution.admission.thresholds import Rules
 from cambrian.evolution.budget import evaluations_per_variant
@@ -106,3 +107,24 @@ def test_seeds_are_not_raced_in_a_suite_that_has_few(tmp_path: Path) -> None:
     options = Options(make_worker=InstantWorker)
     with pytest.raises(UsageError, match="leave --seeds raced out"):
         supervisor.run(tmp_path / "a", raced, lambda _: None, options=options)
+
+
+def test_losers_leave_on_the_first_families_and_at_the_same_look_when_judged_again(
+    grown: Path,
+) -> None:
+    early = 0
+    with Archive.open(grown, read_only=True) as archive:
+        rule = Leaving(archive, NAMES, Rules(), "stepping-stones")
+        for proposal in archive.proposals.select():
+            if proposal.state not in ("admitted", "rejected"):
+                continue
+            child = results_of(archive, str(proposal.agent_id))
+            left = rule.leaves_after(proposal, child, results_of(archive, proposal.parents[0]))
+            if not str(proposal.reason).startswith("rejected early"):
+                assert left is None and len(child) == 2 * len(NAMES)
+                continue
+            early += 1
+            assert left is not None and len(NAMES) <= left <= len(child)
+            failed = [g for g in archive.gates(proposal_id=proposal.id) if g.verdict == "fail"]
+            assert "the chance is" in failed[0].detail and failed[0].rule == CHANCE
+    assert early > 3
