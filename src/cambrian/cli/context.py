@@ -111,6 +111,16 @@ def _allow(_: click.Context, __: click.Parameter, value: bool) -> None:
         os.environ[ALLOW_UNBOUNDED] = "1"
 
 
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="Evaluation processes.",
+)
+
+
 SANDBOXES = get_args(SandboxName)
 
 allow_option = click.option(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cambrian.cli.context import Shared, common, examples, json_option, sandbox_option
+from cambrian.cli.context import (
+    Shared,
+    common,
+    examples,
+    json_option,
+    sandbox_option,
+    workers_option,
+)
 from cambrian.cli.render.output import note, say, show_json
 from cambrian.cli.render.text import interval, line, short
 from cambrian.errors import UsageError
@@ -34,14 +41,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Run at most N evaluations; an agent is begun only if all that it lacks fits in.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 1024),
-    default=2,
-    show_default=True,
-    metavar="N",
-    help="Evaluation processes.",
-)
+@workers_option
 @sandbox_option
 @json_option
 @common

@@ -6,20 +6,20 @@ import functools
 
 import click
 
-from cambrian.cli.context import Shared, common, examples, json_option, sandbox_option
+from cambrian.cli.context import (
+    Shared,
+    common,
+    examples,
+    json_option,
+    sandbox_option,
+    workers_option,
+)
 from cambrian.cli.render.output import note, say, show_json
 
 
 @click.command(epilog=examples("cambrian bench seal", "cambrian bench seal @best 3fa9c1"))
 @click.argument("agent_ids", metavar="[ID]...", nargs=-1)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 1024),
-    default=2,
-    show_default=True,
-    metavar="N",
-    help="Evaluation processes.",
-)
+@workers_option
 @sandbox_option
 @json_option
 @common
