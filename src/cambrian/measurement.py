@@ -23,6 +23,9 @@ from cambrian.errors import UsageError
 Array = np.ndarray[Any, np.dtype[Any]]
 Verdict = Literal["scored", "failed", "broken"]
 
+EXACT = ("verdict", "score", "raw", "flops", "state_bytes")
+"""What has to be the same to the last bit, beside every metric, where a measurement is repeated."""
+
 LONGEST_REASON = 8000
 """Characters that are kept of a reason, its cause included."""
 

@@ -44,7 +44,7 @@ def test_an_older_agent_runs_with_its_own_skeleton() -> None:
 
 @pytest.mark.parametrize("operation", [operations.graft, operations.swap])
 def test_todays_mechanisms_do_not_go_onto_its_hooks(operation: operations.Simple) -> None:
-    with pytest.raises(EditError, match=r"expected a learner with PARTS_PROTOCOL = 2; got 1"):
+    with pytest.raises(EditError, match=r"expected a learner with PARTS_PROTOCOL = 3; got 1"):
         operation(Agent.of(OLD), catalogue(), random.Random(0))
 
 

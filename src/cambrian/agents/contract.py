@@ -32,7 +32,16 @@ class Learner:
         spec: what may be known of the stream.
         seed: every random choice must come from this seed.
         device: a torch device; tensors handed to the methods live there.
+
+    Attributes:
+        flops_spent: what the sandbox has counted of `spec.flops`, told before each batch and each
+            adaptation. Its own copy of the figure: changing it changes nothing.
+        effort: how much work the next batch will be, 0 to 15, for a learner whose batches differ:
+            operations are counted on a sample of the batches of each effort.
     """
+
+    flops_spent: int = 0
+    effort: int = 0
 
     def __init__(self, spec: TaskSpec, *, seed: int, device: str = "cpu") -> None:
         self.spec = spec

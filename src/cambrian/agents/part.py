@@ -19,8 +19,12 @@ from torch import Tensor
 
 from cambrian.agents.contract import TaskSpec
 
-PARTS_PROTOCOL = 2
+PARTS_PROTOCOL = 3
 """The version of the hooks below. Those of version 1 were called otherwise, and were untyped."""
+
+FILLED = 0.92
+"""The share of the bytes allowed that parts are made to fit into, where they want more: what is
+counted has small things beside what parts know of."""
 
 Carry = Callable[[Tensor], Tensor]
 """Turns a tensor that is shaped like a weight before a change of shape into one shaped like it is
@@ -96,6 +100,11 @@ class Recent:
         return self.x[-samples:]
 
 
+def sized(count: int, share: float) -> int:
+    """A size at the share of it that the allowance has room for, at least 1."""
+    return count if share == 1.0 else max(1, int(count * share))
+
+
 class Transition(NamedTuple):
     """One step of E environments (control).
 
@@ -121,6 +130,8 @@ class PartsLearner(Protocol):
     `labelled` says whether targets are labels (classification, active) and not real numbers.
     `weights` are the network's tensors: for each layer a matrix (out, in) and a bias (out,).
     `trained` are these, then what parts train of their own. `task` is the task of the call at hand.
+    `share` is the share of their full size that all parts can have within the bytes allowed: 1
+    where they fit. `spare` is how many bytes are left then; infinite where none are counted.
     """
 
     spec: TaskSpec
@@ -134,12 +145,17 @@ class PartsLearner(Protocol):
     clock: Clock
     recent: Recent
     task: int | None
+    share: float
+    spare: float
 
     def hooks(self, name: str) -> list[Callable[..., Any]]:
         """The methods called `name` of the parts that have one, in the order of the list."""
 
     def generator(self) -> torch.Generator:
         """A fresh stream of randomness on the CPU (the same draws on every device)."""
+
+    def features(self, share: float) -> int:
+        """How many features the network gives, at a share of its full size."""
 
     def claim(self, wanted: int) -> int:
         """Bytes of state that a part may hold of the `wanted`: fewer where the allowance is short.
@@ -182,6 +198,17 @@ class Part(Protocol):
     """Every hook. A part has those that it needs, with just these arguments."""
 
     # what the learner is made of
+
+    copies: float
+    """How many tensors like each of the network's weights it keeps (1.5: one, and one of half the
+    bytes); 0 where it does not say."""
+
+    def holds(self, learner: PartsLearner, share: float) -> float:
+        """Bytes that it keeps beside such copies at a share of its full size, asked before
+        `network` and `build`; these use `learner.share`. Role network: bytes of its weights."""
+
+    def wide(self, learner: PartsLearner, share: float) -> int:
+        """Role network: how many features it gives, at a share of its full size."""
 
     def network(self, learner: PartsLearner) -> list[Tensor]:
         """Role network: the weights at the start, a matrix (out, in) and a bias for each layer,

@@ -19,12 +19,9 @@ from cambrian import places
 from cambrian.claims import code
 from cambrian.claims.claim import Claim, Figures, Measured, verdict_of
 from cambrian.claims.rig import Rig
-from cambrian.claims.store import Again, Result, write
+from cambrian.claims.store import Again, Result, rounded, write
 from cambrian.errors import CambrianError, UsageError
 from cambrian.evaluators.benchmarks.base import REPORTED
-
-DIGITS = 6
-"""After the point, of a figure that is kept; a verdict is worked out from what is kept."""
 
 Said = Callable[[str], None]
 
@@ -187,11 +184,6 @@ def confirm(
     findings = claim.judge(Figures(result.pieces()))
     again = Again(code.code_of(depends), depends, code.versions(), _today())
     return replace(result, findings=findings, verdict=verdict_of(findings), again=again)
-
-
-def rounded(figures: Measured) -> dict[str, float]:
-    """Figures as they are kept, by name in alphabetical order."""
-    return {name: round(float(value), DIGITS) for name, value in sorted(figures.items())}
 
 
 def _silent(text: str) -> None:

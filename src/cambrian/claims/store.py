@@ -15,11 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from cambrian.claims import code
-from cambrian.claims.claim import Claim, Finding, Verdict
+from cambrian.claims.claim import Claim, Finding, Measured, Verdict
 from cambrian.errors import CambrianError
 from cambrian.evaluators.statistics import Estimate
 
 FOLDER = Path(__file__).parent / "results"
+DIGITS = 6
+"""After the point, of a figure that is kept; a verdict is worked out from what is kept."""
+
+
+def rounded(figures: Measured) -> dict[str, float]:
+    """Figures as they are kept, by name in alphabetical order."""
+    return {name: round(float(value), DIGITS) for name, value in sorted(figures.items())}
 
 
 @dataclass(frozen=True)

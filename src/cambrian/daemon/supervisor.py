@@ -16,7 +16,6 @@ from typing import Any, Literal, cast
 
 import anyio
 
-from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Archive, Run
 from cambrian.archive.lineage.lineage import Lineage
 from cambrian.archive.sqlite.storage_errors import explained
@@ -31,6 +30,7 @@ from cambrian.evolution import sealing
 from cambrian.evolution.models.broker import OpenAIModel
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.process_worker import ProcessWorker
+from cambrian.evolution.runtime.seeding import add_seeds
 from cambrian.evolution.settings import LIMITS, SandboxName, Settings, changes, differences
 from cambrian.failpoints import reach
 from cambrian.sandbox.backends import gpu
@@ -62,18 +62,9 @@ def init(path: Path) -> None:
 
 
 def prepare(archive: Archive, benchmarks: Sequence[str] = (), tell: Tell = lambda _: None) -> None:
-    """Add the seed agents that are not there yet: those of every archive, and those that some
-    benchmarks ask for. One that a newer Cambrian has other code for stays as the archive has it: a
-    second one of its name would be judged, drawn and counted beside it. Then every agent is known
-    by what its code does."""
-    asked = {name for bench in benchmarks for name in benchmark(bench).seed_agents}
-    there = {seed.title for seed in archive.agents.seeds()}
-    for name in (*seed_names(), *sorted(asked.difference(seed_names()))):
-        if name in there:
-            continue
-        tree = load_seed(name)
-        archive.agents.add_seed(tree.identity, tree, name)
-        reach("seed.added")
+    """Add the seed agents that are not there yet (`seeding.add_seeds`), so that every agent is
+    known by what its code does."""
+    add_seeds(archive, benchmarks)
     likeness.fill(archive, tell)
 
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 
 from cambrian.archive import Archive
-from cambrian.evolution.rewriting.decided import NOTHING_MOVED
+from cambrian.evolution.rewriting.knob_credit import NOTHING_MOVED
 
 _USES = """
 SELECT json_extract(s.value, '$.mechanism') AS name, count(DISTINCT p.id) AS proposed,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cambrian.measurement import EXACT
+
 if TYPE_CHECKING:
     from cambrian.archive import Archive
     from cambrian.archive.nulls import Null
-
-EXACT = ("verdict", "score", "raw", "flops", "state_bytes")
-"""What an identical twin has to repeat to the last bit, beside every metric."""
 
 
 def null_controls(archive: Archive) -> dict[str, Any]:

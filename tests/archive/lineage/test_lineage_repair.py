@@ -120,7 +120,7 @@ def test_a_lock_that_a_living_git_holds_is_waited_for(
     assert lineage.update() == 1
     release.join()
     garden.grow("last", tree["leaf"], score=0.1)
-    monkeypatch.setattr("cambrian.archive.lineage.refs.LOCKED_S", 0.2)
+    monkeypatch.setattr("cambrian.archive.lineage.git.LOCKED_S", 0.2)
     taken = threading.Event()
 
     def take_it_again_and_again() -> None:

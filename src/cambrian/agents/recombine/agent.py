@@ -16,7 +16,7 @@ from cambrian.agents.roles import exclusive, required
 from cambrian.agents.tree import LEARNER, SourceTree
 from cambrian.errors import InvalidAgent
 
-PROTOCOL = 2
+PROTOCOL = 3
 """The version of the hooks (`agents.part.PARTS_PROTOCOL`) that the catalogue's mechanisms have."""
 _ROLE_OF_HOOK = {
     "network": "network",

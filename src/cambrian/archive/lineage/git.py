@@ -7,6 +7,8 @@ Cambrian must not change what is written. So every command gets an environment o
 from __future__ import annotations
 
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, cast
@@ -32,6 +34,8 @@ _ENVIRONMENT = {
 
 PACKS = 24
 """So many packs are put together."""
+LOCKED_S = 5.0
+"""Git holds its lock for milliseconds: whoever has held one for so long was killed."""
 
 _PLAIN = ("-c", "repack.writeBitmaps=false", "-c", "pack.threads=1")
 
@@ -131,3 +135,19 @@ def _gitpython() -> ModuleType:
     except ImportError as error:
         raise CambrianError("the lineage needs git; install it") from error
     return git
+
+
+def take_lock(lock: Path) -> None:
+    """Take git's lock: a file that is there, to be renamed to what it guards."""
+    began = time.monotonic()
+    while True:
+        try:
+            lock.touch(exist_ok=False)
+            return
+        except FileExistsError:
+            with suppress(FileNotFoundError):
+                if abs(time.time() - lock.stat().st_mtime) > LOCKED_S:
+                    lock.unlink()
+        if time.monotonic() - began > 2 * LOCKED_S:
+            raise storage_errors.of("locked", f"git's lock {lock.name}")
+        time.sleep(0.02)

@@ -10,12 +10,11 @@ people's (a tag, a branch, notes), and stay as they are.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from cambrian.archive.sqlite import storage_errors
+from cambrian.archive.lineage.git import take_lock
 
 CHAMPION = "refs/heads/champion"
 MAIN = "refs/heads/main"
@@ -23,9 +22,6 @@ BRANCH = CHAMPION.removeprefix("refs/heads/")
 """What a clone checks out."""
 LEAVES = "refs/agents/"
 _OWN = (LEAVES, "refs/cambrian/")
-
-LOCKED_S = 5.0
-"""Git holds its lock for milliseconds: whoever has held one for so long was killed."""
 
 _HEADER = b"# pack-refs with: peeled fully-peeled sorted \n"
 
@@ -43,7 +39,7 @@ def write(repository: Path, refs: Mapping[str, str]) -> None:
         OSError: they cannot be written; those of before stand.
     """
     packed, lock = repository / "packed-refs", repository / "packed-refs.lock"
-    _take(lock)
+    take_lock(lock)
     try:
         lines = {ref.encode(): f"{commit} {ref}\n".encode() for ref, commit in refs.items()}
         lines |= _others(packed)
@@ -84,19 +80,3 @@ def _loose(repository: Path) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             paths = sorted((repository / folder).iterdir())
             yield from (path for path in paths if path.is_file() and path.suffix != ".lock")
-
-
-def _take(lock: Path) -> None:
-    """Take git's lock: a file that is there, to be renamed to what it guards."""
-    began = time.monotonic()
-    while True:
-        try:
-            lock.touch(exist_ok=False)
-            return
-        except FileExistsError:
-            with suppress(FileNotFoundError):
-                if abs(time.time() - lock.stat().st_mtime) > LOCKED_S:
-                    lock.unlink()
-        if time.monotonic() - began > 2 * LOCKED_S:
-            raise storage_errors.of("locked", f"git's lock {lock.name}")
-        time.sleep(0.02)

@@ -17,11 +17,8 @@ from cambrian.reports.agent.recorded import Picked
 
 if TYPE_CHECKING:
     from cambrian.archive import Evaluation as Recorded
-    from cambrian.measurement import Measurement
+    from cambrian.measurement import EXACT, Measurement
     from cambrian.sandbox.backends.process import Backend
-
-EXACT = ("verdict", "raw", "score", "flops", "state_bytes")
-"""What has to come out the same, to the last bit, beside every metric that was recorded."""
 
 
 @click.command(

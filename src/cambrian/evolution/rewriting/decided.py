@@ -15,10 +15,6 @@ from cambrian.archive import Archive
 from cambrian.archive.sqlite.database import Row
 from cambrian.archive.tables.clades import RUNS_OF_SUITE
 
-NOTHING_MOVED = 1e-9
-"""A gain on the screen that is no further from 0 than this is none: the learner scored as its
-parent did."""
-
 _DECIDED = f"""
 SELECT p.idx, p.state, p.operation, p.agent_id, json_extract(p.parents, '$[0]') AS parent,
        g.value, a.detail AS answers

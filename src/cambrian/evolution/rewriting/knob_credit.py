@@ -14,11 +14,14 @@ from typing import Any
 from cambrian.agents.recombine import Learned
 from cambrian.archive import Archive
 from cambrian.archive.sqlite.database import Row
-from cambrian.evolution.rewriting.decided import NOTHING_MOVED, Reader
+from cambrian.evolution.rewriting.decided import Reader
 from cambrian.evolution.rewriting.kind_credit import KindCredit, kinds_of
 from cambrian.evolution.rewriting.operator_credit import FAILED
 from cambrian.evolution.rewriting.optimisers import Optimiser
 
+NOTHING_MOVED = 1e-9
+"""A gain on the screen that is no further from 0 than this is none: the learner scored as its
+parent did."""
 LEAST_WEIGHT = 0.05
 """The weight that no knob falls below."""
 

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Agent, Archive, Evaluation
 from cambrian.backoff import Backoff
 from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evolution.admission.records import missing, results_of, units
+from cambrian.failpoints import reach
 from cambrian.measurement import Measurement
 
 STAGES_OF_SEEDS = ("screen", "full")
@@ -24,6 +26,20 @@ TRIES = 3
 """How often a stage of a seed may be too slow before it is set aside until the next start."""
 
 SeedState = Literal["waiting", "scored", "failed", "set aside"]
+
+
+def add_seeds(archive: Archive, benchmarks: Sequence[str] = ()) -> None:
+    """Add the seed agents that are not there yet: those of every archive, and those that some
+    benchmarks ask for. One that a newer Cambrian has other code for stays as the archive has it: a
+    second one of its name would be judged, drawn and counted beside it."""
+    asked = {name for bench in benchmarks for name in benchmark(bench).seed_agents}
+    there = {seed.title for seed in archive.agents.seeds()}
+    for name in (*seed_names(), *sorted(asked.difference(seed_names()))):
+        if name in there:
+            continue
+        tree = load_seed(name)
+        archive.agents.add_seed(tree.identity, tree, name)
+        reach("seed.added")
 
 
 class Seeding:

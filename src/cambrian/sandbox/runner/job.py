@@ -40,6 +40,7 @@ from cambrian.sandbox.runner.verbs import BOOLEAN, VERBS, Verb
 REQUESTS = Expect(frozenset(kind for kind in Kind if kind < 64), max_meta=1 << 20, any_tensor=True)
 TRACE_CHARACTERS = 4000
 SPIN_S = 0.0003
+EFFORTS = 16
 SILENT = frozenset({Kind.PRESENT, Kind.REVEAL, Kind.ARGUMENT, Kind.DISCARD})
 
 
@@ -188,7 +189,7 @@ class LearnerJob:
         for number, start in enumerate(starts, start=1):
             rows = order[start : min(start + batch, int(meta["stop"]))]
             inputs, labels = self._to(x.index_select(0, rows)), self._to(y.index_select(0, rows))
-            self.meter.call("observe", self.learner.observe, inputs, labels, task)
+            self._observe(inputs, labels, task)
             if probe and (number % every == 0 or number == len(starts)):
                 scores = self._scores(self._asked(probe), task)
                 door.send(Kind.ANSWER, frame.sequence, array=scores)
@@ -199,7 +200,19 @@ class LearnerJob:
 
     def _reveal(self, door: FrameSocket, frame: Frame) -> None:
         labels, task = self._tensor(frame), frame.meta.get("task")
-        self.meter.call("observe", self.learner.observe, self._presented, labels, task)
+        self._observe(self._presented, labels, task)
+
+    def _observe(self, inputs: Tensor | None, labels: Tensor, task: int | None) -> None:
+        self._tell_spent()
+        effort = getattr(self.learner, "effort", 0)
+        known = isinstance(effort, int) and 0 <= effort < EFFORTS
+        sort = f"observe {effort}" if known else "observe"
+        self.meter.call(sort, self.learner.observe, inputs, labels, task)
+
+    def _tell_spent(self) -> None:
+        """A learner that has the contract's attribute is told what was counted."""
+        if hasattr(self.learner, "flops_spent"):
+            self.learner.flops_spent = self.meter.total
 
     def _lesson(self, door: FrameSocket, frame: Frame) -> None:
         # Inputs in torch's own memory, like rows of a published file: kernels may add up in another
@@ -240,6 +253,7 @@ class LearnerJob:
         given = [a.bool() if n in BOOLEAN else a for n, a in zip(verb.arrays, arrays, strict=True)]
         told = [numbers[name] for name in verb.numbers if numbers.get(name) is not None]
         sort = verb.alike(len(arrays[-1]) if arrays else 0, {"steps": None, **numbers})
+        self._tell_spent()
         found = self.meter.call(sort, getattr(self.learner, verb.name), *given, *told)
         if verb.name == "adapt":
             self.copy = found

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cambrian.agents.part import PartsLearner
+from cambrian.agents.part import PartsLearner, sized
 
 CARD = {
     "name": "conv",
@@ -48,25 +48,34 @@ class Conv:
     ) -> None:
         self.channels, self.kernel, self.hidden, self.gain = channels, kernel, hidden, gain
 
-    def network(self, learner: PartsLearner) -> list[Tensor]:
-        shape = (1, 1, *learner.spec.input_shape)[-3:]
-        self.shape = tuple(shape)
+    def sizes(self, learner: PartsLearner, share: float) -> list[tuple[int, int]]:
+        """Inputs and outputs of each layer's matrix; the channels stay, the last layer shrinks."""
+        shape = self.shape = (1, 1, *learner.spec.input_shape)[-3:]
         high = 1 if shape[1] == 1 else self.kernel
         self.window = (high, self.kernel)
         self.step = (1 if shape[1] == 1 else 2, 2)
-        generator = learner.generator()
         patch = high * self.kernel
         _, height, width = shape
         for _ in range(2):
             height, width = -(-height // self.step[0]), -(-width // 2)
-        sizes = [
+        hidden = sized(self.hidden, share)
+        return [
             (shape[0] * patch, self.channels),
             (self.channels * patch, 2 * self.channels),
-            (2 * self.channels * height * width, self.hidden),
-            (self.hidden, learner.width),
+            (2 * self.channels * height * width, hidden),
+            (hidden, learner.width),
         ]
+
+    def holds(self, learner: PartsLearner, share: float) -> float:
+        return 4.0 * sum((a + 1) * b for a, b in self.sizes(learner, share))
+
+    def wide(self, learner: PartsLearner, share: float) -> int:
+        return sized(self.hidden, share)
+
+    def network(self, learner: PartsLearner) -> list[Tensor]:
+        generator = learner.generator()
         weights = []
-        for fan_in, fan_out in sizes:
+        for fan_in, fan_out in self.sizes(learner, learner.share):
             bound = self.gain * fan_in**-0.5
             weight = torch.empty(fan_out, fan_in).uniform_(-bound, bound, generator=generator)
             weights += [weight, torch.zeros(fan_out)]

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cambrian.agents.part import PartsLearner
+from cambrian.agents.part import PartsLearner, sized
 
 CARD = {
     "name": "mlp",
@@ -42,9 +42,20 @@ class MLP:
     def __init__(self, hidden: int = 256, layers: int = 2, gain: float = 1.0) -> None:
         self.hidden, self.layers, self.gain = hidden, layers, gain
 
+    def widths(self, learner: PartsLearner, share: float) -> list[int]:
+        """Of the inputs, of each hidden layer, of the outputs."""
+        hidden = sized(self.hidden, share)
+        return [learner.spec.inputs, *[hidden] * self.layers, learner.width]
+
+    def holds(self, learner: PartsLearner, share: float) -> float:
+        return 4.0 * sum((a + 1) * b for a, b in pairwise(self.widths(learner, share)))
+
+    def wide(self, learner: PartsLearner, share: float) -> int:
+        return sized(self.hidden, share)
+
     def network(self, learner: PartsLearner) -> list[Tensor]:
         generator = learner.generator()
-        widths = [learner.spec.inputs, *[self.hidden] * self.layers, learner.width]
+        widths = self.widths(learner, learner.share)
         weights = []
         for fan_in, fan_out in pairwise(widths):
             bound = self.gain * fan_in**-0.5

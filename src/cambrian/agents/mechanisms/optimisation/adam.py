@@ -36,6 +36,8 @@ CARD = {
 class Adam:
     """`scale` turns the learner's rate (0.05, say) into Adam's (0.001)."""
 
+    copies = 2.0
+
     def __init__(self, scale: float = 0.02, first: float = 0.9, second: float = 0.99) -> None:
         self.scale, self.first, self.second = scale, first, second
         self.steps = 0

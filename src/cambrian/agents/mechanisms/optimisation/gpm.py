@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cambrian.agents.part import Batch, Carry, PartsLearner
+from cambrian.agents.part import Batch, Carry, PartsLearner, sized
 
 CARD = {
     "name": "gpm",
@@ -34,6 +34,10 @@ CARD = {
 }
 
 
+LEAST = 24
+"""Columns of a basis of the inputs that it asks room for; more where bytes are left."""
+
+
 class GradientProjection:
     """Extends its bases at boundaries, or every `every` observations where none are revealed.
 
@@ -43,7 +47,12 @@ class GradientProjection:
     def __init__(self, energy: float = 0.95, every: int = 4000, samples: int = 200) -> None:
         self.energy, self.every, self.samples = energy, every, samples
 
+    def holds(self, learner: PartsLearner, share: float) -> float:
+        return 4.0 * (sized(self.samples, share) + sized(LEAST, share)) * learner.spec.inputs
+
     def build(self, learner: PartsLearner) -> None:
+        self.samples = sized(self.samples, learner.share)
+        self.room = learner.spare + 4.0 * sized(LEAST, learner.share) * learner.spec.inputs
         matrices = learner.weights[::2]
         self.bases = [torch.zeros(w.shape[1], 0, device=w.device) for w in matrices]
         learner.recent.keep(self.samples)
@@ -68,7 +77,10 @@ class GradientProjection:
             return
         self.since = learner.clock.seen
         *inputs, _ = learner.layers(recent)
-        self.bases = [self._extend(b, x.T) for b, x in zip(self.bases, inputs, strict=True)]
+        for layer, x in enumerate(inputs):
+            held = sum(basis.nbytes for basis in self.bases)
+            columns = max(0.0, self.room - held) // (4 * len(self.bases[layer]))
+            self.bases[layer] = self._extend(self.bases[layer], x.T, columns)
 
     def drift(self, learner: PartsLearner) -> None:
         self.boundary(learner)
@@ -80,13 +92,14 @@ class GradientProjection:
             if len(basis) != inputs:
                 self.bases[layer] = basis.new_zeros(inputs, 0)
 
-    def _extend(self, basis: Tensor, inputs: Tensor) -> Tensor:
-        """Add directions of the inputs (d, n) until the basis holds their `energy` (eq. 9)."""
+    def _extend(self, basis: Tensor, inputs: Tensor, most: float) -> Tensor:
+        """Add directions of the inputs (d, n), at most so many, until the basis holds their
+        `energy` (eq. 9)."""
         total = inputs.square().sum()
         rest = inputs - basis @ (basis.T @ inputs)
         directions, sizes, _ = torch.linalg.svd(rest, full_matrices=False)
         held = (total - rest.square().sum() + sizes.square().cumsum(0)) / total.clamp(min=1e-12)
         held = torch.cat((1.0 - rest.square().sum()[None] / total.clamp(min=1e-12), held))
         extra = int((held < self.energy).sum())
-        room = max(basis.shape[0] - 1 - basis.shape[1], 0)
+        room = int(min(max(basis.shape[0] - 1 - basis.shape[1], 0), most))
         return torch.cat((basis, directions[:, : min(extra, room)]), dim=1)

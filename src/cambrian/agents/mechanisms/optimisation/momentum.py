@@ -36,6 +36,8 @@ CARD = {
 class Momentum:
     """`scale` multiplies the step: the sum of past gradients is 1 / (1 - decay) times longer."""
 
+    copies = 1.0
+
     def __init__(self, decay: float = 0.9, scale: float = 0.4, nesterov: bool = False) -> None:
         self.decay, self.scale, self.nesterov = decay, scale, nesterov
 

@@ -33,6 +33,8 @@ CARD = {
 
 
 class WeightAverage:
+    copies = 1.0
+
     def __init__(self, decay: float = 0.98) -> None:
         self.decay = decay
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cambrian.agents.part import Batch, Carry, PartsLearner
+from cambrian.agents.part import Batch, Carry, PartsLearner, sized
 
 CARD = {
     "name": "ewc",
@@ -45,12 +45,18 @@ class ElasticWeights:
     labels by its probabilities, real numbers with noise of variance one.
     """
 
+    copies = 1.5
+
     def __init__(
         self, strength: float = 30.0, every: int = 2000, decay: float = 0.9, samples: int = 64
     ) -> None:
         self.strength, self.every, self.decay, self.samples = strength, every, decay, samples
 
+    def holds(self, learner: PartsLearner, share: float) -> float:
+        return 4.0 * sized(self.samples, share) * learner.spec.inputs
+
     def build(self, learner: PartsLearner) -> None:
+        self.samples = sized(self.samples, learner.share)
         # half precision: importances need no more, and memory is scarce
         self.fisher = [torch.zeros_like(w, dtype=torch.bfloat16) for w in learner.weights]
         self.anchor = [weight.detach().clone() for weight in learner.weights]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cambrian.agents.part import Batch, PartsLearner
+from cambrian.agents.part import Batch, PartsLearner, sized
 
 CARD = {
     "name": "dark_replay",
@@ -43,7 +43,12 @@ class DarkReplay:
         self.capacity, self.batch, self.alpha, self.beta = capacity, batch, alpha, beta
         self.seen = 0
 
+    def holds(self, learner: PartsLearner, share: float) -> float:
+        row = 4 * (learner.spec.inputs + learner.width) + learner.targets_like(1).nbytes
+        return float(sized(self.capacity, share) * row)
+
     def build(self, learner: PartsLearner) -> None:
+        self.capacity = sized(self.capacity, learner.share)
         spec, device = learner.spec, learner.device
         self.x = torch.zeros(self.capacity, spec.inputs, device=device)
         self.y = learner.targets_like(self.capacity)

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from cambrian.agents.part import Batch, PartsLearner
+from cambrian.agents.part import Batch, PartsLearner, sized
 
 CARD = {
     "name": "reservoir",
@@ -56,7 +56,12 @@ class Reservoir:
         self.asymmetry, self.recency = asymmetry, recency
         self.seen = self.oldest = 0
 
+    def holds(self, learner: PartsLearner, share: float) -> float:
+        row = 4 * learner.spec.inputs + learner.targets_like(1).nbytes
+        return float(sized(self.capacity, share) * row)
+
     def build(self, learner: PartsLearner) -> None:
+        self.capacity = sized(self.capacity, learner.share)
         self.x = torch.zeros(self.capacity, learner.spec.inputs, device=learner.device)
         self.y = learner.targets_like(self.capacity)
         self.known = torch.zeros(learner.spec.outputs, dtype=torch.bool, device=learner.device)

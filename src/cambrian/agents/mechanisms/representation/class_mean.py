@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cambrian.agents.part import PartsLearner
+from cambrian.agents.part import PartsLearner, sized
 
 CARD = {
     "name": "class_mean",
@@ -62,11 +62,24 @@ class ClassMean:
         self.features, self.source, self.forgetting = features, source, forgetting
         self.shrinkage, self.sharpness, self.weight = shrinkage, sharpness, weight
 
+    def random_features(self, learner: PartsLearner, share: float) -> int:
+        """How many, at a share of their full number."""
+        inputs, features = learner.spec.inputs, self.features
+        room = learner.spec.memory_bytes / 4 or float("inf")  # leave the rest to other parts
+        while features > 50 and features * (8 * features + inputs) > room:
+            features -= 10
+        return sized(features, share)
+
+    def holds(self, learner: PartsLearner, share: float) -> float:
+        if self.source == "network":
+            features = learner.features(share)
+            return float(4 * features * (2 * features + learner.spec.outputs))
+        features = self.random_features(learner, share)
+        return float(features * (8 * features + learner.spec.inputs + 4 * learner.spec.outputs))
+
     def build(self, learner: PartsLearner) -> None:
         inputs, device = learner.spec.inputs, learner.device
-        room = learner.spec.memory_bytes / 4 or float("inf")  # leave the rest to other parts
-        while self.features > 50 and self.features * (8 * self.features + inputs) > room:
-            self.features -= 10
+        self.features = self.random_features(learner, learner.share)
         if self.source == "network":
             self.features = learner.weights[-2].shape[1]
         else:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cambrian.agents.part import PartsLearner
+from cambrian.agents.part import PartsLearner, sized
 
 CARD = {
     "name": "hopfield",
@@ -58,13 +58,21 @@ class Hopfield:
         self.keys, self.beta, self.recency = keys, beta, recency
         self.source, self.weight = source, weight
 
+    def holds(self, learner: PartsLearner, share: float) -> float:
+        row = learner.spec.inputs
+        if self.source == "network":
+            row += learner.features(share)
+        return 4.0 * sized(self.keys, share) * learner.spec.outputs * row
+
     def build(self, learner: PartsLearner) -> None:
+        self.keys = sized(self.keys, learner.share)
         classes, inputs = learner.spec.outputs, learner.spec.inputs
         self.stored = torch.zeros(classes * self.keys, inputs, device=learner.device)
         self.bias = torch.full((classes * self.keys,), -torch.inf, device=learner.device)
         self.count = [0] * classes
         self.mean = torch.zeros(inputs, device=learner.device)
-        self.keyed = learner.forward(self.stored)[0].detach()
+        if self.source == "network":
+            self.keyed = learner.forward(self.stored)[0].detach()
         self.seen = self.batches = 0
 
     def on_batch(self, learner: PartsLearner, x: Tensor, y: Tensor) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from cambrian.agents.contract import TaskSpec
 from cambrian.agents.part import Transition
 
-PARTS_PROTOCOL = 2
+PARTS_PROTOCOL = 3
 SKELETON = "control"
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from cambrian.agents.contract import TaskSpec
 
-PARTS_PROTOCOL = 2
+PARTS_PROTOCOL = 3
 SKELETON = "meta"
 
 

@@ -15,7 +15,10 @@ from torch import Tensor
 
 from cambrian.agents.contract import Learner as Base
 from cambrian.agents.contract import TaskSpec
-from cambrian.agents.part import Batch, Carry, Clock, Recent
+from cambrian.agents.part import FILLED, Batch, Carry, Clock, Recent
+
+PACE = 0.85
+"""The share of the operations allowed that is spent evenly over the stream; see `affordable`."""
 
 
 class Skeleton(Base):
@@ -25,6 +28,8 @@ class Skeleton(Base):
         self.clock, self.recent = Clock(), Recent(spec.inputs, self.device)
         self.task: int | None = None
         self.lr, self.steps, self.claimed = 0.2, 1, 0
+        self.share, self.spare = 1.0, math.inf
+        self.effort, self.told_spent, self.kept_back = 1, 0, 0
         self.labelled = spec.kind in ("classification", "active")
         self.width = spec.outputs * (spec.input_shape[0] if spec.kind == "sequence" else 1)
         if spec.kind == "control":  # a value for each action, or the continuous action itself
@@ -36,6 +41,7 @@ class Skeleton(Base):
         """Make the network and build the parts; a part whose `kinds` lack the stream's is idle."""
         kind = self.spec.kind
         self.active = [part for part in self.parts if kind in getattr(part, "kinds", (kind,))]
+        self.fit()
         self.weights = [weight.requires_grad_() for weight in self.only("network")(self)]
         self.claim(sum(weight.nbytes for weight in self.weights))
         self.trained = list(self.weights)
@@ -48,6 +54,29 @@ class Skeleton(Base):
         for part in steps:  # last, for it keeps something of all that is trained
             if hasattr(part, "build"):
                 part.build(self)
+
+    def fit(self) -> None:
+        """Find the share of their full size that all parts can have within the bytes allowed."""
+        room = self.spec.memory_bytes
+        copies = 1.0 + sum(getattr(part, "copies", 0.0) for part in self.active)
+
+        def wanted(share: float) -> float:
+            held: float = sum(
+                part.holds(self, share) * (copies if hasattr(part, "network") else 1.0)
+                for part in self.active
+                if hasattr(part, "holds")
+            )
+            return held
+
+        if not room:
+            return
+        if wanted(1.0) > room:
+            low, high = 0.0, 1.0
+            for _ in range(12):
+                middle = (low + high) / 2
+                low, high = (middle, high) if wanted(middle) <= FILLED * room else (low, middle)
+            self.share = max(low, 2.0**-12)
+        self.spare = max(0.0, FILLED * room - wanted(self.share))
 
     # what parts may use
 
@@ -71,6 +100,10 @@ class Skeleton(Base):
         """A fresh stream of randomness on the CPU (the same draws on every device)."""
         seed = torch.randint(0, 2**62, (1,), generator=self.seeds)
         return torch.Generator().manual_seed(int(seed))
+
+    def features(self, share: float) -> int:
+        """How many features the network gives, at a share of its full size."""
+        return sum(wide(self, share) for wide in self.hooks("wide"))
 
     def claim(self, wanted: int) -> int:
         """Bytes that a part may hold of the `wanted`: fewer where the allowance is short."""
@@ -112,6 +145,21 @@ class Skeleton(Base):
             more = extra(self, batch)
             loss = loss if more is None else loss + more
         return loss
+
+    def affordable(self) -> bool:
+        """Whether to take steps on the next batch: not while more operations are spent than the
+        stream so far allows, so that what is allowed lasts to its end. What was ever spent between
+        two batches is kept back for the last questions, half of all where small tasks follow."""
+        most, whole = self.spec.flops, self.spec.observations
+        if not most:
+            return True
+        self.kept_back = max(self.kept_back, self.flops_spent - self.told_spent)
+        self.told_spent = self.flops_spent
+        done = self.clock.seen / whole if whole else 1.0
+        pace = PACE / 2 if self.spec.support else PACE
+        limit = min((0.05 + pace * done) * most, 0.97 * most - self.kept_back)
+        limit = limit if done < 1.0 else 0.97 * most
+        return self.flops_spent <= limit
 
     @torch.no_grad()
     def heads(self, x: Tensor) -> list[Tensor]:
@@ -171,13 +219,18 @@ class Skeleton(Base):
             score_heads(self, heads, y)
         for on_batch in self.hooks("on_batch"):
             on_batch(self, x, y)
-        for _ in range(self.steps):
+        batch, steps = Batch(x, y, task), self.steps if self.effort else 0
+        if not steps:
+            with torch.no_grad():
+                batch.features, batch.logits = self.forward(x)
+        for _ in range(steps):
             batch = self._step(Batch(x, y, task))
         self.clock.seen += len(x)
         self.clock.batches += 1
         self.recent.add(x)
         for after_batch in self.hooks("after_batch"):
             after_batch(self, batch)
+        self.effort = int(self.affordable())
 
     def answer(self, x: Tensor, task: int | None = None) -> Tensor:
         """The answer (B, outputs), of a sequence (B, steps, outputs), for x (B, *input_shape)."""

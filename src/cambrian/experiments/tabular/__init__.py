@@ -1,0 +1,1 @@
+"""A table of learning algorithms that were really measured, for searches that are simulated."""
