@@ -167,8 +167,10 @@ def test_a_champion_that_fails_on_sealed_data_has_no_gap_and_is_named(archive: A
 
 
 class Choosy(InstantWorker):
-    """Each agent is better on some benchmarks than on others, in a search and on sealed data: by the
-    order in which it was met, and not by its code, so that no change of an agent draws new luck."""
+    """Each agent is better on some benchmarks than on others, in a search and on sealed data.
+
+    By the order in which it was met, and not by its code: no change of an agent draws new luck.
+    """
 
     met: ClassVar[dict[str, int]] = {}
 
