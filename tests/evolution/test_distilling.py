@@ -218,6 +218,13 @@ def test_on_a_family_that_it_fails_on_a_variant_is_run_no_further(
     assert all(-0.2 < value < 0.9 for value in values)
 
 
+def test_a_tree_that_is_named_twice_is_run_once(archive: Archive, tree: SourceTree) -> None:
+    book = Notebook(archive.path / "b.jsonl", archive, InstantWorker, lambda _: None)
+    book.judge([(tree, SEARCH), (tree, SEARCH)])
+    assert book.evaluations == len(SEARCH)
+    assert len(book.path.read_text("utf-8").splitlines()) == len(SEARCH)
+
+
 def test_a_damaged_notebook_says_which_line(archive: Archive) -> None:
     path = archive.path / "b.jsonl"
     path.write_text("{}\n", "utf-8")

@@ -72,8 +72,12 @@ class Notebook:
         Raises:
             SandboxBroken: one could not be judged here.
         """
-        for number in range(1, 1 + max((len(units) for _, units in wanted), default=0)):
-            errands = [self._errand(tree, units) for tree, units in wanted]
+        together: dict[str, tuple[SourceTree, dict[Unit, None]]] = {}  # a tree may be named twice
+        for tree, units in wanted:
+            together.setdefault(tree.identity, (tree, {}))[1].update(dict.fromkeys(units))
+        most = max((len(units) for _, units in together.values()), default=0)
+        for number in range(1, most + 1):
+            errands = [self._errand(tree, list(units)) for tree, units in together.values()]
             todo = [one for one in errands if one.left()]
             if not todo:
                 return
