@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,37 +61,45 @@ def test_each_search_is_an_archive_with_its_repeats_seed(
         assert len(one.outcome.fresh.seeds) == 9 and len(one.outcome.sealed.seeds) == 5
 
 
-class Killed(BaseException):
-    """In place of a kill -9."""
+SCRIPT = """
+import sys
+from pathlib import Path
+from cambrian.daemon import supervisor
+from cambrian.daemon.service import Options
+from cambrian.experiments.ablation import Means, Plan, ablate, cells
+from cambrian.testing.workers import InstantWorker
+
+def search(home, settings):
+    options = Options(make_worker=InstantWorker)
+    return supervisor.run(home, settings, lambda _: None, options=options).state
+
+means = Means(search, InstantWorker, lambda _: None, 2, "none")
+wanted = cells(["greedy", "random"], ["stepping-stones"], 1)
+for _ in ablate(Plan("continual", judged=3), wanted, Path(sys.argv[1]), means, resume=True):
+    pass
+"""
 
 
-@pytest.mark.parametrize("name", ["run.ended", "sealing.recorded", "ablation.judged_anew"])
+@pytest.mark.parametrize(
+    "points",
+    [
+        pytest.param(["sealing.recorded:100", "run.ended:1"], id="while seeds and at its end"),
+        pytest.param(["job.completed:9", "sealing.recorded:20"], id="in it and while sealing"),
+    ],
+)
 def test_a_killed_ablation_goes_on_and_gives_the_same(
-    whole: tuple[Path, list[Result]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
+    whole: tuple[Path, list[Result]], tmp_path: Path, points: list[str]
 ) -> None:
-    wanted = WANTED[:2]
-    killed: list[str] = []
-
-    def reach(here: str) -> None:
-        if here == name and len(killed) < 3:
-            killed.append(here)
-            raise Killed
-
-    for module in ("cambrian.experiments.ablation", "cambrian.evolution.sealing"):
-        monkeypatch.setattr(f"{module}.reach", reach)
-    monkeypatch.setattr("cambrian.daemon.supervisor.reach", reach)
-    found: list[Result] = []
-    for _ in range(5):
-        try:
-            found += ablate(PLAN, wanted, tmp_path, MEANS, resume=True)
-            break
-        except (Killed, BaseExceptionGroup):
-            continue
-    assert killed
-    before = [one for one in whole[1] if one.cell in wanted]
+    for point in points:
+        killed = subprocess.run(
+            [sys.executable, "-c", SCRIPT, str(tmp_path)],
+            env={**os.environ, "CAMBRIAN_FAIL_POINT": point},
+            check=False,
+            capture_output=True,
+        )
+        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    list(ablate(PLAN, WANTED[:2], tmp_path, MEANS, resume=True))
+    before = [one for one in whole[1] if one.cell in WANTED[:2]]
     assert [one.outcome for one in load(tmp_path)] == [one.outcome for one in before]
 
 

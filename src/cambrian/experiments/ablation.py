@@ -32,7 +32,6 @@ from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.workers import WorkerFactory
 from cambrian.evolution.settings import SandboxName, Settings, Strategy, differences
 from cambrian.experiments.outcomes import FRESH, Outcome, outcome, reigning
-from cambrian.failpoints import reach
 from cambrian.measurement import Measurement, Unit
 from cambrian.suite import Suite
 
@@ -182,7 +181,6 @@ def ablate(
                 return
             result = _judged_anew(cell, settings, suite, home, out / SEEDS, means)
             _append(out / CELLS, result)
-            reach("ablation.recorded")
             yield result
 
 
@@ -278,7 +276,6 @@ def _judged_anew(
             raise CambrianError(f"no agent of {home} has a score: its log says why")
         _seal(archive, [one.id for one in champions if one.status != "seed"], suite, means)
         _freshly(archive, champions[-1].id, suite, means)
-        reach("ablation.judged_anew")
         with Archive.open(seeds, read_only=True) as known:
             found = outcome(archive, known, suite)
         return Result(
