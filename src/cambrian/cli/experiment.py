@@ -1,20 +1,26 @@
-"""`cambrian experiment`: whether the archive pays, where the best is known."""
+"""`cambrian experiment`: whether the archive pays, by simulated and by real searches."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from cambrian.cli.ablate import ablate, show_ablation
 from cambrian.cli.context import common, examples, json_option
+from cambrian.cli.names import chosen_names
 from cambrian.cli.render.output import note, say, show_json
+from cambrian.cli.screening import screen
 from cambrian.errors import UsageError
 
 
 @click.group()
 def experiment() -> None:
-    """Measure strategies and rules of admission by simulated searches."""
+    """Measure strategies and rules of admission by simulated and by real searches."""
+
+
+experiment.add_command(ablate)
+experiment.add_command(screen)
 
 
 @experiment.command(
@@ -92,9 +98,9 @@ def simulate(
 
     cells = [
         Cell(ground, strategy, rule, budget)
-        for ground in _chosen(grounds, list(LANDSCAPES), "landscape")
-        for rule in _chosen(rules, list(ADMISSIONS), "rule of admission")
-        for strategy in _chosen(strategies, list(STRATEGIES), "strategy")
+        for ground in chosen_names(grounds, list(LANDSCAPES), "landscape")
+        for rule in chosen_names(rules, list(ADMISSIONS), "rule of admission")
+        for strategy in chosen_names(strategies, list(STRATEGIES), "strategy")
     ]
     for block in simulate(cells, repeats, out, resume=resume):
         cell = block.cell
@@ -149,17 +155,42 @@ def table(agents: int, workers: int, out: Path, resume: bool) -> None:
 
 
 @experiment.command(
-    epilog=examples("cambrian experiment show stones", "cambrian experiment show stones --json")
+    epilog=examples(
+        "cambrian experiment show stones",
+        "cambrian experiment show stones --json",
+        "cambrian experiment show real --plots pictures",
+    )
 )
 @click.argument("where", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--plots",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Of real searches: draw pictures (.svg) into this folder too.",
+)
+@click.option(
+    "--threshold",
+    type=float,
+    metavar="X",
+    help="Of real searches: the sealed score to come above. [default: the best seed agent's]",
+)
 @json_option
 @common
-def show(where: Path, as_json: bool) -> None:
+def show(where: Path, plots: Path | None, threshold: float | None, as_json: bool) -> None:
     """Show the results in DIR as tables of Markdown.
 
-    DIR is a folder of `simulate`, or a file of results, which may be compressed (.gz). The value is
-    the champion's true one, without noise; differences have 95 % intervals, paired by repeat.
+    DIR is a folder of `simulate` or of `ablate`, or a file of results, which may be compressed
+    (.gz). Of simulated searches the value is the champion's true one, without noise; of real ones,
+    its score on sealed data and with fresh seeds. Differences have 95 % intervals, paired by
+    repeat; real searches that are not over are named, and not counted.
     """
+    from cambrian.experiments.ablation import is_ablation
+
+    if is_ablation(where):
+        show_ablation(where, as_json, plots, threshold)
+        return
+    if plots is not None or threshold is not None:
+        raise UsageError(f"--plots and --threshold are of real searches; {where} has none")
     _show(where, as_json)
 
 
@@ -175,18 +206,3 @@ def _show(where: Path, as_json: bool) -> None:
         show_json({"results": [as_data(one) for one in found]})
     else:
         say(markdown(found))
-
-
-def _chosen(text: str, known: Sequence[str], what: str) -> list[str]:
-    """The names in a list that is separated by commas; `all` is all of them.
-
-    Raises:
-        UsageError: there is no such name.
-    """
-    if text.strip() == "all":
-        return list(known)
-    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
-    for name in names:
-        if name not in known:
-            raise UsageError(f"no {what} is called {name!r}; there are: {', '.join(known)}")
-    return names

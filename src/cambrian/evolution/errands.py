@@ -7,7 +7,7 @@ still lacks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -32,6 +32,7 @@ class Errand:
         begin: called once, before anything is run, with how many evaluations are to come.
         record: keeps a result.
         done: called when nothing is left to run.
+        files: the source tree; None: the archive has it by the agent's id.
     """
 
     agent_id: str
@@ -39,6 +40,7 @@ class Errand:
     record: Callable[[Measurement], object]
     begin: Callable[[int], object] = lambda _: None
     done: Callable[[], object] = lambda: None
+    files: Mapping[str, str] | None = None
 
 
 def run_errands(
@@ -98,7 +100,9 @@ class _Errands:
 
     async def _one(self, errand: Errand, worker: WorkerClient) -> None:
         errand.begin(len(errand.left()))
-        files = self.archive.agents.files(errand.agent_id)
+        files = errand.files
+        if files is None:
+            files = self.archive.agents.files(errand.agent_id)
         for attempt in range(1, ATTEMPTS + 1):
             left = errand.left()
             if not left:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cambrian.cli.agent.code import code, diff
+from cambrian.cli.agent.distill import distill
 from cambrian.cli.agent.listing import list_agents
 from cambrian.cli.agent.replay import replay
 from cambrian.cli.agent.show import show
@@ -13,7 +14,7 @@ from cambrian.cli.agent.why import lineage, why
 
 @click.group()
 def agent() -> None:
-    """Look at agents: scores, code, reasons, ancestors; repeat a result.
+    """Look at agents: scores, code, reasons, ancestors; repeat a result, find the parts that count.
 
     Agents are named by a unique prefix of their id, #NUMBER, @best or @root, with ^ for a parent
     and ~3 for three steps up.
@@ -21,5 +22,5 @@ def agent() -> None:
 
 
 agent.add_command(list_agents, "list")
-for command in (show, diff, why, lineage, code, replay):
+for command in (show, diff, why, lineage, code, replay, distill):
     agent.add_command(command)
