@@ -58,7 +58,7 @@ def edit_in_json(answer: str) -> dict[str, Any] | None:
     else:
         return None
     files = given.get("files") or {}
-    blocks = next((given[name] for name in _LISTS if given.get(name)), [])
+    blocks: Any = next((given[name] for name in _LISTS if given.get(name)), [])
     if not files and not blocks:
         return None
     if isinstance(blocks, list):

@@ -74,14 +74,24 @@ class _Reader:
         self.left: list[int] | None = None  # lines that the hunk's head still announces
 
     def read(self) -> None:
-        while self.patch.at < len(self.lines):
+        closed = False
+        while self.patch.at < len(self.lines) and not closed:
             line = self.lines[self.patch.at]
             if self._ends(line) or not self._take(line):
                 break
             self.patch.at += 1
-            if line.startswith("*** End Patch"):
-                break
+            closed = line.startswith("*** End Patch")
+        if not closed and self.patch.at >= len(self.lines) and self._is_cut():
+            self.patch.unread.append(
+                f"the end of the changes of {self.path[:80] or 'a file'} is missing"
+            )
+            self.hunk, self.verb, self.path = None, "Update", ""
         self._end_file()
+
+    def _is_cut(self) -> bool:
+        """Whether a patch that goes on to the end of the text was cut off: what it stands in was
+        not closed, or its last hunk has fewer lines than its head announced."""
+        return self.fenced or (self.left is not None and any(self.left))
 
     def _ends(self, line: str) -> bool:
         """Whether a line is not the patch's any more."""

@@ -29,10 +29,11 @@ from cambrian.agents.answers.marks import (
 )
 from cambrian.agents.answers.patches import read_patch, starts_hunk, starts_patch
 from cambrian.agents.answers.tagged import Tagged, in_tags
-from cambrian.agents.answers.texts import TextOfFile, tidy_code
+from cambrian.agents.answers.texts import TAGS, TextOfFile, tidy_code
 
 LOOK_AHEAD = 60  # lines
 MAX_UNREAD = 8
+_JSON = re.compile(r'"(?:files|blocks|edits|changes)"[ \t]*:[ \t]*[\[{]')
 
 
 class Unreadable(Exception):
@@ -53,6 +54,8 @@ def read_answer(answer: str) -> dict[str, Any]:
     if not reader.changes and (given := edit_in_json(answer)):
         return given
     reader.use_named()
+    if not reader.unread and not reader.changes and _JSON.search(answer):
+        return {"problem": "a JSON object that ends early, or is none: use the format asked for"}
     if reader.unread and not reader.changes:
         return {"problem": "; ".join(reader.unread)}
     return reader.edit()
@@ -153,6 +156,9 @@ class Reader:
     def fenced(self, indent: str, fence: str, info: str) -> None:
         """A file's text; or a fence around blocks or the whole answer; or an aside, not read."""
         follows = self.lines[self.at] if self.at < len(self.lines) else ""
+        below = self.lines[self.at + 1] if self.at + 1 < len(self.lines) else ""
+        if follows.strip().lower() in TAGS and SEARCH.fullmatch(below.strip()[:LONGEST_MARK]):
+            self.at, follows = self.at + 1, below
         changes = SEARCH.fullmatch(follows.strip()[:LONGEST_MARK]) or self.starts_patch(self.at)
         if self.inside and not info and closes(fence, self.inside):
             self.inside = ""
@@ -216,7 +222,7 @@ class Reader:
     def use_named(self) -> None:
         """Fenced texts below a bare name are files where an answer has no other changes; in an
         answer that has some, they are what is talked about."""
-        if self.changes or self.unread:
+        if self.changes:
             return
         for path, texts in self.named.items():
             self.path = path
