@@ -4,7 +4,7 @@
 
 The corpus (`_answers.py`) is every format with every fault. An answer counts if the agent that
 comes of it is the one that was meant, up to blanks at line ends: of the answer alone (`at once`),
-or of it and one more answer in which a model gives what it is asked for (`with one repair`; an answer
+or of it and one more answer in which a model gives what it is asked for (`with one repair`; one
 that was cut off is cut at the same length again). Beside it: the reader that older agents carry
 (`before`), and a regular expression for SEARCH/REPLACE blocks, as other systems of this kind have.
 `wrong` counts agents that were made and are not what was meant. `--quick`: four of the faults.

@@ -27,6 +27,7 @@ from cambrian.archive.tables.gates import Gates
 from cambrian.archive.tables.jobs import Jobs
 from cambrian.archive.tables.ledger import Ledger
 from cambrian.archive.tables.proposals import Proposals
+from cambrian.archive.tables.questions import Questions
 from cambrian.archive.tables.runs import Runs
 from cambrian.archive.tables.sealings import Sealings
 from cambrian.archive.tables.series import array_json
@@ -125,8 +126,8 @@ class Archive:
     """Everything that is remembered, by noun; each verb is one transaction with its event.
 
     Attributes:
-        runs, suites, agents, proposals, evaluations, sealings, nulls, jobs, ledger, steering: the
-            verbs on each noun.
+        runs, suites, agents, proposals, evaluations, sealings, nulls, jobs, ledger, questions,
+            steering: the verbs on each noun.
         path: the archive's directory.
     """
 
@@ -147,6 +148,7 @@ class Archive:
         self.sealings = Sealings(database)
         self.nulls = Nulls(database)
         self.ledger = Ledger(database)
+        self.questions = Questions(database)
         self._counts: RowCache[int, dict[str, int]] = RowCache(database, 1)
 
     @classmethod

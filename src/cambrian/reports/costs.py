@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cambrian.errors import UsageError
+from cambrian.reports.edits import changes_by_format
 
 if TYPE_CHECKING:
     from cambrian.archive import Archive
@@ -16,6 +17,9 @@ GROUPS = {
     "agent": "coalesce(s.agent_id, p.agent_id, 'no variant')",
 }
 """What spend can be added up by, and how SQL says it."""
+
+BY = (*GROUPS, "format")
+"""What can be asked for: of formats, how many of their changes could be made."""
 
 _SPEND = """
 SELECT {group} AS name, count(*) AS calls, sum(s.prompt_tokens) AS prompt_tokens,
@@ -30,21 +34,26 @@ SELECT count(*) AS evaluations, ifnull(sum(cpu_s), 0.0) AS cpu_s,
 """
 
 
+def _spend(archive: Archive, by: str, limit: int) -> list[dict[str, Any]]:
+    order = "name" if by == "day" else "dollars DESC, prompt_tokens DESC, name"
+    sql = _SPEND.format(group=GROUPS[by], order=order)
+    return archive.database.rows(sql, (limit or -1,))
+
+
 def costs(archive: Archive, by: str = "phase", limit: int = 0) -> dict[str, Any]:
-    """Spend by one of `GROUPS` (at most `limit` rows, the dearest first; 0: all), in total, and the
+    """Spend by one of `BY` (at most `limit` rows, the dearest first; 0: all), in total, and the
     processor and wall seconds of evaluations, as JSON.
 
     Raises:
-        UsageError: `by` is none of `GROUPS`.
+        UsageError: `by` is none of `BY`.
     """
-    if by not in GROUPS:
-        raise UsageError(f"expected one of {sorted(GROUPS)} to add up by, got {by!r}")
-    order = "name" if by == "day" else "dollars DESC, prompt_tokens DESC, name"
-    sql = _SPEND.format(group=GROUPS[by], order=order)
-    items = archive.database.rows(sql, (limit or -1,))
+    if by not in BY:
+        raise UsageError(f"expected one of {sorted(BY)} to add up by, got {by!r}")
     return {
         "by": by,
-        "items": items,
+        "items": changes_by_format(archive, limit)
+        if by == "format"
+        else _spend(archive, by, limit),
         "total": vars(archive.ledger.total()),
         **{
             table: archive.database.row(_WORK.format(table=table))
