@@ -52,7 +52,10 @@ and must stay within the memory and compute of the task.
 """
 
 MAX_SECTION = 24_000
-SECTIONS = ("benchmarks", "scores", "progress", "history", "failures", "cards", "rules")
+SECTIONS = (
+    *("rules", "benchmarks", "scores", "kinds", "curves", "costs", "contributions", "progress"),
+    *("history", "elsewhere", "failures", "cards", "cut"),
+)
 
 
 class Improver:

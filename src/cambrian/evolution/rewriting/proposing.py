@@ -235,7 +235,9 @@ class Proposer:
             timing=self._timing,
         )
         learned = self._experience.weights(proposal.seen_through)
-        shown = evidence(self.archive, proposal, self.settings.benchmarks, learned)
+        gains = self._experience.gains(proposal.seen_through)
+        tried = {name: len(found) for name, found in gains.items()}
+        shown = evidence(self.archive, proposal, self.settings.benchmarks, learned, tried)
         async with self._worker() as worker:
 
             async def improve(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,10 @@ from cambrian.evolution.runtime.workers import ImproverFailed
 
 RECOMBINE_TIMEOUT_S = 30.0
 
-LEFT_OUT = (("cards", "history"), ("failures", "scores", "benchmarks"))
+LEFT_OUT = (
+    ("cards", "history", "elsewhere", "curves"),
+    ("failures", "scores", "benchmarks", "kinds", "costs", "contributions"),
+)
 """What of the evidence a model with a short context can do without, the first thing first; in the
 end the improver's own code."""
 
