@@ -12,6 +12,7 @@ from typing import Self
 
 from cambrian.archive import references
 from cambrian.archive.nulls import Nulls
+from cambrian.archive.questions import Questions
 from cambrian.archive.records import Agent, Event, Gate, Member
 from cambrian.archive.schema import schema
 from cambrian.archive.sqlite import lock
@@ -27,7 +28,6 @@ from cambrian.archive.tables.gates import Gates
 from cambrian.archive.tables.jobs import Jobs
 from cambrian.archive.tables.ledger import Ledger
 from cambrian.archive.tables.proposals import Proposals
-from cambrian.archive.tables.questions import Questions
 from cambrian.archive.tables.runs import Runs
 from cambrian.archive.tables.sealings import Sealings
 from cambrian.archive.tables.series import array_json

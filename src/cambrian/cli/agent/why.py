@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cambrian.archive import Agent, Archive, Gate
-    from cambrian.archive.tables.questions import Question
+    from cambrian.archive.questions import Question
 
 
 @click.command(

@@ -70,7 +70,8 @@ def curves(
 
 
 def compact(array: np.ndarray) -> str:
-    """A curve at up to 12 points, in percent; a matrix row by row (row: after which task)."""
+    """A curve (n,) at up to 12 points, in percent; a matrix (tasks, tasks) row by row, each of
+    what was known after a task."""
     if array.ndim == 2:
         return " | ".join(compact(row) for row in array[:POINTS])
     values = np.asarray(array, dtype=float).ravel()
