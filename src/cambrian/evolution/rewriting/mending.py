@@ -39,6 +39,7 @@ class Attempt:
         code: the parent's files with those changes that could be made.
         kept: the blocks that were made.
         changes: each change that was asked for.
+        format: how this answer's changes were written.
     """
 
     problem: str = ""
@@ -47,6 +48,7 @@ class Attempt:
     code: Mapping[str, str] = field(default_factory=dict)
     kept: tuple[Block, ...] = ()
     changes: tuple[Change, ...] = ()
+    format: str = "unread"
 
 
 def begin(parent: SourceTree, given: object) -> Attempt:
@@ -86,6 +88,7 @@ def _made(parent: SourceTree, code: Mapping[str, str], edit: Edit) -> Attempt:
         code=files,
         kept=tuple(one for one, made in zip(edit.blocks, found.made, strict=True) if made),
         changes=_changes(edit, found),
+        format=edit.format or "other",
     )
     if found.problems:
         return replace(attempt, problem=_told(attempt, found.problems))

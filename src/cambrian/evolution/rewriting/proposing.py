@@ -245,10 +245,9 @@ class Proposer:
                 return await worker.improve(parent, given, broker.ask)
 
             def tell(number: int, attempt: Attempt) -> None:
-                format_ = attempt.edit.format if attempt.edit else "unread"
                 changes = [(one.size, one.made) for one in attempt.changes] or [(0, False)]
                 self.archive.questions.record_changes(
-                    proposal.id, number, model.name, format_ or "other", changes
+                    proposal.id, number, model.name, attempt.format, changes
                 )
 
             def known(tree: SourceTree) -> str:

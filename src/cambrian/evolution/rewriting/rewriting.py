@@ -198,7 +198,9 @@ async def by_model(
             first = attempt
             continue
         idle = Variant(attempt.tree, attempt.edit)
-        again = _idle(attempt.tree, parent) or known(attempt.tree)
+        again = _idle(attempt.tree, parent)
+        if attempt.tree.fingerprint != parent.fingerprint:
+            again = known(attempt.tree)
         if not again:
             return idle
         first = Attempt(again, code=dict(parent))
