@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cambrian.agents.answers import read_answer
 from cambrian.agents.edits import Edit, EditError, apply
-from cambrian.agents.improvers.default import read_answer
 from cambrian.agents.improvers.probe import probe_answer, probe_tree
 from cambrian.agents.matching import find_once
 from cambrian.errors import InvalidAgent

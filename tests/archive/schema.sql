@@ -532,3 +532,20 @@ CREATE TABLE null_evaluations (
     created_at REAL NOT NULL,
     UNIQUE (null_id, benchmark, stage, seed)
 ) STRICT;
+CREATE TABLE questions (
+    proposal_id INTEGER NOT NULL REFERENCES proposals (id),
+    position INTEGER NOT NULL,
+    asked BLOB NOT NULL,
+    cut TEXT NOT NULL CHECK (json_valid(cut)),
+    PRIMARY KEY (proposal_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE edit_changes (
+    proposal_id INTEGER NOT NULL REFERENCES proposals (id),
+    attempt INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    format TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    made INTEGER NOT NULL CHECK (made IN (0, 1)),
+    PRIMARY KEY (proposal_id, attempt, position)
+) STRICT, WITHOUT ROWID;

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cambrian.agents.matching import find_once
+from cambrian.agents.applying import Block, Parts, apply_blocks
 from cambrian.agents.tree import MAX_BYTES, MAX_FILES, SourceTree
 from cambrian.errors import InvalidAgent, UsageError
 from cambrian.text import neutralise
@@ -22,19 +22,18 @@ MAX_TITLE = 120
 MAX_HYPOTHESIS = 2000
 MAX_BLOCKS = 200
 MAX_PATH = 120
+MAX_UNREAD = 20
+FORMATS = frozenset(
+    (
+        *("search/replace", "whole file", "unified diff", "apply_patch", "tags", "json", "mixed"),
+        "other",
+    )
+)
+"""How the changes of an edit came; `other` for what a rewritten improver made up."""
 
 
 class EditError(UsageError):
     """An edit that is malformed or does not apply; the message is fit to be shown to a model."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """Replace `search`, which must occur exactly once in the file at `path`."""
-
-    path: str
-    search: str
-    replace: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,9 @@ class Edit:
         confidence: probability in [0, 1] that there is a gain.
         files: whole files by path; None removes one. Applied first.
         blocks: replacements, applied in order.
+        format: how a model wrote the changes, one of `FORMATS`; "" where nobody did.
+        unread: what of a model's changes could not be read, in words. Such an edit is not whole and
+            does not `apply`; `parts` gives what of it does.
     """
 
     title: str
@@ -56,6 +58,8 @@ class Edit:
     confidence: float = 0.5
     files: Mapping[str, str | None] = field(default_factory=dict)
     blocks: tuple[Block, ...] = ()
+    format: str = ""
+    unread: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, given: object) -> Edit:
@@ -70,12 +74,16 @@ class Edit:
         if not isinstance(given, Mapping):
             raise EditError(f"an edit: expected an object; got {type(given).__name__}")
         known = {"title", "hypothesis", "predicted_gain", "confidence", "files", "blocks"}
+        known |= {"format", "unread"}
         if isinstance(problem := given.get("problem"), str) and problem.strip():
             raise EditError("the answer: " + " ".join(neutralise(problem[:2000]).split())[:500])
         if unknown := set(map(str, given)) - known:
             raise EditError(f"an edit has {sorted(known)}; got also {sorted(unknown)[:5]}"[:500])
         files, blocks = _files(given.get("files", {})), _blocks(given.get("blocks", []))
+        unread = _unread(given.get("unread", []))
         if not files and not blocks:
+            if unread:
+                raise EditError("the answer: " + "; ".join(unread)[:500])
             raise EditError("an edit: expected changed files or blocks; got neither")
         _check_total(files, blocks)
         return cls(
@@ -85,10 +93,14 @@ class Edit:
             confidence=_number(given, "confidence", 0.0, 1.0, 0.5),
             files=files,
             blocks=blocks,
+            format=_format(given.get("format", "")),
+            unread=unread,
         )
 
     def to_json(self) -> dict[str, Any]:
         """The same as a JSON object; `from_json` gives it back."""
+        more: dict[str, Any] = {"format": self.format} if self.format else {}
+        more |= {"unread": list(self.unread)} if self.unread else {}
         return {
             "title": self.title,
             "hypothesis": self.hypothesis,
@@ -96,32 +108,36 @@ class Edit:
             "confidence": self.confidence,
             "files": dict(self.files),
             "blocks": [vars(block) | {} for block in self.blocks],
+            **more,
         }
 
 
 def apply(tree: SourceTree, edit: Edit) -> SourceTree:
-    """The tree after the edit.
+    """The tree after the edit: all of it, or nothing.
 
     Raises:
-        EditError: a block does not fit, or nothing would change.
+        EditError: a block does not fit, some of it could not be read, or nothing would change.
         InvalidAgent: the result breaks a rule for source trees.
     """
-    files: dict[str, str | None] = dict(edit.files)
-    for number, block in enumerate(edit.blocks, start=1):
-        text = files[block.path] if block.path in files else tree.get(block.path)
-        if text is None:
-            raise EditError(
-                f"block {number}: expected one of the files {sorted(tree)}; got {block.path!r}"
-            )
-        where = f"block {number} in {block.path if block.path.isprintable() else '?'}"
-        start, end = find_once(text, block.search, where, EditError)
-        files[block.path] = text[:start] + block.replace + text[end:]
-    for path in [path for path, text in files.items() if text is None and path not in tree]:
-        raise EditError(f"{path!r}: to be removed, but there are only {sorted(tree)}")
-    changed = tree.replace(files)
+    found = parts(tree, edit)
+    if found.problems:
+        raise EditError("\n".join(found.problems))
+    changed = tree.replace(found.files)
     if changed == tree:
         raise EditError("the edit changes nothing: every file would stay as it is")
     return changed
+
+
+def parts(files: Mapping[str, str], edit: Edit) -> Parts:
+    """What of an edit can be made of some files, change by change; nothing is raised.
+
+    The result is no agent yet: nobody has looked at whether it holds together.
+    """
+    found = apply_blocks(files, edit.files, edit.blocks)
+    if edit.unread:
+        problems = (*(f"the answer: {one}" for one in edit.unread), *found.problems)
+        return replace(found, problems=problems)
+    return found
 
 
 def _plain(given: Mapping[str, Any], key: str, longest: int, *, lines: bool) -> str:
@@ -188,6 +204,20 @@ def _blocks(given: object) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
+def _unread(given: object) -> tuple[str, ...]:
+    if not isinstance(given, list | tuple) or len(given) > MAX_UNREAD:
+        raise EditError(f"unread: expected a list of at most {MAX_UNREAD}")
+    if not all(isinstance(one, str) for one in given):
+        raise EditError("unread: expected texts")
+    return tuple(" ".join(neutralise(one[:500]).split())[:200] or "?" for one in given)
+
+
+def _format(given: object) -> str:
+    if not isinstance(given, str):
+        raise EditError(f"format: expected text; got {type(given).__name__}")
+    return given if given in FORMATS or not given else "other"
+
+
 def _check_total(files: Mapping[str, str | None], blocks: tuple[Block, ...]) -> None:
     total = sum(len(text) for text in files.values() if text)
     total += sum(len(block.search) + len(block.replace) for block in blocks)
@@ -195,4 +225,4 @@ def _check_total(files: Mapping[str, str | None], blocks: tuple[Block, ...]) -> 
         raise EditError(f"an edit: expected at most {2 * MAX_BYTES} characters; got {total}")
 
 
-__all__ = ["Block", "Edit", "EditError", "InvalidAgent", "apply"]
+__all__ = ["Block", "Edit", "EditError", "InvalidAgent", "Parts", "apply", "parts"]

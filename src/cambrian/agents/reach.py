@@ -57,7 +57,12 @@ OPAQUE_ATTRIBUTES = frozenset(
     )
 )
 PARTS = "parts"
-OURS = frozenset(("cambrian.agents.contract", "cambrian.agents.part", "cambrian.agents.spec"))
+OURS = frozenset(
+    (
+        *("cambrian.agents.answers", "cambrian.agents.contract", "cambrian.agents.part"),
+        "cambrian.agents.spec",
+    )
+)
 """What the sandbox holds of ours for agents to import: the same for all of them."""
 
 

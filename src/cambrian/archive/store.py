@@ -12,6 +12,7 @@ from typing import Self
 
 from cambrian.archive import references
 from cambrian.archive.nulls import Nulls
+from cambrian.archive.questions import Questions
 from cambrian.archive.records import Agent, Event, Gate, Member
 from cambrian.archive.schema import schema
 from cambrian.archive.sqlite import lock
@@ -125,8 +126,8 @@ class Archive:
     """Everything that is remembered, by noun; each verb is one transaction with its event.
 
     Attributes:
-        runs, suites, agents, proposals, evaluations, sealings, nulls, jobs, ledger, steering: the
-            verbs on each noun.
+        runs, suites, agents, proposals, evaluations, sealings, nulls, jobs, ledger, questions,
+            steering: the verbs on each noun.
         path: the archive's directory.
     """
 
@@ -147,6 +148,7 @@ class Archive:
         self.sealings = Sealings(database)
         self.nulls = Nulls(database)
         self.ledger = Ledger(database)
+        self.questions = Questions(database)
         self._counts: RowCache[int, dict[str, int]] = RowCache(database, 1)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from cambrian.errors import UsageError
@@ -17,6 +18,9 @@ GROUPS = {
 }
 """What spend can be added up by, and how SQL says it."""
 
+BY = (*GROUPS, "format")
+"""What can be asked for: of formats, how many of their changes could be made."""
+
 _SPEND = """
 SELECT {group} AS name, count(*) AS calls, sum(s.prompt_tokens) AS prompt_tokens,
        sum(s.completion_tokens) AS completion_tokens, sum(s.dollars) AS dollars,
@@ -30,21 +34,26 @@ SELECT count(*) AS evaluations, ifnull(sum(cpu_s), 0.0) AS cpu_s,
 """
 
 
+def _spend(archive: Archive, by: str, limit: int) -> list[dict[str, Any]]:
+    order = "name" if by == "day" else "dollars DESC, prompt_tokens DESC, name"
+    sql = _SPEND.format(group=GROUPS[by], order=order)
+    return archive.database.rows(sql, (limit or -1,))
+
+
 def costs(archive: Archive, by: str = "phase", limit: int = 0) -> dict[str, Any]:
-    """Spend by one of `GROUPS` (at most `limit` rows, the dearest first; 0: all), in total, and the
+    """Spend by one of `BY` (at most `limit` rows, the dearest first; 0: all), in total, and the
     processor and wall seconds of evaluations, as JSON.
 
     Raises:
-        UsageError: `by` is none of `GROUPS`.
+        UsageError: `by` is none of `BY`.
     """
-    if by not in GROUPS:
-        raise UsageError(f"expected one of {sorted(GROUPS)} to add up by, got {by!r}")
-    order = "name" if by == "day" else "dollars DESC, prompt_tokens DESC, name"
-    sql = _SPEND.format(group=GROUPS[by], order=order)
-    items = archive.database.rows(sql, (limit or -1,))
+    if by not in BY:
+        raise UsageError(f"expected one of {sorted(BY)} to add up by, got {by!r}")
     return {
         "by": by,
-        "items": items,
+        "items": changes_by_format(archive, limit)
+        if by == "format"
+        else _spend(archive, by, limit),
         "total": vars(archive.ledger.total()),
         **{
             table: archive.database.row(_WORK.format(table=table))
@@ -52,3 +61,35 @@ def costs(archive: Archive, by: str = "phase", limit: int = 0) -> dict[str, Any]
         },
         "wall_s": archive.database.value("SELECT ifnull(sum(wall_s), 0.0) FROM runs"),
     }
+
+
+SIZES = (
+    "CASE WHEN size < 1000 THEN 'under 1,000' WHEN size <= 4000 THEN '1,000 to 4,000' "
+    "ELSE 'above 4,000' END"
+)
+
+_CHANGES = f"""
+SELECT format AS name, model, {SIZES} AS size, count(*) AS changes, sum(made) AS made
+FROM edit_changes GROUP BY 1, 2, 3 ORDER BY name, model, min(size) LIMIT ?
+"""  # noqa: S608 -- of constants
+_Z = 1.959963984540054
+
+
+def changes_by_format(archive: Archive, limit: int = 0) -> list[dict[str, Any]]:
+    """The changes of models' answers by format, model and characters (search and replacement
+    together), how many of them were made, and that share with its 95 % interval, as JSON.
+
+    The interval is Wilson's (1927, "Probable inference, the law of succession, and statistical
+    inference").
+    """
+    rows = archive.database.rows(_CHANGES, (limit or -1,))
+    return [{**row, **_share(row["made"], row["changes"])} for row in rows]
+
+
+def _share(made: int, count: int) -> dict[str, float]:
+    share, square = made / count, _Z * _Z
+    middle = (share + square / (2 * count)) / (1 + square / count)
+    half = _Z * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
+    half /= 1 + square / count
+    lower, upper = max(0.0, middle - half), min(1.0, middle + half)
+    return {"share": share, "lower": lower, "upper": upper}

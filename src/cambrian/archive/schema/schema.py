@@ -108,6 +108,11 @@ def m014_nulls(database: Database) -> None:
     _run(database, "m014_nulls")
 
 
+def m015_questions(database: Database) -> None:
+    """What models were asked, and which changes of their answers could be made."""
+    _run(database, "m015_questions")
+
+
 def _run(database: Database, name: str) -> None:
     """Execute the statements of a migration's file."""
     script = resources.files(__package__).joinpath("migrations", f"{name}.sql")
@@ -130,6 +135,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m012_suites,
     m013_answers,
     m014_nulls,
+    m015_questions,
 )
 
 

@@ -18,6 +18,13 @@ WHERE a.fingerprint = ? AND (a.status <> 'candidate' OR p.state NOT IN ('parked'
 ORDER BY a.number IS NULL, a.number, a.proposal_index LIMIT 1
 """
 
+SAME_CODE = """
+SELECT a.id FROM agents a LEFT JOIN proposals p ON p.id = a.proposal_id
+WHERE a.fingerprint = ? AND a.number IS NOT NULL AND (p.idx IS NULL OR p.idx <= ?)
+ORDER BY a.number LIMIT 1
+"""
+
+
 SAME_LEARNER = """
 SELECT id FROM agents WHERE learner = ? AND status IN ('seed', 'admitted') AND score IS NOT NULL
   AND (proposal_index IS NULL OR proposal_index <= ?)

@@ -223,6 +223,11 @@ class Agents:
         row: Row | None = self._database.row(queries.TWIN, (fingerprint,))
         return None if row is None else Agent.of(row)
 
+    def twin_through(self, fingerprint: bytes, through: int) -> Agent | None:
+        """The first agent, as decided through a proposal, whose code does the same."""
+        found = self._database.value(queries.SAME_CODE, (fingerprint, through))
+        return None if found is None else self.get(str(found))
+
     def twin_of(self, agent_id: str) -> Agent | None:
         """Another agent whose code does the same as that of one that was parked."""
         found = self._database.value("SELECT fingerprint FROM agents WHERE id = ?", (agent_id,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,11 +14,14 @@ from cambrian.cli.tree import label
 from cambrian.reports.agent.decisions import Decision, ancestry, decision_on
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cambrian.archive import Agent, Archive, Gate
+    from cambrian.archive.questions import Question
 
 
 @click.command(
-    epilog=examples("cambrian agent why @best", "cambrian agent why --proposal 17 --json")
+    epilog=examples("cambrian agent why @best", "cambrian agent why --proposal 17 --prompt")
 )
 @click.argument("agent_id", metavar="ID", required=False)
 @click.option(
@@ -28,20 +31,43 @@ if TYPE_CHECKING:
     metavar="K",
     help="Proposal K instead (they are numbered from 0): for those that made no agent, too.",
 )
+@click.option("--prompt", is_flag=True, help="Show what the model was asked, as delivered.")
 @json_option
 @common
 @click.pass_obj
-def why(shared: Shared, agent_id: str | None, index: int | None, as_json: bool) -> None:
+def why(
+    shared: Shared, agent_id: str | None, index: int | None, prompt: bool, as_json: bool
+) -> None:
     """Explain a decision: each gate's rule, threshold, value and verdict.
 
-    Name an agent by ID, admitted or rejected, or a proposal by its number.
+    Name an agent by ID, admitted or rejected, or a proposal by its number. Of a model's proposal it
+    says too what was left out of the evidence for want of room.
     """
     with shared.reading() as archive:
         found = decision_on(archive, agent_id, proposal=index)
+        asked = archive.questions.of(found.proposal.id) if found.proposal else []
     if as_json:
-        show_json(found.to_json())
+        questions = [vars(one) for one in asked] if prompt else [_brief(one) for one in asked]
+        show_json({**found.to_json(), **({"questions": questions} if questions else {})})
     else:
         _show(found)
+        _show_questions(asked, whole=prompt)
+
+
+def _brief(question: Question) -> dict[str, Any]:
+    characters = sum(len(one["content"]) for one in question.messages)
+    return {"position": question.position, "characters": characters, "cut": list(question.cut)}
+
+
+def _show_questions(asked: Sequence[Question], *, whole: bool) -> None:
+    for question in asked:
+        brief = _brief(question)
+        heading(f"Question {question.position + 1}: {brief['characters']} characters")
+        for one in question.cut:
+            say(line(f"left out: {one.get('section', '?')}: {one.get('what', '')}"))
+        for message in question.messages if whole else ():
+            say(f"{line(message['role'])}:")
+            say(indented(message["content"]))
 
 
 def _show(found: Decision) -> None:

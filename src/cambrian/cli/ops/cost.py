@@ -8,17 +8,17 @@ import click
 
 from cambrian.cli.context import Shared, common, examples, json_option
 from cambrian.cli.render.output import note, show_fields, show_json, show_table
-from cambrian.cli.render.text import duration, quantity
-from cambrian.reports.costs import GROUPS, costs
+from cambrian.cli.render.text import duration, interval, quantity
+from cambrian.reports.costs import BY, costs
 
 
 @click.command(epilog=examples("cambrian cost", "cambrian cost --by model", "cambrian cost --json"))
 @click.option(
     "--by",
-    type=click.Choice(sorted(GROUPS)),
+    type=click.Choice(sorted(BY)),
     default="phase",
     show_default=True,
-    help="What to add up by.",
+    help="What to add up by; format: which changes of models' answers could be made.",
 )
 @click.option(
     "--limit",
@@ -42,7 +42,12 @@ def cost(shared: Shared, by: str, limit: int, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    if found["items"]:
+    if found["items"] and by == "format":
+        show_table(
+            ("format", "model", "characters", "changes", "made", "share [95 %]"),
+            [_changes(item) for item in found["items"]],
+        )
+    elif found["items"]:
         headers = (by, "calls", "prompt", "completion", "dollars", "estimated")
         show_table(headers, [_row(item) for item in found["items"]])
     else:
@@ -65,6 +70,12 @@ def _row(item: dict[str, Any]) -> list[str]:
         f"${item['dollars']:.2f}",
         f"{item['estimated']} calls" if item["estimated"] else "",
     ]
+
+
+def _changes(item: dict[str, Any]) -> list[str]:
+    share = interval(item["share"], item["lower"], item["upper"])
+    texts = [str(item[name]) for name in ("name", "model", "size", "changes", "made")]
+    return [*texts, share]
 
 
 def _work(item: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import anyio
@@ -68,6 +68,7 @@ class Broker:
         self.budget = budget
         self.proposal_id = proposal_id
         self.timing = timing
+        self.cut: Sequence[Mapping[str, Any]] = ()  # what was left out of the present evidence
         self._position = 0
 
     async def ask(self, messages: list[dict[str, str]]) -> str:
@@ -115,7 +116,7 @@ class Broker:
             # Once asked, its answer is waited for and booked whatever is cancelled meanwhile.
             answer = await anyio.to_thread.run_sync(ask)
             reach("answer.received")
-            self._book(position, question, bound, answer)
+            self._book(position, question, bound, answer, messages)
             reach("answer.recorded")
         except AskRefused as refusal:
             self._book_refusal(position, bound, most, refusal.used)
@@ -128,9 +129,16 @@ class Broker:
             self.budget.released()
         return answer.text
 
-    def _book(self, position: int, question: str, bound: int, answer: Answer) -> None:
-        """Record the answer and what it cost; an answer to another question than the recorded
-        one (an improver that is not deterministic) is still paid for."""
+    def _book(
+        self,
+        position: int,
+        question: str,
+        bound: int,
+        answer: Answer,
+        messages: Sequence[Mapping[str, str]],
+    ) -> None:
+        """Record the question, the answer and what it cost; an answer to another question than the
+        recorded one (an improver that is not deterministic) is still paid for."""
         said = max(answer.said, len(answer.text.encode()))
         spent = self._spent(Used(answer.prompt_tokens, answer.completion_tokens), bound, said)
         ledger = self.archive.ledger
@@ -138,6 +146,7 @@ class Broker:
             recorded = ledger.record_answer(
                 position=position, request_hash=question, text=answer.text, **spent
             )
+            self.archive.questions.record(self.proposal_id, position, messages, self.cut)
             if not recorded:
                 ledger.add_spend(**spent)
 

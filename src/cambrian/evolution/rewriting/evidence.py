@@ -14,9 +14,12 @@ from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import ALLOWANCE, calibration
 from cambrian.evolution.admission.records import results_of
 from cambrian.evolution.plateau import plateau
+from cambrian.evolution.rewriting.deltas import Ledger
+from cambrian.evolution.rewriting.learning import by_kind, clean, costs, curves
+from cambrian.evolution.rewriting.room import TOKENS, fit
 
-CARDS_SHOWN, CARDS_BY_GAIN = 6, 2
-HISTORY_SHOWN = 20
+CARDS_SHOWN, CARDS_BY_GAIN, CARDS_UNTRIED = 6, 2, 2
+HISTORY_SHOWN, ELSEWHERE_SHOWN = 20, 12
 FAILURES_SHOWN = 5
 
 _SKELETON = re.compile(r'^SKELETON = "(\w+)"', re.MULTILINE)
@@ -29,7 +32,19 @@ numpy, torch, cambrian.agents.contract and cambrian.agents.part (the hooks of pa
 imported, and modules of the agent itself as parts.NAME. At most 64 files and 128 KiB of text, no
 literal over 4 KiB. A learner may spend at most {ALLOWANCE} times the floating point operations and
 bytes of state of a simple reference, experience replay for streams (spec.flops,
-spec.memory_bytes). The streams permute labels by seed; nothing tells them apart."""
+spec.memory_bytes). The streams permute labels by seed; nothing tells them apart.
+An example of a whole learner, which predicts the commonest label so far:
+
+    import torch
+    from cambrian.agents.contract import Learner as Base
+
+    class Learner(Base):
+        def observe(self, x, y, task=None):
+            new = torch.bincount(y, minlength=self.spec.outputs)
+            self.counts = new + getattr(self, "counts", 0)
+
+        def predict(self, x, task=None):
+            return self.counts.float().expand(len(x), -1)"""
 
 
 def evidence(
@@ -37,11 +52,15 @@ def evidence(
     proposal: Proposal,
     benchmarks: Sequence[str],
     weights: Mapping[str, float] | None = None,
+    tried: Mapping[str, int] | None = None,
+    tokens: int = TOKENS,
 ) -> dict[str, Any]:
-    """The evidence for rewriting a proposal's first parent, as a JSON object.
+    """The evidence for rewriting a proposal's first parent, as a JSON object of at most `tokens`
+    tokens (`room.fit`); `cut` says what was left out.
 
     Args:
         weights: what the archive has learned of mechanisms (`experience.Experience.weights`).
+        tried: how often each was tried.
     """
     parent = proposal.parents[0]
     champion = archive.agents.champion(proposal.seen_through)
@@ -52,16 +71,28 @@ def evidence(
     # As decided by then, whatever has been recorded since.
     children = archive.agents.children_through(parent, proposal.seen_through, HISTORY_SHOWN)
     code = dict(archive.agents.files(parent))
-    return {
+    ledger = Ledger(archive, proposal.seen_through)
+    rows = archive.evaluations.of(parent)
+    line = [parent, *archive.agents.ancestors(parent)]
+    shown_cards = cards(code, proposal.idx, weights or {}, tried)
+    found = {
         "code": code,
         "scores": {name: _scores(archive, who, benchmarks) for name, who in shown.items()},
         "benchmarks": {name: _benchmark(name) for name in benchmarks},
         "failures": _failures(archive, children, benchmarks),
-        "history": [_tried(child) for child in children],
-        "cards": [mechanism(name).to_json() for name in cards(code, proposal.idx, weights or {})],
+        "kinds": {
+            name: by_kind(results_of(archive, who), benchmarks) for name, who in shown.items()
+        },
+        "curves": curves(archive, rows, benchmarks),
+        "costs": costs(rows, benchmarks),
+        "contributions": ledger.contributions(code),
+        "history": ledger.of(line, HISTORY_SHOWN),
+        "elsewhere": ledger.elsewhere(line, ELSEWHERE_SHOWN),
+        "cards": [mechanism(name).to_json() for name in shown_cards],
         "progress": _progress(archive, proposal),
         "rules": RULES,
     }
+    return fit(found, tokens)
 
 
 def _progress(archive: Archive, proposal: Proposal) -> str:
@@ -101,7 +132,7 @@ def _failures(
 ) -> list[dict[str, str]]:
     """How the parent's rejected children failed to run, on the benchmarks of this search."""
     found = [
-        {"title": child.title, "reason": row.reason[:1500]}
+        {"title": child.title, "reason": clean(row.reason)}
         for child in children
         for row in archive.evaluations.known(child.id)
         if row.verdict == "failed" and row.benchmark in benchmarks
@@ -109,22 +140,18 @@ def _failures(
     return found[-FAILURES_SHOWN:]
 
 
-def _tried(child: Agent) -> dict[str, Any]:
-    """What was tried on the parent, with its outcome."""
-    return {
-        "title": child.title,
-        "hypothesis": child.hypothesis[:500],
-        "outcome": child.kind or child.status,
-        "score": child.score,
-    }
-
-
-def cards(code: Mapping[str, str], index: int, weights: Mapping[str, float]) -> list[str]:
+def cards(
+    code: Mapping[str, str],
+    index: int,
+    weights: Mapping[str, float],
+    tried: Mapping[str, int] | None = None,
+) -> list[str]:
     """The mechanisms whose cards are shown for proposal `index`, by name.
 
-    First those that the parent lacks: the `CARDS_BY_GAIN` that paid best so far, and others in
-    turns, so that each is shown every few proposals. What the parent has only fills up. What is
-    for another skeleton than the parent's is left out.
+    First those that the parent lacks: the `CARDS_BY_GAIN` that paid best so far, the
+    `CARDS_UNTRIED` that were tried least (where `tried` says how often), and others in turns, so
+    that each is shown every few proposals. What the parent has only fills up. What is for another
+    skeleton than the parent's is left out.
     """
     given = _SKELETON.search(code.get(LEARNER, ""))
     skeleton = given[1] if given else "stream"
@@ -132,6 +159,10 @@ def cards(code: Mapping[str, str], index: int, weights: Mapping[str, float]) -> 
     lacking = [name for name in everything if f"parts/{name}.py" not in code]
     best = sorted(lacking, key=lambda name: (-weights.get(name, 1.0), name))[:CARDS_BY_GAIN]
     best = best if weights else []
+    if tried is not None:
+        rest = [name for name in lacking if name not in best]
+        rest = rest[index % max(1, len(rest)) :] + rest[: index % max(1, len(rest))]
+        best += sorted(rest, key=lambda name: tried.get(name, 0))[:CARDS_UNTRIED]
     chosen = best + _in_turns(
         [name for name in lacking if name not in best], CARDS_SHOWN - len(best), index
     )

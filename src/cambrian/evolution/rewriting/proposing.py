@@ -29,6 +29,7 @@ from cambrian.evolution.models.broker import Broker, Model, OpenAIModel, TokenBu
 from cambrian.evolution.rewriting.evidence import evidence
 from cambrian.evolution.rewriting.knob_credit import KnobCredit
 from cambrian.evolution.rewriting.likeness import fingerprints
+from cambrian.evolution.rewriting.mending import Attempt
 from cambrian.evolution.rewriting.operator_credit import Experience
 from cambrian.evolution.rewriting.rewriting import NoVariant, Variant, by_model, by_recombination
 from cambrian.evolution.runtime.workers import (
@@ -234,13 +235,35 @@ class Proposer:
             timing=self._timing,
         )
         learned = self._experience.weights(proposal.seen_through)
-        shown = evidence(self.archive, proposal, self.settings.benchmarks, learned)
+        gains = self._experience.gains(proposal.seen_through)
+        tried = {name: len(found) for name, found in gains.items()}
+        shown = evidence(self.archive, proposal, self.settings.benchmarks, learned, tried)
         async with self._worker() as worker:
 
             async def improve(given: Mapping[str, Any]) -> dict[str, Any]:
+                broker.cut = given.get("cut", ())
                 return await worker.improve(parent, given, broker.ask)
 
-            return await by_model(parent, shown, improve)
+            def tell(number: int, attempt: Attempt) -> None:
+                changes = [(one.size, one.made) for one in attempt.changes] or [(0, False)]
+                self.archive.questions.record_changes(
+                    proposal.id, number, model.name, attempt.format, changes
+                )
+
+            def known(tree: SourceTree) -> str:
+                return self._known(tree, proposal.seen_through)
+
+            return await by_model(parent, shown, improve, known=known, tell=tell)
+
+    def _known(self, tree: SourceTree, through: int) -> str:
+        """Which agent, as decided through a proposal, does the same as a tree, in words."""
+        twin = self.archive.agents.twin_through(fingerprints(tree)[0], through)
+        if twin is None:
+            return ""
+        return (
+            f"the edit makes an agent that does the same, up to names and formatting, as one that "
+            f"was tried: {twin.title[:80]!r}, {twin.kind or twin.status}"
+        )
 
     async def check_improver(self, worker: WorkerClient, files: Mapping[str, str]) -> None:
         """Find out whether an improver still makes a valid edit of what a scripted model says."""

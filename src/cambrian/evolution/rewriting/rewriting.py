@@ -25,11 +25,15 @@ from cambrian.evolution.models.refusals import (
     TooLong,
 )
 from cambrian.evolution.models.replies import whole
+from cambrian.evolution.rewriting.mending import Attempt, begin, go_on
 from cambrian.evolution.runtime.workers import ImproverFailed
 
 RECOMBINE_TIMEOUT_S = 30.0
 
-LEFT_OUT = (("cards", "history"), ("failures", "scores", "benchmarks"))
+LEFT_OUT = (
+    ("cards", "history", "elsewhere", "curves"),
+    ("failures", "scores", "benchmarks", "kinds", "costs", "contributions"),
+)
 """What of the evidence a model with a short context can do without, the first thing first; in the
 end the improver's own code."""
 
@@ -156,37 +160,69 @@ def _recombine(
     )
 
 
-async def by_model(parent: SourceTree, evidence: Mapping[str, Any], improve: Improve) -> Variant:
-    """Let the parent's improver ask a model; one more try with the error if it does not apply.
+async def by_model(
+    parent: SourceTree,
+    evidence: Mapping[str, Any],
+    improve: Improve,
+    *,
+    known: Callable[[SourceTree], str] = lambda _: "",
+    tell: Callable[[int, Attempt], None] = lambda *_: None,
+) -> Variant:
+    """Let the parent's improver ask a model; one more try with the exact error if the edit makes no
+    agent: the changes that were made are kept, and only the others are asked for again.
 
-    An edit of notes alone, or twice of comments or layout alone, is a variant all the same: it is
-    recorded, and ends as a duplicate of its parent.
+    An edit of notes alone, or twice of comments or layout alone or of what is known, is a variant
+    all the same: it is recorded, and ends as a duplicate.
+
+    Args:
+        known: which agent does the same as a tree, in words; "" where none does.
+        tell: hears what came of each answer, by its number from 0.
 
     Raises:
         NoVariant: no valid edit in two tries, the improver failed, or no answer could be had.
         SandboxBroken: ours; to be tried again.
     """
-    problem, idle = "", None
-    for _ in range(2):
+    first, idle = Attempt(code=dict(parent)), None
+    for number in range(2):
         try:
-            given, evidence = await _improved(evidence, problem, improve)
-            edit = Edit.from_json(given)
-            tree = apply(parent, edit)
-        except (EditError, InvalidAgent) as error:
-            problem = str(error)
+            shown = {**evidence, "code": _shown_code(evidence, parent, first)}
+            given, evidence = await _improved(shown, first.problem, improve)
         except ImproverFailed as error:
             raise NoVariant(f"the improver failed: {error}") from None
         except AskRefused as error:
-            before = f"; the edit before that was invalid: {problem}" if problem else ""
+            before = f"; the edit before that was invalid: {first.problem}" if first.problem else ""
             raise NoVariant(f"{error}{before}", refused=error) from None
-        else:
-            idle = Variant(tree, edit)
-            if tree.fingerprint != parent.fingerprint or tree.get(NOTES) != parent.get(NOTES):
-                return idle
-            problem = "the edit changes nothing but comments or formatting"
+        attempt = go_on(parent, first, given) if number else begin(parent, given)
+        tell(number, attempt)
+        if attempt.tree is None or attempt.edit is None:
+            first = attempt
+            continue
+        idle = Variant(attempt.tree, attempt.edit)
+        again = _idle(attempt.tree, parent)
+        if attempt.tree.fingerprint != parent.fingerprint:
+            again = known(attempt.tree)
+        if not again:
+            return idle
+        first = Attempt(again, code=dict(parent))
     if idle is not None:
         return idle
-    raise NoVariant(f"the edit was invalid twice; last: {problem}")
+    raise NoVariant(f"the edit was invalid twice; last: {first.problem}")
+
+
+def _idle(tree: SourceTree, parent: SourceTree) -> str:
+    """Why a tree is not worth judging, in words for a model; "" where it may be."""
+    if tree.fingerprint != parent.fingerprint or tree.get(NOTES) != parent.get(NOTES):
+        return ""
+    return "the edit changes nothing but comments or formatting"
+
+
+def _shown_code(
+    evidence: Mapping[str, Any], parent: SourceTree, attempt: Attempt
+) -> dict[str, str]:
+    """The code that is shown: with what was made of it, without what was left out before."""
+    before = evidence.get("code", {})
+    hidden = {path for path in parent if path not in before}
+    return {path: text for path, text in attempt.code.items() if path not in hidden}
 
 
 async def _improved(

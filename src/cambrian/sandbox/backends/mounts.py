@@ -39,6 +39,7 @@ CUDA_PREFIXES = ("nvidia-", "nvidia_", "cuda-", "triton", "pytorch-triton")
 OURS = (
     "__init__.py",
     "agents/__init__.py",
+    "agents/answers",
     "agents/contract.py",
     "agents/part.py",
     "agents/spec.py",

@@ -31,7 +31,7 @@ _SINGLE_SOURCES = (
     "agents/spec.py",
     "sandbox/__init__.py",
 )
-_RUNNER = Path("sandbox/runner")
+_FOLDERS = (Path("agents/answers"), Path("sandbox/runner"))
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,13 @@ def split_last_stage(dockerfile: str) -> tuple[str, str]:
 
 def source_files(package: Path = _PACKAGE) -> list[str]:
     """The files of ours that go into the image, relative to the package, sorted."""
-    runner = (
+    inside = (
         path.relative_to(package).as_posix()
-        for path in (package / _RUNNER).rglob("*")
+        for folder in _FOLDERS
+        for path in (package / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     )
-    return sorted((*_SINGLE_SOURCES, *runner))
+    return sorted((*_SINGLE_SOURCES, *inside))
 
 
 def read_recipe(wheels: Wheelhouse, base: tuple[str, str], package: Path = _PACKAGE) -> Recipe:

@@ -1,0 +1,1 @@
+"""What was before, as it was: for benchmarks to be held against."""

@@ -1,0 +1,9 @@
+"""Reading the answers of models, in whatever format they come.
+
+Inside a sandbox an improver imports `read_answer` from here: the standard library only. What it
+reads is untrusted until `cambrian.agents.edits.Edit.from_json` has looked at it, on the host.
+"""
+
+from cambrian.agents.answers.reading import read_answer
+
+__all__ = ["read_answer"]
