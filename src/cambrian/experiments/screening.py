@@ -227,6 +227,9 @@ ASSUMES: Mapping[str, str] = {
     "long run without an archive would be",
     "tail": "the better half of scores falls off as a normal distribution does: with a heavier "
     "tail (rare large gains) sampling gives more than this says, with a bounded one less",
+    "early": "variants that left early would have scored below all others; they are held against "
+    "their own parents, so that a child of a strong seed agent may leave and be better than one of "
+    "a weak one that stays: where many left, too little is said",
     "noise": "luck with the seeds is alike for all variants, and is taken out",
     "judged": "n counts judged variants; duplicates and edits that fail come on top",
 }
