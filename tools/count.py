@@ -48,6 +48,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "src/cambrian/agents/seeds": "copied into every archive: the text is the agent's identity",
         "src/cambrian/agents/mechanisms": "copied into agents: the text is part of an identity",
         "src/cambrian/agents/references": "shapes are those of the contract",
+        "src/cambrian/agents/experts": "shapes are those of the contract",
         "src/cambrian/agents/improvers": "copied into agents: the text is part of an identity",
     },
 }

@@ -13,6 +13,7 @@ from cambrian.cli.render.text import interval
 from cambrian.errors import CambrianError, UsageError
 
 if TYPE_CHECKING:
+    from cambrian.reports.scores.experts import ExpertVector
     from cambrian.reports.scores.vectors import ScoreVector, VectorReport
 
 FORMATS = (".png", ".svg")
@@ -82,6 +83,7 @@ def _picture(target: Path) -> Path:
     help="Draw a picture, or print a table.",
 )
 @click.option("--agents", metavar="ID,...", help="Show these agents too, separated by commas.")
+@click.option("--experts", is_flag=True, help="Show the expert learners too.")
 @click.option("--suite", metavar="SUITE", help="Name or first digits of the hash of another suite.")
 @json_option
 @common
@@ -91,6 +93,7 @@ def families(
     output: Path | None,
     form: str,
     agents: str | None,
+    experts: bool,
     suite: str | None,
     as_json: bool,
 ) -> None:
@@ -100,7 +103,8 @@ def families(
     streams, if sealed data was used for one of these agents already (`cambrian bench seal`): a plot
     never uses it. Scores are normalised (0 the floor, 1 the ceiling); an agent's interval is over
     the seeds, each of which draws another stream; where a suite has few seeds of many families,
-    their spread is pooled over families. Prints the path of the picture.
+    their spread is pooled over families. --experts adds the learners that were written by hand, as
+    they were measured once. Prints the path of the picture.
     """
     if output is not None and (as_json or form == "table"):
         raise UsageError("--output is for a picture: leave it out with --json or --format table")
@@ -111,7 +115,7 @@ def families(
     with shared.reading() as archive:
         asked = [part.strip() for part in (agents or "").split(",") if part.strip()]
         named = [archive.resolve(reference) for reference in asked]
-        report = vectors(archive, find(archive, suite), named)
+        report = vectors(archive, find(archive, suite), named, experts=experts)
     if as_json:
         show_json(report.to_json())
     elif form == "table":
@@ -134,24 +138,27 @@ def _draw(target: Path, report: VectorReport) -> None:
 def _show_vectors(report: VectorReport) -> None:
     """Families down, agents across."""
     heading(report.title)
-    headers = ["family", "version", *(_who(vector) for vector in report.vectors)]
+    shown: list[ScoreVector | ExpertVector] = [*report.vectors, *report.experts]
+    headers = ["family", "version", *(_who(vector) for vector in shown)]
     for name, entries in (("", report.search), ("Sealed: no search saw these", report.sealed)):
         if name and entries:
             heading(name)
         if entries:
             rows = [
-                [e.benchmark, e.version, *(_cell(vector, e.benchmark) for vector in report.vectors)]
+                [e.benchmark, e.version, *(_cell(vector, e.benchmark) for vector in shown)]
                 for e in entries
             ]
             show_table(headers, rows)
 
 
-def _who(vector: ScoreVector) -> str:
+def _who(vector: ScoreVector | ExpertVector) -> str:
+    if vector.role == "expert":
+        return f"expert {vector.name}"
     star = "* " if vector.role == "champion" else ""
     return f"{star}#{vector.agent.number} {vector.agent.title[:30]}"
 
 
-def _cell(vector: ScoreVector, name: str) -> str:
+def _cell(vector: ScoreVector | ExpertVector, name: str) -> str:
     found = vector.scores.get(name)
     if found is None:
         return "failed" if name in vector.failed else "-"

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from cambrian.cli.render.text import line
 from cambrian.errors import UsageError
 from cambrian.evaluators.statistics import Estimate
+from cambrian.reports.scores.experts import ExpertVector
 from cambrian.reports.scores.vectors import ScoreVector, VectorReport
 
 CHAMPION = ("*", "#000000", 110)
@@ -58,24 +59,29 @@ def draw_vectors(target: Path, report: VectorReport) -> None:
     Raises:
         UsageError: there are more agents than shapes. OSError: the file cannot be written.
     """
-    if len(report.vectors) > len(OTHERS) + 1:
+    shown = _shown(report)
+    if len(shown) > len(OTHERS) + 1:
         raise UsageError(
-            f"expected at most {len(OTHERS) + 1} agents in one picture, got {len(report.vectors)}: "
+            f"expected at most {len(OTHERS) + 1} agents in one picture, got {len(shown)}: "
             "name fewer with --agents, or ask for --format table"
         )
     rows = _places(report)
-    height = 1.9 + len(rows) * max(0.36, 0.075 * len(report.vectors))
+    height = 1.9 + len(rows) * max(0.36, 0.075 * len(shown))
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a title's letters that no font has
         figure = Figure(figsize=(9, height), dpi=150, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         _rows(axes, report, rows)
-        _agents(axes, report.vectors, rows)
+        _agents(axes, shown, rows)
         _label(figure, axes, report)
         suffix = target.suffix.lower()
         dateless = {"Date": None} if suffix == ".svg" else {"Software": "cambrian"}
         figure.savefig(target, format=suffix.removeprefix("."), metadata=dateless)
+
+
+def _shown(report: VectorReport) -> tuple[ScoreVector | ExpertVector, ...]:
+    return (*report.vectors, *report.experts)
 
 
 def _places(report: VectorReport) -> dict[str, float]:
@@ -111,7 +117,9 @@ def _rows(axes: Any, report: VectorReport, rows: Mapping[str, float]) -> None:
         )
 
 
-def _agents(axes: Any, vectors: Sequence[ScoreVector], rows: Mapping[str, float]) -> None:
+def _agents(
+    axes: Any, vectors: Sequence[ScoreVector | ExpertVector], rows: Mapping[str, float]
+) -> None:
     others = iter(OTHERS)
     for place, vector in enumerate(vectors):
         shape, color, size = CHAMPION if vector.role == "champion" else (*next(others), 34)
@@ -138,17 +146,23 @@ def _interval(axes: Any, at: float, found: Estimate, color: str) -> None:
     axes.plot([found.lower, found.upper], [at, at], color=color, linewidth=1.1, zorder=2)
 
 
-def _name(vector: ScoreVector) -> str:
+def _name(vector: ScoreVector | ExpertVector) -> str:
+    if vector.role == "expert":
+        return f"expert {vector.name}"
     title = line(vector.agent.title)
     shown = title if len(title) <= 40 else f"{title[:39]}…"
     champion = "champion, " if vector.role == "champion" else ""
     return f"{champion}#{vector.agent.number} {shown}"
 
 
+def _short(vector: ScoreVector | ExpertVector) -> str:
+    return _name(vector) if vector.role == "expert" else f"#{vector.agent.number}"
+
+
 def _label(figure: Any, axes: Any, report: VectorReport) -> None:
     axes.set_title(line(report.title), loc="left")
     failed = "; ".join(
-        f"#{v.agent.number} failed on {', '.join(v.failed)}" for v in report.vectors if v.failed
+        f"{_short(v)} failed on {', '.join(v.failed)}" for v in _shown(report) if v.failed
     )
     under = (
         "normalised score: 0 is a stream's floor, 1 its ceiling; mean with 95 % interval over seeds"
@@ -156,5 +170,5 @@ def _label(figure: Any, axes: Any, report: VectorReport) -> None:
     axes.set_xlabel(f"{under}\n{line(failed)}" if failed else under)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    if report.vectors:
+    if report.vectors or report.experts:
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")

@@ -15,10 +15,11 @@ from scipy import stats
 
 from cambrian.archive import Agent, Archive
 from cambrian.archive.suites import KeptSuite
-from cambrian.errors import NotFound
+from cambrian.errors import NotFound, UsageError
 from cambrian.evaluators.statistics import CONFIDENCE, Estimate, mean_interval
 from cambrian.evaluators.statistics.families import is_over_families
 from cambrian.reports.run import comparison_json
+from cambrian.reports.scores.experts import ExpertVector, expert_vectors
 from cambrian.reports.scores.table import sealed, searched, unseen_of
 from cambrian.suite import Entry
 
@@ -64,6 +65,7 @@ class VectorReport:
         search: its benchmarks, in its order.
         sealed: the sealed streams on which one of these agents was run already.
         vectors: the champion's, those of the seed agents, and those that were asked for.
+        experts: those of the expert learners, if they were asked for; best first.
     """
 
     suite: KeptSuite
@@ -71,6 +73,7 @@ class VectorReport:
     search: tuple[Entry, ...]
     sealed: tuple[Entry, ...]
     vectors: tuple[ScoreVector, ...]
+    experts: tuple[ExpertVector, ...] = ()
 
     @property
     def title(self) -> str:
@@ -90,16 +93,26 @@ class VectorReport:
             "search": [vars(entry) for entry in self.search],
             "sealed": [vars(entry) for entry in self.sealed],
             "agents": [vector.to_json() for vector in self.vectors],
+            "experts": [vector.to_json() for vector in self.experts],
         }
 
 
-def vectors(archive: Archive, kept: KeptSuite, named: Sequence[str] = ()) -> VectorReport:
-    """The vectors of a suite: of its champion, of the seed agents that have a score in it, and of
-    the agents that are named (full ids).
+def vectors(
+    archive: Archive, kept: KeptSuite, named: Sequence[str] = (), *, experts: bool = False
+) -> VectorReport:
+    """The vectors of a suite: of its champion, of the seed agents that have a score in it, of the
+    agents that are named (full ids), and if asked for of the expert learners.
 
     Raises:
         NotFound: one that is named has no score in the suite.
+        UsageError: the experts were not measured on all families of the suite.
     """
+    beside = expert_vectors(kept.suite) if experts else ()
+    if experts and not beside:
+        raise UsageError(
+            f"expected a suite of families that the experts were measured on; {kept.label} has "
+            "others: leave --experts out, or choose a suite with --suite"
+        )
     scored = {
         agent_id: role
         for agent_id, role in _roles(archive, kept, named).items()
@@ -108,13 +121,15 @@ def vectors(archive: Archive, kept: KeptSuite, named: Sequence[str] = ()) -> Vec
     if missing := [agent_id for agent_id in named if agent_id not in scored]:
         raise NotFound(_unscored(archive, kept, missing[0]))
     found = tuple(_vector(archive, one, role, kept) for one, role in scored.items())
-    seen = {name for vector in found for name in (*vector.scores, *vector.failed)}
+    shown: tuple[ScoreVector | ExpertVector, ...] = (*found, *beside)
+    seen = {name for vector in shown for name in (*vector.scores, *vector.failed)}
     return VectorReport(
         suite=kept,
         members=archive.suites.members(kept.id),
         search=kept.suite.entries,
         sealed=tuple(entry for entry in unseen_of(kept.suite) if entry.benchmark in seen),
         vectors=found,
+        experts=beside,
     )
 
 
