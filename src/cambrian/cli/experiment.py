@@ -36,7 +36,8 @@ experiment.add_command(screen)
     default="all",
     show_default=True,
     metavar="NAMES",
-    help="smooth, deceptive, neutral, rugged, noisy, stones: some, separated by commas, or all.",
+    help="smooth, deceptive, neutral, rugged, noisy, stones: some, separated by commas, or all of "
+    "these; or table, the agents that were really measured.",
 )
 @click.option(
     "--strategies",
@@ -93,12 +94,14 @@ def simulate(
     """
     from cambrian.evolution.admission.thresholds import ADMISSIONS
     from cambrian.evolution.selection.selection import STRATEGIES
-    from cambrian.experiments.analytic import LANDSCAPES
+    from cambrian.experiments.grounds import ANALYTIC, NAMES
     from cambrian.experiments.simulate import Cell, simulate
 
     cells = [
         Cell(ground, strategy, rule, budget)
-        for ground in chosen_names(grounds, list(LANDSCAPES), "landscape")
+        for ground in (
+            ANALYTIC if grounds == "all" else chosen_names(grounds, list(NAMES), "landscape")
+        )
         for rule in chosen_names(rules, list(ADMISSIONS), "rule of admission")
         for strategy in chosen_names(strategies, list(STRATEGIES), "strategy")
     ]
@@ -138,8 +141,15 @@ def simulate(
     help="Folder for the measured agents; made where there is none.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the agents in the folder.")
+@click.option(
+    "--pack",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Measure nothing; write the table of the agents in the folder to FILE (.npz), with a "
+    "surrogate's guess of all others.",
+)
 @common
-def table(agents: int, workers: int, out: Path, resume: bool) -> None:
+def table(agents: int, workers: int, out: Path, resume: bool, pack: Path | None) -> None:
     """Measure a table of learning algorithms, on which searches can be simulated.
 
     Each agent is a choice of mechanisms of the catalogue on the composed agent, with levels of the
@@ -147,8 +157,15 @@ def table(agents: int, workers: int, out: Path, resume: bool) -> None:
     an agent. Each agent is kept when it is done, so that the command may be stopped at any time
     and go on with --resume.
     """
-    from cambrian.experiments.tabular.measuring import tabulate
+    from cambrian.experiments.tabular.measuring import rows_in, tabulate
 
+    if pack is not None:
+        from cambrian.experiments.tabular.table import card_lines, load, pack_into
+
+        pack_into(pack, rows_in(out))
+        for line in card_lines(load(pack).card):
+            say(line)
+        return
     for count, row in enumerate(tabulate(agents, out, workers=workers, resume=resume), start=1):
         failed = f", {len(row.causes)} streams failed" if row.causes else ""
         note(f"{count}: agent {row.genotype} in {row.cpu_s:.1f} processor seconds{failed}")

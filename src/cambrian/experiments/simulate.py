@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from cambrian.errors import CambrianError, NotFound, Refused
 from cambrian.evolution.admission.thresholds import AdmissionName
-from cambrian.experiments.analytic import landscape
+from cambrian.experiments.grounds import ground, version
 from cambrian.experiments.measures import measures
 from cambrian.experiments.search import Search
 
@@ -96,14 +96,15 @@ def key(cell: Cell, first: int, count: int) -> str:
 def measure(cell: Cell, first: int, count: int) -> Block:
     """Run a block of repeats."""
     began = time.process_time()
-    ground = landscape(cell.landscape)
+    land = ground(cell.landscape)
     rule = cast(AdmissionName, cell.admission)
     found = []
     for repeat in range(first, first + count):
-        search = Search(ground, repeat, cell.strategy, rule, cell.budget).run()
-        found.append(measures(search, ground.threshold * search.world.optimum))
+        search = Search(land, repeat, cell.strategy, rule, cell.budget).run()
+        found.append(measures(search, land.threshold * search.world.optimum))
     columns = {name: [row[name] for row in found] for name in found[0]}
-    return Block(cell, first, columns, round(time.process_time() - began, 2), code_version())
+    code = version(cell.landscape, code_version())
+    return Block(cell, first, columns, round(time.process_time() - began, 2), code)
 
 
 def simulate(
@@ -145,7 +146,8 @@ def _done(target: Path, resume: bool) -> set[str]:
     if whole != text:
         target.write_text(whole, encoding="utf-8")
     blocks = _blocks(whole, target)
-    if others := {block.code for block in blocks} - {code_version()}:
+    now = code_version()
+    if others := {b.code for b in blocks if b.code != version(b.cell.landscape, now)}:
         raise Refused(
             f"expected results of this code ({code_version()}), got some of {', '.join(others)} in "
             f"{target.parent}: measure into another folder"

@@ -18,7 +18,7 @@ from typing import Any
 
 from cambrian.agents.syntax import fingerprint_of
 from cambrian.agents.tree import SourceTree
-from cambrian.errors import CambrianError, Refused, SandboxBroken
+from cambrian.errors import CambrianError, NotFound, Refused, SandboxBroken
 from cambrian.evaluators.job import evaluate
 from cambrian.experiments.landscape import Genotype
 from cambrian.experiments.tabular import space
@@ -186,6 +186,22 @@ def _done(target: Path, resume: bool) -> set[str]:
             f"{', '.join(others)} in {target.parent}: measure into another folder"
         )
     return {row.genotype for row in rows}
+
+
+def rows_in(out: Path) -> list[Row]:
+    """The rows in a folder.
+
+    Raises:
+        NotFound: there are none.
+    """
+    target = out / ROWS
+    if not target.is_file():
+        raise NotFound(
+            f"expected measured agents in {target}, found none: `cambrian experiment table --out` "
+            "measures some"
+        )
+    text = target.read_text(encoding="utf-8")
+    return rows_of(text[: text.rfind("\n") + 1], str(target))
 
 
 def rows_of(text: str, source: str) -> list[Row]:
