@@ -49,7 +49,7 @@ def test_todays_mechanisms_do_not_go_onto_its_hooks(operation: operations.Simple
 
 
 def test_it_is_not_crossed_with_an_agent_of_today() -> None:
-    with pytest.raises(EditError, match=r"one protocol and skeleton; got 1 stream and 2 stream"):
+    with pytest.raises(EditError, match=r"one protocol and skeleton; got 1 stream and 3 stream"):
         operations.crossover(
             Agent.of(OLD), Agent.of(load_seed("composed")), catalogue(), random.Random(0)
         )
@@ -74,7 +74,7 @@ def test_a_transplant_takes_its_parts_and_knobs_to_the_skeleton_of_today() -> No
     change = operations.transplant(Agent.of(slower), skeleton, catalogue(), random.Random(0))
     tree = slower.replace(change.agent.changes(slower))
     agent = Agent.of(tree)
-    assert agent.protocol == 2
+    assert agent.protocol == 3
     assert [part.module for part in agent.optional][:2] == ["reservoir", "ewc"]
     assert {part.module: part.values for part in agent.parts}["ewc"] == {"strength": 9.0}
     assert {part.module: part.values for part in agent.parts}["mlp"] == {

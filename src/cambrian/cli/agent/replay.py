@@ -17,7 +17,7 @@ from cambrian.reports.agent.recorded import Picked
 
 if TYPE_CHECKING:
     from cambrian.archive import Evaluation as Recorded
-    from cambrian.measurement import EXACT, Measurement
+    from cambrian.measurement import Measurement
     from cambrian.sandbox.backends.process import Backend
 
 
@@ -83,6 +83,8 @@ def repeat(backend: Backend, files: Mapping[str, str], row: Recorded) -> Measure
 
 def compare(row: Recorded, result: Measurement) -> dict[str, Any]:
     """What differs between a recorded evaluation and its repetition, and the circumstances."""
+    from cambrian.measurement import EXACT
+
     before = {name: getattr(row, name) for name in EXACT} | _prefixed(row.metrics)
     measured = {name: value for name, value in result.metrics.items() if name in row.metrics}
     after = {name: getattr(result, name) for name in EXACT} | _prefixed(measured)
