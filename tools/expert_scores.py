@@ -4,6 +4,7 @@
     tools/expert_scores.py [--seeds N] [--all]
                                       measure the experts whose code has changed
     tools/expert_scores.py --check    only say whether what ships is of the present code
+    tools/expert_scores.py --page     only write docs/experts.md
 
 For final figures alone: no knob of an expert may follow from what it prints. What is measured
 ships as `src/cambrian/reports/scores/experts.json`, with a hash of each expert's files. Our own
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from cambrian.agents.experts import EXPERTS, load_expert
@@ -22,9 +24,11 @@ from cambrian.evaluators.job import evaluate
 from cambrian.evaluators.stages import STAGES
 from cambrian.evaluators.suites import GENERAL, sealed_part, suite
 from cambrian.measurement import Unit
-from cambrian.reports.scores.experts import STORE, load, stale
+from cambrian.reports.scores.experts import STORE, document, load, stale
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.session import Session
+
+PAGE = Path(__file__).parent.parent / "docs" / "experts.md"
 
 
 def measured(name: str, seeds: int) -> dict[str, Any]:
@@ -65,7 +69,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="measure nothing")
     parser.add_argument("--seeds", type=int, default=2, help="of each family, from 0 [default: 2]")
     parser.add_argument("--all", action="store_true", help="measure those that are not stale, too")
+    parser.add_argument("--page", action="store_true", help="write docs/experts.md only")
     given = parser.parse_args()
+    if given.page:
+        PAGE.write_text(document(), encoding="utf-8")
+        return 0
     old = stale()
     if given.check:
         print(f"measure again: {', '.join(old)}" if old else "of the present code")
@@ -76,6 +84,7 @@ def main() -> int:
         kept[name] = {**measured(name, given.seeds), "versions": versions}
         text = json.dumps({n: kept[n] for n in EXPERTS if n in kept}, indent=1)
         STORE.write_text(text + "\n", encoding="utf-8")
+    PAGE.write_text(document(), encoding="utf-8")
     return 0
 
 

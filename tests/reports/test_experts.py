@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from cambrian.errors import NotFound
 from cambrian.evaluators.job import evaluate
 from cambrian.evaluators.suites import GENERAL, suite
 from cambrian.measurement import Unit
-from cambrian.reports.scores.experts import expert_vectors, load, stale
+from cambrian.reports.scores.experts import document, expert_vectors, load, stale
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.session import Session
 
@@ -52,3 +53,10 @@ def test_experts_are_shown_only_where_all_families_were_measured() -> None:
     for one in found:
         measured = {*one.scores, *one.failed}
         assert families <= measured == set(load()[one.name]["scores"])
+
+
+def test_the_page_is_what_was_measured() -> None:
+    page = Path(__file__).parents[2] / "docs" / "experts.md"
+    assert page.read_text(encoding="utf-8") == document(), "run tools/expert_scores.py --page"
+    for name in EXPERTS:
+        assert name in document()

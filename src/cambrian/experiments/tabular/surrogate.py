@@ -47,6 +47,10 @@ def _model() -> Any:
 def errors(genotypes: Genotype, values: Floats) -> dict[str, Any]:
     """How far guesses are from what was measured, on agents that were left out (five folds).
 
+    Args:
+        genotypes: of the n measured agents, (n, axes).
+        values: of these, (n, F).
+
     Returns:
         of each family and of the mean over families: `mae`, the mean absolute error; `r2`, the
         share of the variance that is explained; `kendall`, the rank correlation. The measured
