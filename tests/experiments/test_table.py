@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,17 @@ from cambrian.experiments.simulate import Cell
 from cambrian.experiments.simulate import measure as simulated
 from cambrian.experiments.tabular import measuring, space
 from cambrian.experiments.tabular.measuring import FAMILIES, ROWS, SEEDS, Row
+from cambrian.experiments.tabular.page import document
 from cambrian.experiments.tabular.surrogate import errors, fit
-from cambrian.experiments.tabular.table import FAILED, every, load, measured, pack_into, shipped
+from cambrian.experiments.tabular.table import (
+    FAILED,
+    SHIPPED,
+    every,
+    load,
+    measured,
+    pack_into,
+    shipped,
+)
 from cambrian.measurement import Unit
 from cambrian.sandbox.backends.plain import PlainBackend
 from cambrian.sandbox.session.session import Session
@@ -152,3 +163,19 @@ def test_a_search_on_the_table_finds_better_than_its_seeds_and_no_better_than_th
     assert start - 0.05 < min(ends)
     assert np.mean(ends) > start
     assert max(ends) <= world.optimum + 1e-6
+
+
+def test_the_page_is_what_the_table_that_ships_says() -> None:
+    page = Path(__file__).parents[2] / "docs" / "table.md"
+    assert page.read_text(encoding="utf-8") == document(), "run tools/table_docs.py"
+
+
+def test_the_example_searches_the_table_without_cambrian(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "examples" / "table_search.py"
+    command = [sys.executable, "-I", str(example), str(SHIPPED), "60", "40"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    first, sample, climb = done.stdout.splitlines()
+    assert first.startswith(f"{space.size()} agents")
+    ends = [float(line.split(": ")[1].split(" ")[0]) for line in (sample, climb)]
+    assert all(np.median(shipped().values.mean(axis=1)) < end for end in ends)
+    assert "cambrian" not in example.read_text(encoding="utf-8").split('"""')[2]

@@ -1,0 +1,87 @@
+"""The page of the table that ships: what it holds, how good it is, how to use it and repeat it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cambrian.experiments.tabular.table import FAILED, Table, card_lines, shipped
+
+WANTED = 3000
+
+_OPENING = """# A table of learning algorithms
+
+Made by `tools/table_docs.py` from the table that ships; a test compares them.
+
+Searches for learning algorithms are slow, so claims about them rest on few repeats. A table of
+agents that were measured once makes thousands of repeats possible, as NAS-Bench did for
+architectures (Ying et al. 2019, arXiv:1902.09635). This one holds learners for continual streams:
+subsets of Cambrian's mechanisms on the composed agent, with levels of the main knobs.
+
+"""
+
+_USE = """
+## How to use it
+
+`src/cambrian/experiments/measured/table.npz` is read with numpy alone:
+[examples/table_search.py](../examples/table_search.py) searches it without Cambrian.
+Its arrays are described in `cambrian.experiments.tabular.table`. With Cambrian:
+
+```console
+$ cambrian experiment simulate --landscape table --budget 100 --repeats 200 --out run
+```
+
+## How to repeat it
+
+```console
+$ cambrian experiment table --out rows --resume                # measures what is missing
+$ cambrian experiment table --out rows --pack table.npz        # fits the surrogate, writes the file
+```
+
+Agents are measured in the order of a scrambled Sobol' sequence, so that a table is spread evenly
+over its space however many agents it has. Rows of other code than today's are refused.
+
+## What it does not say
+
+"""
+
+
+def document(table: Table | None = None) -> str:
+    """The page."""
+    table = table or shipped()
+    card = table.card
+    worth = table.values.mean(axis=1)
+    measured = worth[table.at]
+    lines = [
+        _OPENING + "## What is in it\n",
+        *(f"- {line}." for line in card_lines(card)),
+        f"- A stream on which an agent failed counts as {FAILED:g}.",
+        (
+            f"- Worth, the mean over families: measured agents {np.median(measured):.3f} in the "
+            f"median, at most {measured.max():.3f}; all agents at most {worth.max():.3f}."
+        ),
+        f"- Contents `{table.digest}`, measured by the code `{', '.join(card['code'])}`.",
+        "",
+        "| axis | levels |",
+        "|---|---|",
+        *(f"| {axis} | {', '.join(levels)} |" for axis, levels in card["axes"].items()),
+        "",
+        "| family | surrogate's mean absolute error | R² | Kendall's τ |",
+        "|---|---|---|---|",
+        *(
+            f"| {family} | {error['mae']:.3f} | {error['r2']:.2f} | {error['kendall']:.2f} |"
+            for family, error in zip(card["families"], card["surrogate"]["families"], strict=True)
+        ),
+        _USE,
+    ]
+    if card["measured"] < WANTED:
+        lines[-1] += (
+            f"- It is a beginning: {WANTED:,} measured agents are wanted, {card['measured']:,} are "
+            "there. Most values are a surrogate's guess, and figures of searches will change.\n"
+        )
+    lines[-1] += (
+        "- Values of measured agents carry the noise of three seeds, so the best of many looks "
+        "better than it is.\n"
+        "- A guess is smoother than the truth: searches on it meet fewer traps than real ones.\n"
+        "- Streams and knobs are few and cheap. What wins here need not win on a whole suite.\n"
+    )
+    return "\n".join(lines)
