@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from cambrian.experiments.tabular.table import FAILED, Table, card_lines, shipped
+from cambrian.experiments.simulate import load
+from cambrian.experiments.summary import markdown, summaries
+from cambrian.experiments.tabular.table import FAILED, SHIPPED, Table, card_lines, shipped
 
 WANTED = 3000
+SEARCHES = SHIPPED.with_name("table-searches.jsonl.gz")
+"""Simulated searches on the table that ships."""
 
 _OPENING = """# A table of learning algorithms
 
@@ -27,7 +31,7 @@ _USE = """
 Its arrays are described in `cambrian.experiments.tabular.table`. With Cambrian:
 
 ```console
-$ cambrian experiment simulate --landscape table --budget 100 --repeats 200 --out run
+$ cambrian experiment simulate --landscape table --admission all --budget 100 --out run
 ```
 
 ## How to repeat it
@@ -42,6 +46,14 @@ over its space however many agents it has. Rows of other code than today's are r
 
 ## What it does not say
 
+"""
+
+_FOUND = """## What searches find on it
+
+Selection, admission, lag and lengths of edits are those of a run, from four plain agents; every
+search spends the same number of proposals. A run that admits by proof judges its losers on fewer
+streams, so at equal processor time it has more proposals than these tables give it. Columns are
+explained in [does-the-archive-pay.md](does-the-archive-pay.md#figures).
 """
 
 
@@ -84,4 +96,4 @@ def document(table: Table | None = None) -> str:
         "- A guess is smoother than the truth: searches on it meet fewer traps than real ones.\n"
         "- Streams and knobs are few and cheap. What wins here need not win on a whole suite.\n"
     )
-    return "\n".join(lines)
+    return "\n".join([*lines, _FOUND, markdown(summaries(load(SEARCHES)))])
