@@ -37,6 +37,8 @@ $ cambrian experiment simulate --landscape table --admission all --budget 100 --
 ## How to repeat it
 
 ```console
+$ mkdir rows   # with what is stored, to go on with it
+$ gzip -dc src/cambrian/experiments/measured/table-agents.jsonl.gz > rows/agents.jsonl
 $ cambrian experiment table --out rows --resume                # measures what is missing
 $ cambrian experiment table --out rows --pack table.npz        # fits the surrogate, writes the file
 ```
