@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cambrian.experiments.simulate import load
-from cambrian.experiments.summary import markdown, summaries
+from cambrian.experiments.summary import Summary, markdown, summaries
 from cambrian.experiments.tabular.table import FAILED, SHIPPED, Table, card_lines, shipped
 
 WANTED = 3000
@@ -98,4 +100,25 @@ def document(table: Table | None = None) -> str:
         "- A guess is smoother than the truth: searches on it meet fewer traps than real ones.\n"
         "- Streams and knobs are few and cheap. What wins here need not win on a whole suite.\n"
     )
-    return "\n".join([*lines, _FOUND, markdown(summaries(load(SEARCHES)))])
+    found = summaries(load(SEARCHES))
+    return "\n".join([*lines, _FOUND, _above_random(found), markdown(found)])
+
+
+def _above_random(found: Sequence[Summary]) -> str:
+    """For each rule, which strategies are shown to be better than search without an archive."""
+    lines = [
+        "| rule | best strategy | shown better than `random` | shown worse |",
+        "|---|---|---|---|",
+    ]
+    for rule in dict.fromkeys(one.cell.admission for one in found):
+        members = [one for one in found if one.cell.admission == rule]
+        best = max(members, key=lambda one: one.end.mean)
+        held = [
+            (one.cell.strategy, one.against["random"]) for one in members if "random" in one.against
+        ]
+        above = ", ".join(f"`{name}`" for name, d in held if d.lower > 0) or "–"
+        below = ", ".join(f"`{name}`" for name, d in held if d.upper < 0) or "–"
+        lines.append(
+            f"| {rule} | `{best.cell.strategy}`, {best.end.mean:.3f} | {above} | {below} |"
+        )
+    return "\n".join([*lines, ""])
