@@ -6,15 +6,13 @@ not run again; a last line that was cut off is taken away.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cambrian import jsonlines
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive
-from cambrian.errors import CambrianError
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evolution.distilling import Scores
 from cambrian.evolution.errands import Errand, Tell, run_errands
@@ -117,10 +115,7 @@ class Notebook:
         row: dict[str, Any] = {"tree": identity, **{n: getattr(found, n) for n in names}}
         if found.verdict == "failed":
             row["reason"] = found.explained[:500]
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        jsonlines.append(self.path, row)
         self.evaluations += 1
         self._take(identity, found)
 
@@ -131,25 +126,17 @@ class Notebook:
     def _load(self) -> None:
         if not self.path.is_file():
             return
-        text = self.path.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:
-            beside = self.path.with_name(f"{self.path.name}.new")
-            beside.write_text(whole, encoding="utf-8")
-            beside.replace(self.path)
-        for at, line in enumerate(whole.splitlines(), start=1):
-            try:
-                row = json.loads(line)
-                if row["version"] != benchmark(row["benchmark"]).version:
-                    continue
-                key = str(row["benchmark"]), str(row["stage"]), int(row["seed"])
-                score = None if row["score"] is None else float(row["score"])
-                self._scores.setdefault(str(row["tree"]), {})[key] = score
-            except (ValueError, TypeError, KeyError) as error:
-                raise CambrianError(
-                    f"expected an evaluation in line {at} of {self.path}, got {line[:60]!r}: "
-                    "remove the line, and it is run again"
-                ) from error
+        jsonlines.mend(self.path)
+        jsonlines.read(
+            self.path, self._known, "an evaluation", "remove the line, and it is run again"
+        )
+
+    def _known(self, row: dict[str, Any]) -> None:
+        """Take a line in; those of other versions of their benchmark are left aside."""
+        if row["version"] == benchmark(row["benchmark"]).version:
+            key = str(row["benchmark"]), str(row["stage"]), int(row["seed"])
+            score = None if row["score"] is None else float(row["score"])
+            self._scores.setdefault(str(row["tree"]), {})[key] = score
 
 
 __all__ = ["FOLDER", "Notebook"]

@@ -8,9 +8,7 @@ killed before that line goes on where it was: the search as any run, what follow
 
 from __future__ import annotations
 
-import gzip
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import cambrian
+from cambrian import jsonlines
 from cambrian.agents.syntax import fingerprint_of
 from cambrian.archive import Archive
 from cambrian.archive.sqlite import lock
@@ -180,7 +179,7 @@ def ablate(
             if not _searched(home, settings, suite, out / SEEDS, means):
                 return
             result = _judged_anew(cell, settings, suite, home, out / SEEDS, means)
-            _append(out / CELLS, result)
+            jsonlines.append(out / CELLS, result.to_json())
             yield result
 
 
@@ -207,7 +206,7 @@ def _prepare(
             f"the ablation in {out} had another plan ({'; '.join(changed)}): repeat its options, "
             "or give another --out"
         )
-    _cut(out / CELLS)
+    jsonlines.mend(out / CELLS)
     done = {one.cell: one for one in load(out)}
     others = sorted({one.code for one in done.values()} - {code_version()})
     if others and not other_code:
@@ -321,20 +320,14 @@ def load(where: Path) -> list[Result]:
         if where.is_dir() and (where / PLAN).is_file():
             return []
         raise NotFound(f"expected an ablation in {where}: `cambrian experiment ablate` makes one")
-    data = target.read_bytes()
-    text = (gzip.decompress(data) if target.suffix == ".gz" else data).decode("utf-8")
-    found = []
-    for at, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), start=1):
-        try:
-            told: dict[str, Any] = json.loads(line)
-            came = Outcome.from_json(told.pop("outcome"))
-            found.append(Result(Cell(**told.pop("cell")), outcome=came, **told))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise CambrianError(
-                f"expected a finished search in line {at} of {target}, got {line[:60]!r}: remove "
-                "the line, and --resume writes it again"
-            ) from error
-    return found
+    return jsonlines.read(
+        target, _result, "a finished search", "remove the line, and --resume writes it again"
+    )
+
+
+def _result(told: dict[str, Any]) -> Result:
+    came = Outcome.from_json(told.pop("outcome"))
+    return Result(Cell(**told.pop("cell")), outcome=came, **told)
 
 
 def is_ablation(where: Path) -> bool:
@@ -356,22 +349,6 @@ def unfinished(where: Path) -> list[tuple[str, int]]:
         with Archive.open(home, read_only=True) as archive:
             found.append((home.name, archive.counts()["judged"]))
     return found
-
-
-def _append(target: Path, result: Result) -> None:
-    with target.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(result.to_json()) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _cut(target: Path) -> None:
-    """Take away a last line that a kill cut off."""
-    if target.is_file():
-        text = target.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:
-            _write(target, whole)
 
 
 def _write(target: Path, text: str) -> None:

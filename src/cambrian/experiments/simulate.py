@@ -7,10 +7,8 @@ comparisons stay paired.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import os
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from cambrian.errors import CambrianError, NotFound, Refused
+from cambrian import jsonlines
+from cambrian.errors import NotFound, Refused
 from cambrian.evolution.admission.thresholds import AdmissionName
 from cambrian.experiments.grounds import ground, version
 from cambrian.experiments.measures import measures
@@ -118,18 +117,14 @@ def simulate(
     target = out / RESULTS
     done = _done(target, resume)
     out.mkdir(parents=True, exist_ok=True)
-    with target.open("a", encoding="utf-8") as file:
-        for first in range(0, repeats, BLOCK):
-            count = min(BLOCK, repeats - first)
-            for cell in cells:
-                if key(cell, first, count) in done:
-                    continue
-                block = measure(cell, first, count)
-                line = {"key": key(cell, first, count), **asdict(block)}
-                file.write(json.dumps(line) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-                yield block
+    for first in range(0, repeats, BLOCK):
+        count = min(BLOCK, repeats - first)
+        for cell in cells:
+            if key(cell, first, count) in done:
+                continue
+            block = measure(cell, first, count)
+            jsonlines.append(target, {"key": key(cell, first, count), **asdict(block)})
+            yield block
 
 
 def _done(target: Path, resume: bool) -> set[str]:
@@ -141,11 +136,8 @@ def _done(target: Path, resume: bool) -> set[str]:
             f"expected an empty folder, got results in {target.parent}: "
             "--resume goes on with them, another --out begins anew"
         )
-    text = target.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        target.write_text(whole, encoding="utf-8")
-    blocks = _blocks(whole, target)
+    jsonlines.mend(target)
+    blocks = load(target)
     now = code_version()
     if others := {b.code for b in blocks if b.code != version(b.cell.landscape, now)}:
         raise Refused(
@@ -167,24 +159,16 @@ def load(where: Path) -> list[Block]:
             f"expected results in {target}, found none: `cambrian experiment simulate --out` "
             "makes them"
         )
-    data = target.read_bytes()
-    if target.suffix == ".gz":
-        data = gzip.decompress(data)
-    text = data.decode("utf-8")
-    return _blocks(text[: text.rfind("\n") + 1], target)
+    return jsonlines.read(
+        target,
+        _block,
+        "a block of results",
+        "remove the line, and measure it again with --resume",
+    )
 
 
-def _blocks(text: str, target: Path) -> list[Block]:
-    found = []
-    for at, line in enumerate(text.splitlines(), start=1):
-        try:
-            data: dict[str, Any] = json.loads(line)
-            data.pop("key")
-            found.append(Block(**{**data, "cell": Cell(**data["cell"])}))
-            _ = found[-1].repeats
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise CambrianError(
-                f"expected a block of results in line {at} of {target}, got {line[:60]!r}: "
-                "remove the line, and measure it again with --resume"
-            ) from error
+def _block(data: dict[str, Any]) -> Block:
+    data.pop("key")
+    found = Block(**{**data, "cell": Cell(**data["cell"])})
+    _ = found.repeats
     return found

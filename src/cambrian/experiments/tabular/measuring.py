@@ -6,7 +6,6 @@ evaluation is that of a run in every other respect, its allowances included.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -14,11 +13,11 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
+from cambrian import jsonlines
 from cambrian.agents.syntax import fingerprint_of
 from cambrian.agents.tree import SourceTree
-from cambrian.errors import CambrianError, NotFound, Refused, SandboxBroken
+from cambrian.errors import NotFound, Refused, SandboxBroken
 from cambrian.evaluators.job import evaluate
 from cambrian.experiments.landscape import Genotype
 from cambrian.experiments.tabular import space
@@ -141,10 +140,7 @@ def tabulate(
     done = _done(target, resume)
     out.mkdir(parents=True, exist_ok=True)
     missing = [g for g in space.sampled(count) if space.told(g) not in done]
-    with (
-        target.open("a", encoding="utf-8") as file,
-        ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread) as pool,
-    ):
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread) as pool:
         waiting = {
             pool.submit(measure, genotype, at * 4) for at, genotype in enumerate(missing[:workers])
         }
@@ -153,9 +149,7 @@ def tabulate(
             ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in ready:
                 row = future.result()
-                file.write(json.dumps(asdict(row)) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+                jsonlines.append(target, asdict(row))
                 following = next(ahead, None)
                 if following is not None:
                     waiting.add(pool.submit(measure, following[1], following[0] * 4))
@@ -175,11 +169,8 @@ def _done(target: Path, resume: bool) -> set[str]:
             f"expected an empty folder, got measured agents in {target.parent}: "
             "--resume goes on with them, another --out begins anew"
         )
-    text = target.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        target.write_text(whole, encoding="utf-8")
-    rows = rows_of(whole, str(target))
+    jsonlines.mend(target)
+    rows = rows_in(target.parent)
     if others := {row.code for row in rows} - {code_version()}:
         raise Refused(
             f"expected agents measured by this code ({code_version()}), got some of "
@@ -192,7 +183,7 @@ def rows_in(out: Path) -> list[Row]:
     """The rows in a folder.
 
     Raises:
-        NotFound: there are none.
+        NotFound: there are none. CambrianError: a line is not a row.
     """
     target = out / ROWS
     if not target.is_file():
@@ -200,24 +191,9 @@ def rows_in(out: Path) -> list[Row]:
             f"expected measured agents in {target}, found none: `cambrian experiment table --out` "
             "measures some"
         )
-    text = target.read_text(encoding="utf-8")
-    return rows_of(text[: text.rfind("\n") + 1], str(target))
-
-
-def rows_of(text: str, source: str) -> list[Row]:
-    """The rows in a text of JSON lines.
-
-    Raises:
-        CambrianError: a line is not a row.
-    """
-    found: list[Row] = []
-    for at, line in enumerate(text.splitlines(), start=1):
-        try:
-            data: dict[str, Any] = json.loads(line)
-            found.append(Row(**data))
-        except (ValueError, TypeError) as error:
-            raise CambrianError(
-                f"expected a measured agent in line {at} of {source}, got {line[:60]!r}: "
-                "remove the line, and measure it again with --resume"
-            ) from error
-    return found
+    return jsonlines.read(
+        target,
+        lambda data: Row(**data),
+        "a measured agent",
+        "remove the line, and measure it again with --resume",
+    )
