@@ -36,8 +36,8 @@ class Learner:
     Attributes:
         flops_spent: what the sandbox has counted of `spec.flops`, told before each batch and each
             adaptation. Its own copy of the figure: changing it changes nothing.
-        effort: how much work the next batch will be, 0 to 15, for a learner whose batches differ:
-            operations are counted on a sample of the batches of each effort.
+        effort: whether the next batch will be much work (1) or little (0), for a learner whose
+            batches differ: operations are counted on a sample of the batches of each effort.
     """
 
     flops_spent: int = 0

@@ -40,7 +40,9 @@ from cambrian.sandbox.runner.verbs import BOOLEAN, VERBS, Verb
 REQUESTS = Expect(frozenset(kind for kind in Kind if kind < 64), max_meta=1 << 20, any_tensor=True)
 TRACE_CHARACTERS = 4000
 SPIN_S = 0.0003
-EFFORTS = 16
+EFFORTS = 2
+"""Kinds of batches that are counted apart; each has its own first calls and its own sample, so that
+more of them would leave more calls of a short stream uncounted."""
 SILENT = frozenset({Kind.PRESENT, Kind.REVEAL, Kind.ARGUMENT, Kind.DISCARD})
 
 
@@ -206,7 +208,7 @@ class LearnerJob:
         self._tell_spent()
         effort = getattr(self.learner, "effort", 0)
         known = isinstance(effort, int) and 0 <= effort < EFFORTS
-        sort = f"observe {effort}" if known else "observe"
+        sort = f"observe {int(effort)}" if known else "observe"
         self.meter.call(sort, self.learner.observe, inputs, labels, task)
 
     def _tell_spent(self) -> None:
