@@ -99,6 +99,9 @@ def document(table: Table | None = None) -> str:
         "better than it is.\n"
         "- A guess is smoother than the truth: searches on it meet fewer traps than real ones.\n"
         "- Streams and knobs are few and cheap. What wins here need not win on a whole suite.\n"
+        "- A simulated search draws each agent's noise by itself and has five seeds of every "
+        "family; differences are shown over seeds. In the suite `general` a run has two seeds and "
+        "shows them over families.\n"
     )
     found = summaries(load(SEARCHES))
     return "\n".join([*lines, _FOUND, _above_random(found), markdown(found)])
