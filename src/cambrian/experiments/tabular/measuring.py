@@ -31,7 +31,7 @@ SEEDS = (1, 2, 3)
 ROWS = "agents.jsonl"
 
 _CODE = (
-    "agents/mechanisms/*/*.py",
+    *(f"agents/mechanisms/*/{name}.py" for name in space.mechanisms()),
     "agents/part.py",
     "agents/seeds/composed/*.py",
     "evaluators/benchmarks/*.py",
@@ -39,7 +39,8 @@ _CODE = (
     "evaluators/protocols/*.py",
     "experiments/tabular/space.py",
 )
-"""What a figure depends on, beside torch and the machine; layout and comments do not count."""
+"""What a figure depends on, beside torch and the machine; layout and comments do not count, nor do
+mechanisms that no agent of the space has."""
 
 
 @cache

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from cambrian.agents.compose import Chosen, compose
+from cambrian.agents.recombine.agent import Agent
 from cambrian.agents.recombine.operations import MAX_PARTS
+from cambrian.agents.seeds import load_seed
 from cambrian.agents.tree import SourceTree
 from cambrian.experiments.landscape import Genotype
 
@@ -97,6 +99,14 @@ def size() -> int:
     """How many agents there are."""
     every = product(*(range(len(axis.levels)) for axis in AXES))
     return sum(valid(np.array(levels, dtype=np.int8)) for levels in every)
+
+
+def mechanisms() -> tuple[str, ...]:
+    """The mechanisms that agents of the space are made of, by name, sorted: those of the axes, and
+    those that the seed agent has where no axis chooses."""
+    parts = (part for axis in AXES for level in axis.levels for part in level.parts)
+    chosen = {part if isinstance(part, str) else part[0] for part in parts}
+    return tuple(sorted(chosen | {part.module for part in Agent.of(load_seed("composed")).parts}))
 
 
 def agent(genotype: Genotype) -> SourceTree:

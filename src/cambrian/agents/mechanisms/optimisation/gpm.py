@@ -79,7 +79,7 @@ class GradientProjection:
         *inputs, _ = learner.layers(recent)
         for layer, x in enumerate(inputs):
             held = sum(basis.nbytes for basis in self.bases)
-            columns = max(0.0, self.room - held) // (4 * len(self.bases[layer]))
+            columns = max(0.0, self.room - held) / (4 * len(self.bases[layer]))
             self.bases[layer] = self._extend(self.bases[layer], x.T, columns)
 
     def drift(self, learner: PartsLearner) -> None:
