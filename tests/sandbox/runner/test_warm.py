@@ -15,7 +15,7 @@ from cambrian.sandbox.runner.zygote import COMPILER
 SOURCE = str(Path(__file__).resolve().parents[3] / "src")
 
 
-def test_counting_floating_point_operations_does_not_import_torchs_compiler() -> None:
+def test_neither_counting_operations_nor_watching_layers_imports_torchs_compiler() -> None:
     script = (
         "import sys, torch\n"
         "from cambrian.sandbox.runner.meter import FlopMeter\n"
@@ -25,6 +25,10 @@ def test_counting_floating_point_operations_does_not_import_torchs_compiler() ->
         "x = torch.zeros(2, 3)\n"
         "meter.call('observe', lambda: layer(x).sum().backward())\n"
         "assert meter.total == 2 * 2 * 3 * 5 * 2, meter.total\n"
+        "from cambrian.sandbox.runner.diagnosis import Watch\n"
+        "with Watch(2) as watch:\n"
+        "    layer(x).relu()\n"
+        "assert [each.shape for each in watch.layers] == [(2, 5)], watch.layers\n"
         "assert 'torch._dynamo' not in sys.modules and 'sympy' not in sys.modules\n"
         "torch.optim.SGD(layer.parameters(), lr=0.1).step()\n"
         "assert 'torch._dynamo' in sys.modules\n"

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cambrian.sandbox.runner.frames import Array
+from cambrian.sandbox.runner.modes import uncompiled
 
 MAX_LAYERS, MAX_ROWS, MAX_UNITS = 4, 128, 512
 # In place or not: a trailing underscore is dropped before the name is looked up.
@@ -28,6 +29,7 @@ NONLINEAR = frozenset(
 _OPAQUE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
 
 
+@uncompiled
 class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call,unused-ignore]
     """Keeps what the nonlinearities give for the rows of one batch."""
 

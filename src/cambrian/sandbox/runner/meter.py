@@ -20,6 +20,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
+from cambrian.sandbox.runner.modes import uncompiled
+
 T = TypeVar("T")
 
 SAMPLED_FIRST = 4
@@ -28,6 +30,7 @@ SAMPLED_LATER = 200
 _OPAQUE = (type, type(sys), type(lambda: 0), type(len), property, classmethod, staticmethod)
 
 
+@uncompiled
 class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call,unused-ignore]
     """Counts as torch's `FlopCounterMode` does and by its formulas, without its book-keeping for
     every module, which makes a call ten times slower (this: three or four times)."""
@@ -53,13 +56,6 @@ class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call,unused-ign
         if formula is not None:
             self.total += int(formula(*args, **kwargs, out_val=result))
         return result
-
-
-# torch wraps what a mode does for its compiler, which it imports for that alone (a second, SymPy
-# and all). Nothing here is ever compiled.
-_undecorated = getattr(FlopCounter.__torch_dispatch__, "__wrapped__", None)
-if _undecorated is not None:
-    _undecorated.__dynamo_disable = _undecorated
 
 
 @functools.cache
