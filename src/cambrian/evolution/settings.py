@@ -221,9 +221,10 @@ class Settings:
         AdmissionName,
         About(
             "What makes a variant a member: to be better than its parent, level with it, or new "
-            "within a quota (stepping-stones); better or level (not-worse); better (better); "
-            "better on one benchmark and level on all (pareto); or to run, as in the Darwin Gödel "
-            "Machine (keep-all)."
+            "within a quota (stepping-stones); as good on average, within a margin and without "
+            "proof (as-good); shown to be better or level (not-worse); better (better); better on "
+            "one benchmark and level on all (pareto); or to run, as in the Darwin Gödel Machine "
+            "(keep-all)."
         ),
     ] = "stepping-stones"
     device: Annotated[Device, About("Where learners compute.")] = "cpu"

@@ -65,6 +65,7 @@ def route(
         "near": lambda: gates.near(child, parent, names, rules),
         "novelty": lambda: gates.novelty(child, standing.members, names, rules),
         "quota": lambda: gates.quota(standing, rules),
+        "as_good": lambda: gates.as_good(child, parent, names, rules),
         "pareto": lambda: gates.pareto(child, parent, names, rules),
     }
     for way in ADMISSIONS[admission].routes:

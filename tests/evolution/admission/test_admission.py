@@ -138,6 +138,7 @@ BAD = results(-0.5)
     ("admission", "expected"),
     [
         ("stepping-stones", ("improvement", "stepping_stone", "stepping_stone", None)),
+        ("as-good", ("improvement", "stepping_stone", None, None)),
         ("not-worse", ("improvement", "stepping_stone", None, None)),
         ("better", ("improvement", None, None, None)),
         ("pareto", ("improvement", None, None, None)),
@@ -167,6 +168,19 @@ def test_pareto_takes_what_is_better_somewhere_and_worse_nowhere() -> None:
     assert kind(results(0.5, per_benchmark={"split-mnist": 0.46, "digit-sums": 0.50})) is None
 
 
+def test_as_good_asks_for_a_mean_and_for_no_proof() -> None:
+    """What varies too much between seeds to be shown to be level is level all the same."""
+    parent = results(0.5)
+    wild = results(0.47, wobble=(0.2, -0.2, 0.15, -0.15, 0.0))
+
+    def kind(child: Results, admission: AdmissionName) -> str | None:
+        return judge(child, parent, BENCHMARKS, alone(parent), Rules(), admission=admission).kind
+
+    assert kind(wild, "as-good") == "stepping_stone"
+    assert kind(wild, "not-worse") is None
+    assert kind(results(0.44), "as-good") is None
+
+
 def test_another_improver_is_no_reason_for_a_rule_that_asks_for_more() -> None:
     parent = results(0.5)
     for admission in ADMISSIONS:
@@ -190,6 +204,7 @@ def test_below_the_least_difference_no_route_leads_in() -> None:
     assert (
         least("not-worse", usual, room=True) == least("pareto", usual, room=True) == -usual.margin
     )
+    assert least("as-good", usual, room=True) == -usual.margin
     assert least("better", usual, room=True) == 0.0
     assert least("keep-all", usual, room=True) is None
     parent = results(0.5)

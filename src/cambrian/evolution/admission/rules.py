@@ -65,7 +65,7 @@ def least(admission: AdmissionName, rules: Rules, *, room: bool) -> float | None
     """The mean paired difference to the parent below which no route leads into the tree; None:
     there is none. `room`: whether one more may be in for novelty."""
     bounds = {"improvement": 0.0, "not_worse": -rules.margin, "near": -rules.screen_margin}
-    bounds["pareto"] = -rules.margin
+    bounds["pareto"] = bounds["as_good"] = -rules.margin
     open_routes = [r for r in ADMISSIONS[admission].routes if room or "quota" not in r.gates]
     asked = [[bounds[g] for g in route.gates if g in bounds] for route in open_routes]
     return min(map(max, asked)) if all(asked) else None
@@ -75,6 +75,7 @@ _BOUNDS: Mapping[str, Callable[[Rules], Bound]] = {
     "improvement": lambda rules: Bound(0.0),
     "not_worse": lambda rules: Bound(-rules.margin),
     "pareto": lambda rules: Bound(-rules.margin, "mean"),
+    "as_good": lambda rules: Bound(-rules.margin, "mean"),
     "near": lambda rules: Bound(-rules.screen_margin, "mean"),
 }
 
@@ -126,8 +127,9 @@ def judge(
         novelty(child, standing.members, benchmarks, rules),
         quota(standing, rules),
     ]
-    if "pareto" in rule.gates:
-        gates.append(pareto(child, parent, benchmarks, rules))
+    for name, more in (("pareto", pareto), ("as_good", as_good)):
+        if name in rule.gates:
+            gates.append(more(child, parent, benchmarks, rules))
     passed = {gate.gate for gate in gates if gate.verdict == "pass"}
     if same_learner and rule.another_improver:
         return _another_improver(passed, tuple(gates))
@@ -225,13 +227,24 @@ def not_worse(child: Results, parent: Results, benchmarks: Sequence[str], rules:
 
 def near(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
     """Not so far below its parent that no novelty makes up for it."""
+    return _on_average("near", -rules.screen_margin, child, parent, benchmarks)
+
+
+def as_good(child: Results, parent: Results, benchmarks: Sequence[str], rules: Rules) -> Gate:
+    """As good as its parent on average, give or take the margin; no proof is asked for."""
+    return _on_average("as_good", -rules.margin, child, parent, benchmarks)
+
+
+def _on_average(
+    name: str, threshold: float, child: Results, parent: Results, benchmarks: Sequence[str]
+) -> Gate:
     mine, its = (one.per_seed(benchmarks, child.search) for one in (child, parent))
     mean = float(np.mean(np.subtract(mine, its)))
     return Gate(
-        gate="near",
+        gate=name,
         rule="mean paired difference to the parent is at least the threshold",
-        verdict=verdict(mean >= -rules.screen_margin),
-        threshold=-rules.screen_margin,
+        verdict=verdict(mean >= threshold),
+        threshold=threshold,
         value=mean,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Seeds = Literal["fixed", "raced"]
-AdmissionName = Literal["stepping-stones", "not-worse", "better", "pareto", "keep-all"]
+AdmissionName = Literal["stepping-stones", "as-good", "not-worse", "better", "pareto", "keep-all"]
 Kind = Literal["improvement", "stepping_stone"]
 
 NEW = "behaves in a new way"
@@ -51,11 +51,17 @@ _NEW = Route("stepping_stone", ("floor", "near", "novelty", "quota"), NEW)
 _PARETO = Route(
     "stepping_stone", ("floor", "pareto"), "better on a benchmark, and level with its parent on all"
 )
+_AS_GOOD = Route(
+    "stepping_stone", ("as_good",), "as good as its parent on average, within the margin"
+)
 _ANY = Route("stepping_stone", (), "every variant that runs is kept")
 
 ADMISSIONS: Mapping[AdmissionName, Admission] = {
     "stepping-stones": Admission(
         (_BETTER, _LEVEL, _NEW), "neither better, nor level with its parent, nor new"
+    ),
+    "as-good": Admission(
+        (_BETTER, _AS_GOOD), "worse than its parent on average, beyond the margin"
     ),
     "not-worse": Admission((_BETTER, _LEVEL), "neither better than its parent nor level with it"),
     "better": Admission((_BETTER,), "not shown to be better", another_improver=False),
@@ -64,7 +70,8 @@ ADMISSIONS: Mapping[AdmissionName, Admission] = {
     ),
     "keep-all": Admission((_BETTER, _ANY), "", another_improver=False),
 }
-"""By name. `keep-all` is that of the Darwin Gödel Machine (arXiv 2505.22954, section 3)."""
+"""By name. `keep-all` is that of the Darwin Gödel Machine (arXiv 2505.22954, section 3). `as-good`
+asks for no proof: what looks as good as its parent is a parent, what is worse leaves early."""
 
 
 @dataclass(frozen=True)
