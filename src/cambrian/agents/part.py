@@ -100,6 +100,34 @@ class Recent:
         return self.x[-samples:]
 
 
+class PackedRows:
+    """Rows of inputs in a byte a number: whole 127ths of the largest in the row.
+
+    Args:
+        rows: how many there is room for. inputs: numbers in each.
+    """
+
+    def __init__(self, rows: int, inputs: int, device: torch.device) -> None:
+        self.numbers = torch.zeros(rows, inputs, dtype=torch.int8, device=device)
+        self.units = torch.zeros(rows, device=device)
+
+    @staticmethod
+    def size(inputs: int) -> int:
+        """Bytes of a row."""
+        return inputs + 4
+
+    def put(self, where: Tensor, x: Tensor) -> None:
+        """Keep rows x (R, inputs) in the places `where` (R,)."""
+        units = x.abs().amax(1).clamp(min=1e-12) / 127.0
+        self.numbers[where] = (x / units[:, None]).round().to(torch.int8)
+        self.units[where] = units
+
+    def get(self, where: Tensor | slice) -> Tensor:
+        """The rows in the places `where`, (R, inputs) float32, right to a 254th of their largest
+        number."""
+        return self.numbers[where].to(torch.float32) * self.units[where][:, None]
+
+
 def sized(count: int, share: float) -> int:
     """A size at the share of it that the allowance has room for, at least 1."""
     return count if share == 1.0 else max(1, int(count * share))

@@ -7,6 +7,7 @@ part in it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -53,6 +54,7 @@ class GradientProjection:
     def build(self, learner: PartsLearner) -> None:
         self.samples = sized(self.samples, learner.share)
         self.room = learner.spare + 4.0 * sized(LEAST, learner.share) * learner.spec.inputs
+        learner.spare = 0.0 if math.isfinite(learner.spare) else learner.spare
         matrices = learner.weights[::2]
         self.bases = [torch.zeros(w.shape[1], 0, device=w.device) for w in matrices]
         learner.recent.keep(self.samples)
