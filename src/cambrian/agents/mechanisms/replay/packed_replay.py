@@ -23,8 +23,8 @@ CARD = {
     "year": 2020,
     "claim": "Rehearsal is held back by how many samples there is room for; compressed, several "
     "times as many fit into the same bytes, and rare classes are not forgotten.",
-    "measured": "the fifteen families of suite general, one seed, with Adam: mean score 0.09 with the "
-    "reservoir -> 0.16",
+    "measured": "the fifteen families of suite general, one seed, with Adam: mean score 0.09 with "
+    "the reservoir -> 0.16",
     "knobs": {
         "fill": {"default": 0.9, "range": [0.1, 1.0], "scale": "log", "type": "float"},
         "batch": {"default": 48, "range": [8, 128], "scale": "log", "type": "int"},

@@ -26,8 +26,8 @@ CARD = {
     "year": 1998,
     "claim": "A ridge regression on a few hundred stored rows is fitted exactly at any moment: a "
     "dozen new samples are enough for a new rule, and nothing is forgotten that is still held.",
-    "measured": "the fifteen families of suite general, one seed: mean score -0.05 -> 0.71; with dark "
-    "replay, class-mean head, label map and Adam instead 0.21",
+    "measured": "the fifteen families of suite general, one seed: mean score -0.05 -> 0.71; with "
+    "dark replay, class-mean head, label map and Adam instead 0.21",
     "knobs": {
         "rows": {"default": 400, "range": [50, 1000], "scale": "log", "type": "int"},
         "keep": {
