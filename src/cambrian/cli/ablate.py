@@ -39,7 +39,7 @@ BUDGET = 150
 @click.option(
     "--admission",
     "rules",
-    default="stepping-stones",
+    default="as-good",
     show_default=True,
     metavar="NAMES",
     help="Rules of admission, as for `cambrian run --admission`.",

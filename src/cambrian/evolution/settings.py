@@ -226,7 +226,7 @@ class Settings:
             "one benchmark and level on all (pareto); or to run, as in the Darwin Gödel Machine "
             "(keep-all)."
         ),
-    ] = "stepping-stones"
+    ] = "as-good"
     device: Annotated[Device, About("Where learners compute.")] = "cpu"
 
     def __post_init__(self) -> None:

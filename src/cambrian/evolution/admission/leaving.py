@@ -6,6 +6,7 @@ recorded by then; so it does not depend on who ran what when, nor on kills.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from cambrian.archive import Archive, Gate, Proposal
@@ -15,10 +16,23 @@ from cambrian.evaluators.statistics.families import is_over_families
 from cambrian.evaluators.statistics.prospects import LEAST, USUAL, Bound, chance
 from cambrian.evaluators.statistics.sequential import CURTAILMENT, Outlook, outlook
 from cambrian.evolution.admission import rules
-from cambrian.evolution.admission.records import results_of, units
+from cambrian.evolution.admission.records import kind_of, results_of, units
 from cambrian.evolution.admission.results import RACE_SEEDS, Results
 from cambrian.evolution.admission.thresholds import NEW, AdmissionName, Rules
 from cambrian.measurement import Unit
+
+
+def in_turn(benchmarks: Sequence[str]) -> tuple[str, ...]:
+    """The benchmarks, one of each kind of stream in turn, cheap ones of a kind first. What a change
+    does differs more between kinds than within one, so that the first few speak for the rest."""
+    cheap_first = sorted(benchmarks, key=lambda name: calibration(benchmark(name)).cpu_s)
+    seen: Counter[str] = Counter()
+    turns = []
+    for name in cheap_first:
+        kind = kind_of(name)
+        turns.append((seen[kind], name))
+        seen[kind] += 1
+    return tuple(name for _, name in sorted(turns, key=lambda each: each[0]))
 
 
 class Leaving:
@@ -37,12 +51,13 @@ class Leaving:
         self._seeds = len(RACE_SEEDS) if raced else archive.suites.seeds()
         self._admission: AdmissionName = admission
         self._over_families = not raced and is_over_families(len(benchmarks), self._seeds)
-        self._cheap_first = sorted(benchmarks, key=lambda name: calibration(benchmark(name)).cpu_s)
+        self._in_turn = in_turn(benchmarks)
 
     def order(self, place: int) -> tuple[str, ...]:
-        """The benchmarks as an agent meets them, cheap ones first; every other agent has neighbours
-        changed, so that two that are judged side by side seldom wait for each other's stream."""
-        found = list(self._cheap_first)
+        """The benchmarks as an agent meets them, kinds of stream in turn; every other agent has
+        neighbours changed, so that two that are judged side by side seldom wait for each other's
+        stream."""
+        found = list(self._in_turn)
         if place % 2:
             for at in range(0, len(found) - 1, 2):
                 found[at], found[at + 1] = found[at + 1], found[at]
@@ -74,8 +89,8 @@ class Leaving:
         highest = rules.least(self._admission, self._rules, room=False)
         if lowest is None or highest is None:
             return None
-        seen: dict[str, list[float]] = {name: [] for name in self._cheap_first}
-        shares = child.shares(self._cheap_first)
+        seen: dict[str, list[float]] = {name: [] for name in self._in_turn}
+        shares = child.shares(self._in_turn)
         every = self.units(proposal.idx)
         for count, unit in enumerate(every[:-1], start=1):
             try:
@@ -94,7 +109,7 @@ class Leaving:
         self, proposal: Proposal, child: Results, parent: Results
     ) -> tuple[int, Gate] | None:
         """The same where a difference is shown over families: by its chance to be."""
-        names, shares = self._cheap_first, child.shares(self._cheap_first)
+        names, shares = self._in_turn, child.shares(self._in_turn)
         seen: dict[str, list[float]] = {name: [] for name in names}
         every = self.units(proposal.idx)
         for count, unit in enumerate(every[:-1], start=1):
@@ -131,10 +146,10 @@ class Leaving:
         seeds = [one.id for one in self._archive.agents.seeds() if one.score is not None]
         kin = dict.fromkeys((proposal.parents[0], *seeds))
         others = [results_of(self._archive, one) for one in kin]
-        whole = [one for one in others if set(one.search) <= set(one.seeds(self._cheap_first))]
+        whole = [one for one in others if set(one.search) <= set(one.seeds(self._in_turn))]
         if not whole:
             return True
-        far = rules.nearest_so_far(child, whole, self._cheap_first, met, self._rules)
+        far = rules.nearest_so_far(child, whole, self._in_turn, met, self._rules)
         return far > self._rules.novelty
 
     def passed(self, proposal: Proposal, child: Results, parent: Results) -> Gate:
@@ -142,9 +157,9 @@ class Leaving:
         seeds = STAGES["screen"]
         seen = [
             [child.score(name, seed) - parent.score(name, seed) for seed in seeds]
-            for name in self._cheap_first
+            for name in self._in_turn
         ]
-        view = outlook(seen, self._seeds, child.shares(self._cheap_first))
+        view = outlook(seen, self._seeds, child.shares(self._in_turn))
         if self._over_families:
             return Gate(
                 gate="screen",

@@ -16,6 +16,12 @@ TRIED = 3
 SEARCH_STAGES = ("screen", "full", "race")
 
 
+def kind_of(name: str) -> str:
+    """The kind of stream of a benchmark: that of a family, or of its task."""
+    found = benchmark(name)
+    return str(getattr(found, "kind", None) or found.stream("smoke").kind)
+
+
 def results_of(archive: Archive, agent_id: str, *, sealed: bool = False) -> Results:
     """What counts of an agent: scored, on the benchmarks' present versions, with the weights of the
     current suite; sealed results count alike."""

@@ -10,7 +10,7 @@ import numpy as np
 from cambrian.archive import Archive, Evaluation
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evaluators.calibration import calibration
-from cambrian.evolution.admission.records import SEARCH_STAGES
+from cambrian.evolution.admission.records import SEARCH_STAGES, kind_of
 from cambrian.evolution.admission.results import Results
 from cambrian.text import neutralise
 
@@ -22,12 +22,6 @@ _PATH = re.compile(r"(?:[A-Za-z]:)?(?:[/\\][\w.+@~-]+)+[/\\]([\w.+@~-]+)")
 _SECRET = re.compile(
     r"\b(?:sk|pk|key|token|bearer)[-_ ][A-Za-z0-9_-]{8,}|\b[A-Za-z0-9+_-]{32,}={0,2}", re.I
 )
-
-
-def kind_of(name: str) -> str:
-    """The kind of stream of a benchmark: that of a family, or of its task."""
-    found = benchmark(name)
-    return str(getattr(found, "kind", None) or found.stream("smoke").kind)
 
 
 def by_kind(results: Results, benchmarks: Sequence[str]) -> dict[str, dict[str, float]]:
