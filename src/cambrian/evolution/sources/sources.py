@@ -48,7 +48,8 @@ UNIT = 10**6
 """Gains are kept in millionths, dollars in millionths of one: whole numbers have no order."""
 
 _MADE = f"""
-SELECT p.idx, p.state, p.rewriter, p.predicted_gain, p.confidence, g.value,
+SELECT p.idx, p.state, p.rewriter, p.predicted_gain, g.value,
+       CASE WHEN p.operation IS NULL THEN p.confidence END AS confidence,
        (SELECT s.model FROM spend s WHERE s.proposal_id = p.id ORDER BY s.id LIMIT 1) AS model,
        (SELECT ifnull(sum(s.dollars), 0) FROM spend s WHERE s.proposal_id = p.id
         AND s.refused IS NOT '{CUT_OFF}') AS dollars
