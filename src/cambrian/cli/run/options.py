@@ -55,16 +55,20 @@ def settings_of(
     else:
         given["benchmarks"] = tuple(search_names([named(name) for name in names] or None))
     given["rules"] = Rules(seeds=options.get("seeds", Rules.seeds))
-    given |= _models(options, prices or {}, models or {})
+    given |= asked_of(options, prices or {}, models or {})
     if all(given.get(name) is None for name in LIMITS):
         given["proposals"] = PROPOSALS
     return Settings(**given)
 
 
-def _models(
+def asked_of(
     options: Mapping[str, Any], prices: Mapping[str, str], models: Mapping[str, ModelSpec]
 ) -> dict[str, Any]:
-    """Which models are asked, where they are, and what they cost."""
+    """Which models are asked, where they are, and what they cost, as settings of a run.
+
+    Raises:
+        UsageError: they make no sense together. NotFound: there is no such recording.
+    """
     asked = options.get("model", "").strip()
     if not asked and options.get("rewriter") in ("model", "mixed"):
         asked = ",".join(models)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -278,10 +279,12 @@ class Proposer:
         )
         if self._roster.spec(name).role == "choose":
             return await self._by_choice(proposal, broker)
-        learned = self._experience.weights(proposal.seen_through)
-        gains = self._experience.gains(proposal.seen_through)
+        # Without an archive, each question is the same one about a seed agent.
+        seen = replace(proposal, idx=0, seen_through=-1) if self._is_random else proposal
+        learned = self._experience.weights(seen.seen_through)
+        gains = self._experience.gains(seen.seen_through)
         tried = {name: len(found) for name, found in gains.items()}
-        shown = evidence(self.archive, proposal, self.settings.benchmarks, learned, tried)
+        shown = evidence(self.archive, seen, self.settings.benchmarks, learned, tried)
         async with self._worker() as worker:
 
             async def improve(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -295,7 +298,7 @@ class Proposer:
                 )
 
             def known(tree: SourceTree) -> str:
-                return self._known(tree, proposal.seen_through)
+                return self._known(tree, seen.seen_through)
 
             return await by_model(parent, shown, improve, known=known, tell=tell)
 
