@@ -61,7 +61,11 @@ class Loop:
         self.archive = archive
         self.run_id = run.id
         self._context = RunContext(archive, run, settings, tell, timing)
-        make_worker = make_worker or functools.partial(ProcessWorker, settings.sandbox)
+        make_worker = make_worker or functools.partial(
+            ProcessWorker,
+            settings.sandbox,
+            hidden=[spec.key_env for spec in settings.endpoints.values()],
+        )
         token_budget = TokenBudget(
             archive, run.id, self._limits, self._prices, self._answer_tokens, self._allowance
         )
