@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.evolution.models.asking import Connect
 from tests.evolution.models.model_run import run_model
 
 from cambrian.archive import Archive
+from cambrian.cli.main import cli
 from cambrian.reports.costs import costs
 from cambrian.reports.stated.strategy import changed, says
 from cambrian.testing.endpoint import Reply, endpoint
@@ -82,3 +84,10 @@ def test_cost_by_model_says_how_honest_each_model_was(connect: Connect, tmp_path
     assert model["measured"]["mean"] == pytest.approx(sum(gains) / len(gains))
     assert sum(one["stated"] for one in found["honesty"]["improvers"]) == len(judged)
     assert json.dumps(found, allow_nan=False)
+    done = CliRunner().invoke(cli, ["--archive", str(tmp_path / "a"), "cost", "--by", "model"])
+    assert done.exit_code == 0, done.output
+    assert "What models say of their edits" in done.output
+    [row] = [
+        line for line in done.output.splitlines() if line.startswith("scripted") and "[" in line
+    ]
+    assert f"{model['brier']['mean']:.3f} [" in row and "0.50" in row

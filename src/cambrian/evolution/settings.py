@@ -302,7 +302,7 @@ class Settings:
         return self.asks and self.model.startswith(REPLAY)
 
     def _check_model(self) -> None:
-        if not names_in(self.model):
+        if not self.models:
             raise UsageError(
                 f"--rewriter {self.rewriter} needs a model's name: give --model, set "
                 "CAMBRIAN_MODEL, or add a section [models.NAME] to cambrian.toml"

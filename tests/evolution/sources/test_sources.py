@@ -16,6 +16,7 @@ from tests.evolution.models.asking import Connect
 from tests.evolution.models.model_run import run_model
 
 from cambrian.archive import Archive
+from cambrian.errors import UsageError
 from cambrian.evolution.models.prices import Price
 from cambrian.evolution.models.roster.specs import ModelSpec
 from cambrian.evolution.settings import Settings
@@ -213,3 +214,7 @@ def test_a_mixed_run_that_is_killed_goes_on_as_it_would_have(
 def test_settings_of_a_mixed_run_name_models() -> None:
     settings = Settings(proposals=1, rewriter="mixed", model="a, b", endpoints={"a": ModelSpec()})
     assert settings.models == ("a", "b") and settings.asks
+    with pytest.raises(UsageError, match="needs a model's name"):
+        Settings(proposals=1, rewriter="mixed")
+    with pytest.raises(UsageError, match="needs a model's name"):
+        Settings(proposals=1, rewriter="mixed", model="replay:x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from cambrian.cli.render.output import note, say, show_fields, show_json
 
 if TYPE_CHECKING:
     from cambrian.evolution.models.checking import Checked
+
+ENDING_S = 5.0
+"""Seconds that a local model has to come to its end."""
 
 
 @click.group()
@@ -158,6 +162,10 @@ def serve(port: int, file: Path | None, threads: int, context: int) -> None:
         say(f"OPENAI_BASE_URL={address}")
         note("serving; Ctrl-C ends it")
         over.wait()
+        # The engine waits for the answer that it is at, which nobody may be waiting for any more.
+        last = threading.Timer(ENDING_S, os._exit, (0,))
+        last.daemon = True
+        last.start()
 
 
 @model.command(epilog=examples("cambrian model record answers.jsonl"))
