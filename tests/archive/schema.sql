@@ -173,7 +173,7 @@ CREATE TABLE spend (
     completion_tokens INTEGER NOT NULL,
     dollars REAL NOT NULL,
     at REAL NOT NULL
-, estimated INTEGER NOT NULL DEFAULT 0 CHECK (estimated IN (0, 1))) STRICT;
+, estimated INTEGER NOT NULL DEFAULT 0 CHECK (estimated IN (0, 1)), position INTEGER, refused TEXT) STRICT;
 CREATE INDEX spend_proposal ON spend (proposal_id) WHERE proposal_id IS NOT NULL;
 CREATE TABLE answers (
     id INTEGER PRIMARY KEY,

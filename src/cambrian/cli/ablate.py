@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,8 +18,13 @@ from cambrian.cli.context import (
     workers_option,
 )
 from cambrian.cli.names import chosen_names
+from cambrian.cli.ops.config import models, prices
 from cambrian.cli.render.output import note, say, show_json
+from cambrian.cli.run.options import asked_of
 from cambrian.errors import CambrianError
+
+if TYPE_CHECKING:
+    from cambrian.experiments.ablation import Means
 
 BUDGET = 150
 
@@ -26,6 +33,8 @@ BUDGET = 150
     epilog=examples(
         "cambrian experiment ablate --strategies dgm,greedy,random --repeats 8 --out real",
         "cambrian experiment ablate --strategies dgm,random --budget 20 --out try --resume",
+        "cambrian experiment ablate --strategies dgm,random,last --rewriter model --model NAME "
+        "--tokens 2000000 --out models",
     )
 )
 @click.option(
@@ -55,6 +64,21 @@ BUDGET = 150
     type=click.FloatRange(min=0, min_open=True, max=1e9),
     metavar="S",
     help="Processor seconds of a search, in sandboxes; what is under way then is finished.",
+)
+@click.option(
+    "--rewriter",
+    type=click.Choice(["recombine", "model", "mixed"]),
+    default="recombine",
+    show_default=True,
+    help="What rewrites, as for `cambrian run`. With models, random is the control that asks the "
+    "same question from the seed agents, and last the one that goes on from the newest agent only.",
+)
+@click.option("--model", default="", metavar="NAMES", help="The models, as for `cambrian run`.")
+@click.option(
+    "--tokens",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Tokens that each search may use: the same for all.",
 )
 @click.option(
     "--repeats",
@@ -87,6 +111,9 @@ def ablate(
     rules: str,
     budget: int | None,
     cpu_seconds: float | None,
+    rewriter: str,
+    model: str,
+    tokens: int | None,
     repeats: int,
     suite: str,
     out: Path,
@@ -103,32 +130,17 @@ def ablate(
     or killed at any time, the same command with --resume goes on where it was; --repeats,
     --strategies and --admission may then name more. `cambrian experiment show` has the report.
     """
-    from cambrian.daemon import killswitch, supervisor
     from cambrian.evolution.admission.thresholds import ADMISSIONS
-    from cambrian.evolution.runtime.process_worker import ProcessWorker
     from cambrian.evolution.selection.selection import STRATEGIES
-    from cambrian.evolution.settings import Settings
     from cambrian.experiments import ablation
-    from cambrian.sandbox.backends.registry import choose
 
     chosen = chosen_names(strategies, list(STRATEGIES), "strategy")
     ruled = chosen_names(rules, list(ADMISSIONS), "rule of admission")
-    if budget is None and cpu_seconds is None:
+    if budget is None and cpu_seconds is None and tokens is None:
         budget = BUDGET
-    plan = ablation.Plan(suite, budget, cpu_seconds)
-    backend = choose(sandbox, announce=note)
-
-    def search(home: Path, settings: Settings) -> str:
-        return supervisor.run(home, settings, note).state
-
-    means = ablation.Means(
-        search,
-        functools.partial(ProcessWorker, backend.name),
-        note,
-        workers,
-        backend.name,
-        lambda home: killswitch.watch(home, killswitch.interrupt),
-    )
+    asked = asked_of({"rewriter": rewriter, "model": model}, prices(ctx), models(ctx))
+    plan = ablation.Plan(suite, budget, cpu_seconds, rewriter, asked.pop("model"), tokens)
+    means = _means(workers, sandbox, asked)
     wanted = ablation.cells(chosen, ruled, repeats)
     for found in ablation.ablate(plan, wanted, out, means, resume=resume, other_code=other_code):
         came = found.outcome
@@ -138,6 +150,30 @@ def ablate(
     if not done.issuperset(wanted):
         note("stopped before its end: the same command with --resume continues it")
         ctx.exit(INTERRUPTED)
+
+
+def _means(workers: int, sandbox: str, asked: Mapping[str, Any]) -> Means:
+    """How searches are carried out here."""
+    from cambrian.daemon import killswitch, supervisor
+    from cambrian.evolution.runtime.process_worker import ProcessWorker
+    from cambrian.evolution.settings import Settings
+    from cambrian.experiments import ablation
+    from cambrian.sandbox.backends.registry import choose
+
+    backend = choose(sandbox, announce=note)
+
+    def search(home: Path, settings: Settings) -> str:
+        return supervisor.run(home, settings, note).state
+
+    return ablation.Means(
+        search,
+        functools.partial(ProcessWorker, backend.name),
+        note,
+        workers,
+        backend.name,
+        lambda home: killswitch.watch(home, killswitch.interrupt),
+        asked,
+    )
 
 
 def show_ablation(

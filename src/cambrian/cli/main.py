@@ -28,6 +28,7 @@ from cambrian.cli.claim import claim
 from cambrian.cli.context import INTERRUPTED, TRACEBACKS, Shared, default_archive, examples
 from cambrian.cli.experiment import experiment
 from cambrian.cli.mechanism import mechanism
+from cambrian.cli.model.group import model
 from cambrian.cli.ops import config as configuration
 from cambrian.cli.ops.archive import archive as archive_group
 from cambrian.cli.ops.cost import cost
@@ -167,7 +168,21 @@ def cli(ctx: click.Context, archive: Path, config: Path | None, verbose: int) ->
 
 for command in (
     *(init, doctor, run, daemon, status, events, *control.COMMANDS, cost, configuration.config),
-    *(tree, agent, plot, bench, suite, mechanism, claim, experiment, sql, db, archive_group, image),
+    *(
+        tree,
+        agent,
+        plot,
+        bench,
+        suite,
+        mechanism,
+        model,
+        claim,
+        experiment,
+        sql,
+        db,
+        archive_group,
+        image,
+    ),
 ):
     cli.add_command(command)
 

@@ -27,7 +27,7 @@ from cambrian.evaluators.benchmarks import STAGES, benchmark, search_names
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.suites import suite_of
 from cambrian.evolution import sealing
-from cambrian.evolution.models.broker import OpenAIModel
+from cambrian.evolution.models.roster.roster import Roster
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.process_worker import ProcessWorker
 from cambrian.evolution.runtime.seeding import add_seeds
@@ -141,8 +141,10 @@ def _ready(settings: Settings, tell: Tell, options: Options) -> Settings:
     reaped = backend.reap()
     if reaped:
         tell(f"removed {reaped} sandboxes that an earlier run left behind")
-    if settings.rewriter == "model" and options.model is None:
-        OpenAIModel(settings.model)  # says now what is missing, not after the seeds were judged
+    if options.model is None:
+        roster = Roster.of(settings)
+        for name in roster.names:
+            roster.model(name)  # says now what is missing, not after the seeds were judged
     chosen = cast(SandboxName, backend.name)
     return dataclasses.replace(settings, benchmarks=names, sandbox=chosen)
 

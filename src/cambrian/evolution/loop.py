@@ -61,8 +61,14 @@ class Loop:
         self.archive = archive
         self.run_id = run.id
         self._context = RunContext(archive, run, settings, tell, timing)
-        make_worker = make_worker or functools.partial(ProcessWorker, settings.sandbox)
-        token_budget = TokenBudget(archive, run.id, self._limits, self._prices, self._answer_tokens)
+        make_worker = make_worker or functools.partial(
+            ProcessWorker,
+            settings.sandbox,
+            hidden=[spec.key_env for spec in settings.endpoints.values()],
+        )
+        token_budget = TokenBudget(
+            archive, run.id, self._limits, self._prices, self._answer_tokens, self._allowance
+        )
         proposer = Proposer(
             archive, run.id, settings, logs, make_worker, token_budget, model, timing
         )
@@ -83,6 +89,10 @@ class Loop:
 
     def _answer_tokens(self) -> int:
         return self._context.settings.answer_tokens
+
+    def _allowance(self) -> Mapping[str, float | None]:
+        settings = self._context.settings
+        return {"tokens": settings.variant_tokens, "dollars": settings.variant_dollars}
 
     # -- how it stands -----------------------------------------------------------------
 
@@ -241,5 +251,6 @@ class Loop:
             self.set_workers(settings.workers)
         context.settings = settings
         context.budget.given(settings.to_json())
+        self._proposer.renew(settings)
         context.pipeline.policy = Policy.of(settings.approve)
         context.notify()

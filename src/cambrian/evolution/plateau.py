@@ -172,7 +172,7 @@ def _advice(archive: Archive, run: Run, state: State) -> tuple[str, ...]:
     if untried:
         found.append(f"mechanisms that were never tried: {', '.join(untried)}")
     if state == "exhausted":
-        if run.settings.get("rewriter") != "model":
+        if run.settings.get("rewriter", "recombine") == "recombine":
             found.append("a model as the source of edits (--rewriter model)")
         found.append("new mechanisms in the catalogue (docs/extend.md), or another seed agent")
         found.append("another suite: on this one the search may be at its limit (`bench suites`)")

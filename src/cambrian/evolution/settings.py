@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from cambrian.errors import UsageError
 from cambrian.evolution.admission.approval import Policy
 from cambrian.evolution.admission.thresholds import AdmissionName, Rules
-from cambrian.evolution.models.prices import Price
+from cambrian.evolution.models.prices import Price, expect_priced
+from cambrian.evolution.models.roster.specs import REPLAY, ModelSpec, names_in
 
 LAG = 6
 """Proposal k sees the archive as decided through k − LAG, however many workers there are."""
@@ -29,7 +30,7 @@ LIMITS = (
 )
 """What a run may be limited in; None where it is not."""
 
-Rewriter = Literal["recombine", "model"]
+Rewriter = Literal["recombine", "model", "mixed"]
 Order = Literal["fixed", "free"]
 Strategy = Literal[
     "dgm",
@@ -147,13 +148,19 @@ class Settings:
     seed: Annotated[int, About("Seed of every random choice.", "S", least=0, most=2**32 - 1)] = 0
     rewriter: Annotated[
         Rewriter,
-        About("What rewrites: mechanisms recombined without a model, or a foundation model."),
+        About(
+            "What rewrites: mechanisms recombined without a model, foundation models, or both: a "
+            "bandit gives the proposals to what gains most for a dollar (docs/models.md)."
+        ),
     ] = "recombine"
     model: Annotated[
         str,
         About(
-            "The model to ask, at OPENAI_BASE_URL with OPENAI_API_KEY. [env: CAMBRIAN_MODEL]",
-            "NAME",
+            "The models to ask, separated by commas: each as under [models.NAME] in cambrian.toml, "
+            "else at OPENAI_BASE_URL with OPENAI_API_KEY; or replay:FILE, answers that were "
+            "recorded by `cambrian model record`. [default: all under [models]] [env: "
+            "CAMBRIAN_MODEL]",
+            "NAMES",
             variables=("CAMBRIAN_MODEL",),
         ),
     ] = ""
@@ -166,6 +173,37 @@ class Settings:
             may_change=True,
         ),
     ] = 8192
+    variant_tokens: Annotated[
+        int | None,
+        About(
+            "The most tokens that the questions of one variant may use. [default: none]",
+            "N",
+            least=1,
+            may_change=True,
+        ),
+    ] = None
+    variant_dollars: Annotated[
+        float | None,
+        About(
+            "The most that the questions of one variant may cost. [default: none]",
+            "D",
+            least=0,
+            may_change=True,
+        ),
+    ] = None
+    judging_price: Annotated[
+        float,
+        About(
+            "What judging one variant is worth, in dollars, where models and recombination are "
+            "compared by what they gain for a dollar.",
+            "D",
+            least=0,
+            most=1e6,
+        ),
+    ] = 0.01
+    endpoints: Annotated[Mapping[str, ModelSpec], About(may_change=True)] = field(
+        default_factory=dict
+    )
     sandbox: Annotated[
         SandboxName,
         About(
@@ -239,7 +277,7 @@ class Settings:
                 raise UsageError(f"{name} must be above 0, got {value}")
         if all(getattr(self, name) is None for name in LIMITS):
             raise UsageError("a run needs an end: give --proposals, --hours or another limit")
-        if self.rewriter == "model":
+        if self.asks:
             self._check_model()
         elif not self._ends_without_a_model():
             raise UsageError(
@@ -247,17 +285,31 @@ class Settings:
                 "these end nothing: give --proposals, --hours or another limit"
             )
 
+    @property
+    def asks(self) -> bool:
+        """Whether models are asked."""
+        return self.rewriter in ("model", "mixed")
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that may be asked, in order."""
+        if self.replays:
+            return tuple(self.endpoints)  # as the recording names them
+        return names_in(self.model) if self.asks else ()
+
+    @property
+    def replays(self) -> bool:
+        """Whether recorded answers stand in for models."""
+        return self.asks and self.model.startswith(REPLAY)
+
     def _check_model(self) -> None:
-        if not self.model:
+        if not self.models:
             raise UsageError(
-                "--rewriter model needs a model's name: give --model or set CAMBRIAN_MODEL"
+                f"--rewriter {self.rewriter} needs a model's name: give --model, set "
+                "CAMBRIAN_MODEL, or add a section [models.NAME] to cambrian.toml"
             )
-        if self.dollars is not None and self.model not in self.prices:
-            raise UsageError(
-                f"a limit in dollars needs the price of {self.model}: give --price "
-                "PROMPT,COMPLETION (dollars per million tokens), or state it under [prices] in "
-                "cambrian.toml"
-            )
+        if self.dollars is not None or self.variant_dollars is not None:
+            expect_priced(self.models, self.prices)
 
     def _ends_without_a_model(self) -> bool:
         return any(getattr(self, n) is not None for n in LIMITS if n not in ("tokens", "dollars"))

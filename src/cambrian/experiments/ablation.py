@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +29,7 @@ from cambrian.evolution.admission.thresholds import AdmissionName
 from cambrian.evolution.errands import Errand, Tell, run_errands
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.workers import WorkerFactory
-from cambrian.evolution.settings import SandboxName, Settings, Strategy, differences
+from cambrian.evolution.settings import Rewriter, SandboxName, Settings, Strategy, differences
 from cambrian.experiments.outcomes import FRESH, Outcome, outcome, reigning
 from cambrian.measurement import Measurement, Unit
 from cambrian.suite import Suite
@@ -48,18 +48,28 @@ class Plan:
     Attributes:
         judged: judged variants of each search; cpu_s: processor seconds of each. The one that is
             used up first ends it; None: it has no such limit.
+        rewriter, model: what rewrites, and the models that it asks. tokens: what each search may
+            use of these, the same for all.
 
     Raises:
-        UsageError: there is neither.
+        UsageError: there is no end.
     """
 
     suite: str
     judged: int | None = None
     cpu_s: float | None = None
+    rewriter: str = "recombine"
+    model: str = ""
+    tokens: int | None = None
 
     def __post_init__(self) -> None:
-        if self.judged is None and self.cpu_s is None:
-            raise UsageError("a search needs an end: give --budget or --cpu-seconds")
+        if self.judged is None and self.cpu_s is None and self.tokens is None:
+            raise UsageError("a search needs an end: give --budget, --cpu-seconds or --tokens")
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is kept; without models, as before there were any."""
+        told = asdict(self)
+        return told if self.rewriter != "recombine" else dict(list(told.items())[:3])
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,7 @@ class Means:
 
     Attributes:
         watched: what is held while champions are judged anew in an archive.
+        asked: where models are and what they cost, as settings of a run.
     """
 
     search: Search
@@ -90,6 +101,7 @@ class Means:
     workers: int = 2
     sandbox: str = "auto"
     watched: Callable[[Path], AbstractContextManager[None]] = lambda _: nullcontext()
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,7 +134,13 @@ def code_version() -> str:
     return str(fingerprint_of(texts))[:12]
 
 
-def settings_of(plan: Plan, cell: Cell | None, workers: int, sandbox: str) -> Settings:
+def settings_of(
+    plan: Plan,
+    cell: Cell | None,
+    workers: int,
+    sandbox: str,
+    asked: Mapping[str, Any] | None = None,
+) -> Settings:
     """The settings of a cell's run; without a cell, of the run that judges the seed agents."""
     common = {"suite": plan.suite, "benchmarks": named_suite(plan.suite).benchmarks}
     where = {"workers": workers, "sandbox": cast(SandboxName, sandbox)}
@@ -134,6 +152,10 @@ def settings_of(plan: Plan, cell: Cell | None, workers: int, sandbox: str) -> Se
         seed=cell.repeat,
         selection=cast(Strategy, cell.strategy),
         admission=cast(AdmissionName, cell.admission),
+        rewriter=cast(Rewriter, plan.rewriter),
+        model=plan.model,
+        tokens=plan.tokens,
+        **(asked or {}),
         **common,  # type: ignore[arg-type]
         **where,  # type: ignore[arg-type]
     )
@@ -174,7 +196,7 @@ def ablate(
             return
         for number, cell in enumerate(todo, start=1):
             home = out / "runs" / cell.name
-            settings = settings_of(plan, cell, means.workers, means.sandbox)
+            settings = settings_of(plan, cell, means.workers, means.sandbox, means.asked)
             means.tell(f"search {number} of {len(todo)}: {cell.name}")
             if not _searched(home, settings, suite, out / SEEDS, means):
                 return
@@ -187,7 +209,7 @@ def _prepare(
     plan: Plan, suite: Suite, out: Path, *, resume: bool, other_code: bool
 ) -> dict[Cell, Result]:
     """The plan on disk, and what was done by it."""
-    told = {**asdict(plan), "hash": suite.hash}
+    told = {**plan.to_json(), "hash": suite.hash}
     target = out / PLAN
     if not target.exists():
         _write(target, json.dumps(told, indent=2) + "\n")

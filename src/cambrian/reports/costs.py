@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from cambrian.errors import UsageError
+from cambrian.reports.stated.shares import share_of
 
 if TYPE_CHECKING:
     from cambrian.archive import Archive
@@ -42,18 +42,22 @@ def _spend(archive: Archive, by: str, limit: int) -> list[dict[str, Any]]:
 
 def costs(archive: Archive, by: str = "phase", limit: int = 0) -> dict[str, Any]:
     """Spend by one of `BY` (at most `limit` rows, the dearest first; 0: all), in total, and the
-    processor and wall seconds of evaluations, as JSON.
+    processor and wall seconds of evaluations, as JSON; by model, also how honest each was.
 
     Raises:
         UsageError: `by` is none of `BY`.
     """
     if by not in BY:
         raise UsageError(f"expected one of {sorted(BY)} to add up by, got {by!r}")
+    # Imported late: it needs what takes a second to import.
+    from cambrian.reports.stated.honesty import honesty
+
     return {
         "by": by,
         "items": changes_by_format(archive, limit)
         if by == "format"
         else _spend(archive, by, limit),
+        **({"honesty": honesty(archive)} if by == "model" else {}),
         "total": vars(archive.ledger.total()),
         **{
             table: archive.database.row(_WORK.format(table=table))
@@ -72,7 +76,6 @@ _CHANGES = f"""
 SELECT format AS name, model, {SIZES} AS size, count(*) AS changes, sum(made) AS made
 FROM edit_changes GROUP BY 1, 2, 3 ORDER BY name, model, min(size) LIMIT ?
 """  # noqa: S608 -- of constants
-_Z = 1.959963984540054
 
 
 def changes_by_format(archive: Archive, limit: int = 0) -> list[dict[str, Any]]:
@@ -83,13 +86,4 @@ def changes_by_format(archive: Archive, limit: int = 0) -> list[dict[str, Any]]:
     inference").
     """
     rows = archive.database.rows(_CHANGES, (limit or -1,))
-    return [{**row, **_share(row["made"], row["changes"])} for row in rows]
-
-
-def _share(made: int, count: int) -> dict[str, float]:
-    share, square = made / count, _Z * _Z
-    middle = (share + square / (2 * count)) / (1 + square / count)
-    half = _Z * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
-    half /= 1 + square / count
-    lower, upper = max(0.0, middle - half), min(1.0, middle + half)
-    return {"share": share, "lower": lower, "upper": upper}
+    return [{**row, **share_of(row["made"], row["changes"])} for row in rows]

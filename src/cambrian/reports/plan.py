@@ -15,6 +15,7 @@ from cambrian.evaluators.benchmarks import STAGES, benchmark, sealed_names
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.suites import suite_of
 from cambrian.evolution.budget import Budget, evaluations_per_variant
+from cambrian.evolution.models.prices import Price
 from cambrian.evolution.settings import Settings
 from cambrian.suite import Suite
 
@@ -86,15 +87,30 @@ def estimate_s(path: Path, settings: Settings, *, control: bool, seal: bool = Fa
 
 def model_use(path: Path, settings: Settings) -> ModelUse | None:
     """What the model will use, by what it used so far, or by a guess; None without a model."""
-    if settings.rewriter != "model":
+    if not settings.asks:
         return None
     prompt, completion, known = _per_proposal(path)
     left = _proposals_left(path, settings)
     count = 1.0 if left is None else left
-    price = settings.prices.get(settings.model)
+    price = _dearest(settings)
     used = int(prompt * count), int(completion * count)
     dollars = None if price is None else price.dollars(*used)
     return ModelUse(left, (prompt + completion) * count, dollars, known)
+
+
+def tokens_of_a_proposal(path: Path) -> tuple[int, int]:
+    """Prompt and completion tokens of a proposal: as those of the archive took, or a guess."""
+    prompt, completion, _ = _per_proposal(path)
+    return int(prompt), int(completion)
+
+
+def _dearest(settings: Settings) -> Price | None:
+    """The price of the dearest model, for an upper estimate; None where one is not known."""
+    known = [settings.prices.get(name) for name in settings.models]
+    prices = [price for price in known if price is not None]
+    if not prices or len(prices) < len(known):
+        return None
+    return max(prices, key=lambda price: price.dollars(4, 1))
 
 
 def _per_proposal(path: Path) -> tuple[float, float, bool]:
@@ -151,7 +167,7 @@ def _proposals_left(path: Path, settings: Settings) -> float | None:
                     spent[name] for name in ("proposals", "judged", "agents", "evaluations")
                 )
     prompt, completion, _ = _per_proposal(path)
-    price = settings.prices.get(settings.model)
+    price = _dearest(settings)
     dollars = price.dollars(int(prompt), int(completion)) if price else 0.0
     most = evaluations_per_variant(settings.benchmarks, seeds=_suite(settings).seeds)
     each: list[tuple[float | None, float, float]] = [

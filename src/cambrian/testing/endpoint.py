@@ -60,9 +60,16 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint(script: Script) -> Iterator[Endpoint]:
+def endpoint(
+    script: Script, paths: list[str] | None = None, serves: str = ""
+) -> Iterator[Endpoint]:
     """Serve `script` (from a request's JSON to the reply) on a free port of loopback, while the
-    block runs."""
+    block runs.
+
+    Args:
+        paths: where the paths that were asked for are put. serves: the one path that there is; ""
+            for any.
+    """
     found: Endpoint
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,13 +78,16 @@ def endpoint(script: Script) -> Iterator[Endpoint]:
             request = json.loads(self.rfile.read(size))
             found.requests.append(request)
             found.headers.append({name.lower(): text for name, text in self.headers.items()})
-            reply = script(request)
+            if paths is not None:
+                paths.append(self.path)
+            reply = script(request) if serves in ("", self.path) else Reply(404, b"not found")
             if reply.hang_up:
                 return
             self.send_response(reply.status)
             for name, text in ({"Content-Type": "application/json"} | reply.headers).items():
                 self.send_header(name, text)
-            self.send_header("Content-Length", str(len(reply.body)))
+            if "Content-Length" not in reply.headers:
+                self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
             if not reply.drip_s:
                 self.wfile.write(reply.body)

@@ -40,12 +40,12 @@ def run_model(
     worker: type[InstantWorker] = Asking,
     timing: Timing = USUAL,
     model: Model | None = None,
+    names: str = "scripted",
     **changes: Any,
 ) -> Loop:
     """Start or resume a run until its end; the loop as it was left."""
-    settings = Settings(
-        rewriter="model", model="scripted", proposals=proposals, benchmarks=BENCHMARKS, **changes
-    )
+    given = {"rewriter": "model", "model": names, "benchmarks": BENCHMARKS, **changes}
+    settings = Settings(proposals=proposals, **given)
     with Archive.open_or_create(home) as archive, archive.lock():
         supervisor.prepare(archive)
         row = archive.runs.current() or archive.runs.start(

@@ -117,7 +117,11 @@ def test_a_word_that_serves_as_a_key_stays_in_answers(
 def test_workers_do_not_get_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"x: {KEY}")
-    assert not [name for name, text in worker_environment().items() if KEY in text]
+    monkeypatch.setenv("GROQ_API_KEY", KEY)
+    monkeypatch.setenv("MY_PLACE", KEY)
+    hidden = worker_environment(["MY_PLACE"])
+    assert not [name for name, text in hidden.items() if KEY in text]
+    assert "PATH" in hidden and "MY_PLACE" in worker_environment()
     assert worker_environment()["OMP_NUM_THREADS"] == "1"
 
 

@@ -12,7 +12,7 @@ import resource
 import sys
 from typing import Any
 
-from cambrian.agents.edits import apply
+from cambrian.agents.edits import EditError, apply
 from cambrian.agents.recombine import Learned, recombine
 from cambrian.agents.tree import SourceTree
 from cambrian.errors import UsageError
@@ -34,7 +34,8 @@ def main() -> int:
     try:
         request = json.loads(sys.stdin.buffer.read(MAX_INPUT))
         parents = [SourceTree(files) for files in request["parents"]]
-        answer: dict[str, object] = {"made": _in_a_row(parents, request)}
+        make = _apart if request.get("apart") else _in_a_row
+        answer: dict[str, object] = {"made": make(parents, request)}
         code = 0
     except (UsageError, RecursionError, MemoryError) as error:
         answer, code = {"error": str(error) or type(error).__name__}, UsageError.exit_code
@@ -51,6 +52,23 @@ def _in_a_row(parents: list[SourceTree], request: dict[str, Any]) -> list[dict[s
         proposal = recombine(parents, None, chance, request.get("weights"), learned)
         made.append(proposal.to_json())
         parents = [apply(parents[0], proposal.edit)]
+    return made
+
+
+def _apart(parents: list[SourceTree], request: dict[str, Any]) -> list[dict[str, Any]]:
+    """One recombination of the same parents for each seed; a seed that gives none is left out."""
+    made, failure = [], ""
+    learned = Learned(**request.get("learned", {}))
+    for seed in request["seeds"]:
+        chance = random.Random(seed)  # noqa: S311
+        try:
+            proposal = recombine(parents, None, chance, request.get("weights"), learned)
+        except EditError as error:
+            failure = str(error)
+            continue
+        made.append(proposal.to_json())
+    if not made:
+        raise EditError(failure)
     return made
 
 

@@ -47,16 +47,18 @@ def recombine_in_a_row(
     weights: Mapping[str, float] | None = None,
     learned: Learned = NOTHING,
     timeout_s: float = 20.0,
+    apart: bool = False,
 ) -> list[Proposal]:
     """Recombinations one after the other, one for each seed, in one limited subprocess: the first
-    of the parents, each further one of what came of the one before.
+    of the parents, each further one of what came of the one before; `apart`, each of the parents
+    (and a seed that gives none is left out).
 
     Raises:
         EditError: the parents cannot be recombined, or the process failed or took too long.
     """
     trees = [dict(parent) for parent in parents]
     told = {"parents": trees, "seeds": list(seeds), "weights": dict(weights or {})}
-    request = json.dumps(told | {"learned": learned.to_json()})
+    request = json.dumps(told | {"learned": learned.to_json(), "apart": apart})
     process = subprocess.Popen(
         [sys.executable, "-s", "-P", "-m", "cambrian.agents.recombine", str(os.getpid())],
         stdin=subprocess.PIPE,

@@ -113,6 +113,11 @@ def m015_questions(database: Database) -> None:
     _run(database, "m015_questions")
 
 
+def m017_calls(database: Database) -> None:
+    """Which question of its proposal a model call was, and why it was not answered."""
+    _run(database, "m017_calls")
+
+
 def _run(database: Database, name: str) -> None:
     """Execute the statements of a migration's file."""
     script = resources.files(__package__).joinpath("migrations", f"{name}.sql")
@@ -136,6 +141,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m013_answers,
     m014_nulls,
     m015_questions,
+    m017_calls,
 )
 
 

@@ -9,6 +9,10 @@ from cambrian.archive.records import Answer, ImproverCheck, Spend
 from cambrian.archive.sqlite.cache import RowCache
 from cambrian.archive.sqlite.database import Database
 
+CUT_OFF = "cut off by a kill"
+"""Why a question was not answered that was under way when the process was killed."""
+MAX_REASON = 500
+
 
 @dataclass(frozen=True)
 class Reserved:
@@ -38,9 +42,11 @@ class Ledger:
         proposal_id: int | None = None,
         agent_id: str | None = None,
         estimated: bool = False,
+        position: int | None = None,
+        refused: str | None = None,
     ) -> None:
         """Record one model call; tokens as the endpoint counted them (unless `estimated`), dollars
-        as priced."""
+        as priced; which question of its proposal it was, and why it was not answered."""
         database = self._database
         with database.step():
             database.insert(
@@ -56,6 +62,8 @@ class Ledger:
                     "dollars": dollars,
                     "at": database.now(),
                     "estimated": int(estimated),
+                    "position": position,
+                    "refused": None if refused is None else refused[:MAX_REASON],
                 },
             )
             self._totals.clear()
@@ -125,6 +133,8 @@ class Ledger:
                     run_id=row["run_id"],
                     proposal_id=row["proposal_id"],
                     estimated=True,
+                    position=row["position"],
+                    refused=CUT_OFF,
                 )
             self._database.execute("DELETE FROM reservations")
         return len(rows)
@@ -150,6 +160,16 @@ class Ledger:
         key = run_id if proposal_id is None else proposal_id
         row = self._database.row(f"SELECT {sums} FROM ({source})", {"key": key})
         return Spend(**(row or {}))
+
+    def asked(self, proposal_id: int) -> str:
+        """The model that a proposal has asked first; "" while it has asked none."""
+        known = self._database.value(
+            "SELECT model FROM (SELECT model, 0 AS rank, position FROM answers "
+            "WHERE proposal_id = :id UNION ALL SELECT model, 1, id FROM spend "
+            "WHERE proposal_id = :id) ORDER BY rank, position LIMIT 1",
+            {"id": proposal_id},
+        )
+        return str(known or "")
 
     def recorded_answer(self, proposal_id: int, position: int) -> Answer | None:
         """The answer to question number `position` (from 0) of a proposal, if it was recorded."""
@@ -206,6 +226,7 @@ class Ledger:
                 proposal_id=proposal_id,
                 agent_id=agent_id,
                 estimated=estimated,
+                position=position,
             )
         return True
 

@@ -2,7 +2,7 @@
 
 What a setting is comes from the first of: its flag, its variable in the environment
 (`CAMBRIAN_RUN_*`), the file, its default. The file is the one that --config or CAMBRIAN_CONFIG
-names, else `cambrian.toml` here, else the one in the user's configuration directory. It has three
+names, else `cambrian.toml` here, else the one in the user's configuration directory. It has four
 sections; anything else in it is an error::
 
     [run]            # options of `cambrian run` and `cambrian daemon`, without the dashes
@@ -12,6 +12,12 @@ sections; anything else in it is an error::
 
     [prices]         # dollars per million tokens: prompt, completion
     "some-model" = [2.5, 10]
+
+    [models.NAME]    # where a model is and how it is asked, see docs/models.md
+    base_url = "http://127.0.0.1:8080/v1"
+    key_env = "SOME_API_KEY"
+    price_in = 0.5
+    price_out = 2
 
     [benchmarks]     # of your own, see docs/bring-your-own.md: paths from this file's folder
     files = ["mine.py"]
@@ -33,9 +39,11 @@ from cambrian import places
 from cambrian.cli.context import Shared, common, examples, json_option
 from cambrian.cli.render.output import say, show_json, show_table
 from cambrian.errors import UsageError
+from cambrian.evolution.models.roster.specs import REPLAY, ModelSpec
 
 FILE = "cambrian.toml"
 PRICES = "cambrian.prices"
+MODELS = "cambrian.models"
 ARGUMENTS = "cambrian.arguments"
 USED = "cambrian.config"
 SHARED_BY = ("run", "daemon")
@@ -53,6 +61,36 @@ class Own(BaseModel):
     files: list[str] = []
 
 
+class OwnModel(BaseModel):
+    """A model: `evolution.models.roster.specs.ModelSpec`, and its price."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: str = ""
+    base_url: str = ""
+    key_env: str = ""
+    key_file: str = ""
+    temperature: float | None = None
+    max_tokens: int | None = None
+    share: float | None = None
+    at_once: int = 8
+    role: str = "write"
+    grammar: str = "gbnf"
+    price_in: Dollars | None = None
+    price_out: Dollars | None = None
+
+    def spec(self) -> ModelSpec:
+        """Without the price. Raises UsageError: a value cannot be used."""
+        if (self.price_in is None) != (self.price_out is None):
+            raise UsageError("expected price_in and price_out, got one of them")
+        return ModelSpec.of(self.model_dump())
+
+    @property
+    def price(self) -> str | None:
+        """As "PROMPT,COMPLETION"; None where none is stated."""
+        return None if self.price_in is None else f"{self.price_in},{self.price_out}"
+
+
 class File(BaseModel):
     """What cambrian.toml may hold."""
 
@@ -60,6 +98,7 @@ class File(BaseModel):
 
     run: dict[str, Scalar | list[Scalar]] = {}
     prices: dict[str, tuple[Dollars, Dollars]] = {}
+    models: dict[str, OwnModel] = {}
     benchmarks: Own = Own()
 
 
@@ -101,7 +140,21 @@ def use(ctx: click.Context, path: Path | None) -> None:
             raise UsageError(f"{path}: [run] {key}: {wrong}")
     ctx.default_map = dict.fromkeys(SHARED_BY, values)
     ctx.meta[PRICES] = {name: f"{p},{c}" for name, (p, c) in file.prices.items()}
+    ctx.meta[PRICES] |= {name: one.price for name, one in file.models.items() if one.price}
+    ctx.meta[MODELS] = _specs(file, path)
     bring(path.parent / own for own in file.benchmarks.files)
+
+
+def _specs(file: File, path: Path) -> dict[str, ModelSpec]:
+    found = {}
+    for name, own in file.models.items():
+        if not name.strip() or "," in name or name.startswith(REPLAY):
+            raise UsageError(f"{path}: [models] has {name!r}, which can be no name of a model")
+        try:
+            found[name] = own.spec()
+        except UsageError as error:
+            raise UsageError(f"{path}: [models.{name}] {error}") from None
+    return found
 
 
 def bring(files: Iterable[Path]) -> None:
@@ -139,11 +192,11 @@ def load(path: Path) -> File:
         raise UsageError(f"{path} is no TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"][:2]))
+        where = ".".join(map(str, first["loc"][:3]))
         known = (
             "a price is [PROMPT, COMPLETION], in dollars per million tokens"
             if where.startswith("prices.")
-            else "there are [run], [prices] and [benchmarks]"
+            else "there are [run], [prices], [models.NAME] and [benchmarks]"
         )
         raise UsageError(
             f"{path}: {where}: {first['msg']}; {known}, see docs/settings.md"
@@ -160,6 +213,10 @@ def _floats(data: dict[str, Any]) -> dict[str, Any]:
             else pair
             for name, pair in prices.items()
         }
+    for own in data["models"].values() if isinstance(data.get("models"), dict) else ():
+        for name in ("temperature", "share", "price_in", "price_out"):
+            if isinstance(own, dict) and type(own.get(name)) is int:
+                own[name] = float(own[name])
     return data
 
 
@@ -172,6 +229,12 @@ def _near(key: str, known: Iterable[str]) -> str:
 def prices(ctx: click.Context) -> dict[str, str]:
     """Prices of models, as the file states them."""
     found: dict[str, str] = ctx.meta.get(PRICES, {})
+    return found
+
+
+def models(ctx: click.Context) -> dict[str, ModelSpec]:
+    """The sections [models.NAME] of the file."""
+    found: dict[str, ModelSpec] = ctx.meta.get(MODELS, {})
     return found
 
 
@@ -197,7 +260,8 @@ def read_again(ctx: click.Context) -> dict[str, Any]:
     use(parent, parent.meta.get(USED))
     arguments = list(ctx.meta[ARGUMENTS])
     fresh = ctx.command.make_context(ctx.info_name, arguments, parent=parent)
-    ctx.meta[PRICES] = parent.meta.get(PRICES, {})
+    for name in (PRICES, MODELS):
+        ctx.meta[name] = parent.meta.get(name, {})
     return dict(fresh.params)
 
 

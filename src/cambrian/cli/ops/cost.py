@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cambrian.cli.context import Shared, common, examples, json_option
-from cambrian.cli.render.output import note, show_fields, show_json, show_table
+from cambrian.cli.render.output import heading, note, show_fields, show_json, show_table
 from cambrian.cli.render.text import duration, interval, quantity
 from cambrian.reports.costs import BY, costs
 
@@ -34,6 +34,8 @@ from cambrian.reports.costs import BY, costs
 def cost(shared: Shared, by: str, limit: int, as_json: bool) -> None:
     """Show what was spent: calls, tokens and dollars of models, evaluations and processor time.
 
+    By model, also what was stated of edits against what came: the share that gained with the mean
+    confidence, the Brier score (0 is best), and how often an edit touched what its words speak of.
     Calls that an endpoint did not count, or that a kill cut off, are counted at an upper estimate
     and shown as such.
     """
@@ -52,6 +54,8 @@ def cost(shared: Shared, by: str, limit: int, as_json: bool) -> None:
         show_table(headers, [_row(item) for item in found["items"]])
     else:
         note("no model was asked")
+    if found.get("honesty", {}).get("models"):
+        _show_honesty(found["honesty"])
     show_fields(
         {
             "evaluations": _work(found["evaluations"]),
@@ -69,6 +73,27 @@ def _row(item: dict[str, Any]) -> list[str]:
         quantity(item["completion_tokens"]),
         f"${item['dollars']:.2f}",
         f"{item['estimated']} calls" if item["estimated"] else "",
+    ]
+
+
+def _show_honesty(found: dict[str, Any]) -> None:
+    """What was stated of edits, against what came."""
+    headers = ("stated by", "edits", "gained", "confidence", "Brier", "as stated", "flags")
+    for kind in ("models", "improvers"):
+        heading(f"What {kind} say of their edits")
+        show_table(headers, [_honest(item) for item in found[kind]])
+
+
+def _honest(item: dict[str, Any]) -> list[str]:
+    brier, gained, told = item["brier"], item["gained"], item["as_stated"]
+    return [
+        str(item["name"]),
+        str(item["stated"]),
+        interval(gained["share"], gained["lower"], gained["upper"]),
+        f"{item['confidence']:.2f}",
+        interval(brier["mean"], brier["lower"], brier["upper"]),
+        "-" if told is None else f"{100 * told['share']:.0f} %",
+        ", ".join(item["flags"]),
     ]
 
 

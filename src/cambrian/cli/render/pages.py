@@ -63,11 +63,15 @@ approve = "champion"
 
 [prices]            # dollars per million tokens: prompt, completion
 "some-model" = [2.5, 10.0]
+
+[models.near]       # where a model is and how it is asked: docs/models.md
+base_url = "http://127.0.0.1:8080/v1"
+temperature = 0.7
 ```
 
 A daemon reads the file again on SIGHUP. What decides a run's course (seed, rewriter, model,
-benchmarks, order, selection, device) stays as it was; limits, prices, approve, patience and workers
-are taken.
+benchmarks, order, selection, device) stays as it was; limits, prices, sections of models, approve,
+patience and workers are taken.
 
 | `[run]` | environment | default | what it is |
 |---|---|---|---|

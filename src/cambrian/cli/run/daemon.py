@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cambrian.cli.context import INTERRUPTED, Shared, common, examples, json_option
-from cambrian.cli.ops.config import Remembering, prices, read_again
+from cambrian.cli.ops.config import Remembering, models, prices, read_again
 from cambrian.cli.render.output import note
 from cambrian.cli.run.execute import evolve, report
 from cambrian.cli.run.options import run_options, settings_of
@@ -41,7 +41,7 @@ def daemon(ctx: click.Context, /, abandon: bool, as_json: bool, **options: Any) 
     from cambrian.daemon.notify import Notifier
 
     shared = ctx.ensure_object(Shared)
-    settings = settings_of(options, prices(ctx))
+    settings = settings_of(options, prices(ctx), models(ctx))
 
     def reload() -> tuple[Settings, list[str]]:
         given = read_again(ctx)
@@ -50,7 +50,7 @@ def daemon(ctx: click.Context, /, abandon: bool, as_json: bool, **options: Any) 
             for name in ("sandbox", "drain", "metrics")
             if given[name] != options[name]
         ]
-        return settings_of(given, prices(ctx)), later
+        return settings_of(given, prices(ctx), models(ctx)), later
 
     log = EventLog(shared.archive / "logs")
     try:

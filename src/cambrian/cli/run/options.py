@@ -16,17 +16,23 @@ from cambrian.cli.context import Command, allow_option
 from cambrian.errors import UsageError
 from cambrian.evolution.admission.thresholds import Rules, Seeds
 from cambrian.evolution.models.prices import Price
+from cambrian.evolution.models.roster.specs import REPLAY, ModelSpec, names_in
 from cambrian.evolution.settings import LIMITS, PROPOSALS, Setting, Settings, schema
 
 PREFIX = "CAMBRIAN_RUN_"
 
 
-def settings_of(options: Mapping[str, Any], prices: Mapping[str, str] | None = None) -> Settings:
+def settings_of(
+    options: Mapping[str, Any],
+    prices: Mapping[str, str] | None = None,
+    models: Mapping[str, ModelSpec] | None = None,
+) -> Settings:
     """The settings that options of a command make; what is not among these is as usual.
 
     Args:
         options: by name, as click gives them; others than a run's are left alone.
         prices: of models by name, as "PROMPT,COMPLETION".
+        models: the sections [models.NAME] of cambrian.toml.
 
     Raises:
         UsageError: they make no sense together. NotFound: an unknown benchmark.
@@ -48,14 +54,43 @@ def settings_of(options: Mapping[str, Any], prices: Mapping[str, str] | None = N
         given["benchmarks"] = suite(chosen).benchmarks
     else:
         given["benchmarks"] = tuple(search_names([named(name) for name in names] or None))
-    given["model"] = options.get("model", "").strip()
     given["rules"] = Rules(seeds=options.get("seeds", Rules.seeds))
-    given["prices"] = {name: Price.of(text) for name, text in (prices or {}).items()}
-    if price := options.get("price"):
-        given["prices"][given["model"]] = Price.of(price)
+    given |= asked_of(options, prices or {}, models or {})
     if all(given.get(name) is None for name in LIMITS):
         given["proposals"] = PROPOSALS
     return Settings(**given)
+
+
+def asked_of(
+    options: Mapping[str, Any], prices: Mapping[str, str], models: Mapping[str, ModelSpec]
+) -> dict[str, Any]:
+    """Which models are asked, where they are, and what they cost, as settings of a run.
+
+    Raises:
+        UsageError: they make no sense together. NotFound: there is no such recording.
+    """
+    asked = options.get("model", "").strip()
+    if not asked and options.get("rewriter") in ("model", "mixed"):
+        asked = ",".join(models)
+    known = {name: Price.of(text) for name, text in prices.items()}
+    if price := options.get("price"):
+        if len(names_in(asked)) > 1:
+            raise UsageError(
+                "--price is for one model, and --model names several: state price_in and "
+                "price_out of each under [models.NAME] in cambrian.toml"
+            )
+        known[asked] = Price.of(price)
+    if asked.startswith(REPLAY) and options.get("rewriter") in ("model", "mixed"):
+        from cambrian.evolution.models.roster.replay import head_of
+
+        head = head_of(asked)
+        return {
+            "model": asked,
+            "prices": {**known, **head.prices},
+            "endpoints": dict(head.models),
+        }
+    ours = {name: models[name] for name in names_in(asked) if name in models}
+    return {"model": asked, "prices": known, "endpoints": ours}
 
 
 class SettingOption(click.Option):

@@ -14,7 +14,7 @@ from cambrian.reports.plan import ModelUse, Standing, estimate_s, model_use, sta
 def plan(path: Path, settings: Settings, *, control: bool, seal: bool = False) -> Iterator[str]:
     """Lines that say what will happen, in which sandbox, and an estimate of how long."""
     yield f"archive: {path} ({_state(standing(path))})"
-    what = settings.rewriter if settings.rewriter == "recombine" else f"model {settings.model}"
+    what = f"{settings.rewriter} {', '.join(settings.models)}".strip()
     yield (
         f"plan: {_end(settings)}; rewriter {what}, selection {settings.selection}, "
         f"{settings.workers} workers, seed {settings.seed}, order {settings.order}, "

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cambrian.cli.context import INTERRUPTED, Shared, common, examples, json_option
-from cambrian.cli.ops.config import Remembering, prices
+from cambrian.cli.ops.config import Remembering, models, prices
 from cambrian.cli.render.output import note, say
 from cambrian.cli.run.detach import detached
 from cambrian.cli.run.execute import evolve, report
@@ -84,7 +84,7 @@ def run(
     from cambrian.sandbox.backends.gpu import require_enough
 
     shared = ctx.ensure_object(Shared)
-    settings = settings_of(options, prices(ctx))
+    settings = settings_of(options, prices(ctx), models(ctx))
     require_enough(settings.device, settings.workers)
     if detach:
         if control or seal:

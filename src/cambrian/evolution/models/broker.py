@@ -21,6 +21,7 @@ from cambrian.archive import Archive
 from cambrian.evolution.models.endpoint import MAX_ANSWER_TOKENS, OpenAIModel
 from cambrian.evolution.models.refusals import AskRefused, EndpointDown, TooLong, Used
 from cambrian.evolution.models.replies import Answer, whole
+from cambrian.evolution.models.roster.gates import Gate
 from cambrian.evolution.models.token_budget import TokenBudget
 from cambrian.evolution.timing import USUAL, Timing
 from cambrian.failpoints import reach
@@ -37,13 +38,17 @@ class Model(Protocol):
     or `EndpointDown` if it is worth asking again later.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in the ledger."""
 
     def answer(
-        self, messages: Sequence[dict[str, str]], max_tokens: int = MAX_ANSWER_TOKENS
+        self,
+        messages: Sequence[dict[str, str]],
+        max_tokens: int = MAX_ANSWER_TOKENS,
     ) -> Answer:
         """The model's answer to a conversation (role and content each), in at most `max_tokens`
-        tokens.
+        tokens. A model that can be held to choices takes `choices` too.
 
         Raises:
             AskRefused: with a reason that a person can act on, and what was used all the same.
@@ -62,17 +67,27 @@ class Broker:
         budget: TokenBudget,
         proposal_id: int,
         timing: Timing = USUAL,
+        gate: Gate | None = None,
     ) -> None:
         self.archive = archive
         self.model = model
         self.budget = budget
         self.proposal_id = proposal_id
         self.timing = timing
+        self._gate = gate or Gate(1 << 20)
         self.cut: Sequence[Mapping[str, Any]] = ()  # what was left out of the present evidence
         self._position = 0
 
-    async def ask(self, messages: list[dict[str, str]]) -> str:
+    async def ask(
+        self,
+        messages: list[dict[str, str]],
+        choices: Sequence[str] = (),
+        cap: int | None = None,
+    ) -> str:
         """The model's answer: recorded before, or paid for now.
+
+        Args:
+            choices: it is to be one of these. cap: tokens that it may have at most.
 
         Raises:
             AskRefused: the allowance or budget is spent, or the endpoint fails.
@@ -89,7 +104,8 @@ class Broker:
         wait_s = self.timing.questions.first_s
         for left in range(self.timing.retries if allowed is None else allowed, -1, -1):
             try:
-                return await self._asked(position, question, messages)
+                async with self._gate.turn():
+                    return await self._asked(position, question, messages, choices, cap)
             except TooLong:
                 self._position = position  # a shorter question takes its place
                 raise
@@ -97,20 +113,32 @@ class Broker:
                 wait_s = max(wait_s, down.wait_s)
                 if not left or down.used is not None or wait_s > self.timing.questions.longest_s:
                     raise
+                self._gate.hold(down.wait_s)
             await anyio.sleep(wait_s)
             wait_s *= 2
         raise AssertionError("the last try returns or raises")
 
-    async def _asked(self, position: int, question: str, messages: list[dict[str, str]]) -> str:
+    async def _asked(
+        self,
+        position: int,
+        question: str,
+        messages: list[dict[str, str]],
+        choices: Sequence[str],
+        cap: int | None,
+    ) -> str:
         """Ask once, and book whatever comes of it."""
         bound = prompt_bound(messages)
-        most = await self.budget.reserve(self.proposal_id, position, self.model.name, bound)
+        caps = [one for one in (cap, getattr(self.model, "most", None)) if one is not None]
+        most = await self.budget.reserve(
+            self.proposal_id, position, self.model.name, bound, min(caps, default=None)
+        )
+        told: dict[str, Any] = {"choices": choices} if choices else {}
         reach("question.reserved")
         asked = threading.Event()
 
         def ask() -> Answer:
             asked.set()
-            return self.model.answer(messages, most)
+            return self.model.answer(messages, most, **told)
 
         try:
             # Once asked, its answer is waited for and booked whatever is cancelled meanwhile.
@@ -119,7 +147,7 @@ class Broker:
             self._book(position, question, bound, answer, messages)
             reach("answer.recorded")
         except AskRefused as refusal:
-            self._book_refusal(position, bound, most, refusal.used)
+            self._book_refusal(position, bound, most, refusal)
             raise
         except anyio.get_cancelled_exc_class():
             if not asked.is_set():
@@ -148,14 +176,18 @@ class Broker:
             )
             self.archive.questions.record(self.proposal_id, position, messages, self.cut)
             if not recorded:
-                ledger.add_spend(**spent)
+                ledger.add_spend(**spent, position=position)
 
-    def _book_refusal(self, position: int, bound: int, most: int, used: Used | None) -> None:
-        """Record what a question used that was not answered, and end its reservation."""
+    def _book_refusal(self, position: int, bound: int, most: int, refusal: AskRefused) -> None:
+        """Record what a question used that was not answered, and why; end its reservation."""
         with self.archive.transaction():
             self.archive.ledger.unreserve(self.proposal_id, position)
-            if used is not None:
-                self.archive.ledger.add_spend(**self._spent(used, bound, most))
+            if refusal.used is not None:
+                self.archive.ledger.add_spend(
+                    **self._spent(refusal.used, bound, most),
+                    position=position,
+                    refused=whole(str(refusal)),
+                )
 
     def _spent(self, used: Used, prompt: int, completion: int) -> dict[str, Any]:
         """A row of the ledger; `prompt` and `completion` where the endpoint states nothing."""
@@ -166,7 +198,7 @@ class Broker:
             completion if used.completion_tokens is None else used.completion_tokens,
         )
         return {
-            "phase": "propose",
+            "phase": getattr(self.model, "phase", "propose"),
             "model": name,
             "prompt_tokens": counts[0],
             "completion_tokens": counts[1],

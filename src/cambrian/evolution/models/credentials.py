@@ -12,15 +12,19 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from cambrian.errors import UsageError
+from cambrian.evolution.models.roster.specs import ModelSpec
 from cambrian.text import neutralise
 
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 HEADERS = "OPENAI_CUSTOM_HEADERS"
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 USUAL = "https://api.openai.com/v1"
+NO_KEY = "none"
+"""What is sent to an address that was given no key: the client sends something always."""
 LONGEST_KEY, LONGEST_ADDRESS = 8192, 2048
 LEAST_SECRET = 6
 """Shorter "keys" (x, none) are stand-ins for local endpoints, and would blot out ordinary words."""
@@ -39,22 +43,27 @@ class Credentials:
 
     Attributes:
         key, address: not to be shown; `endpoint` is what may be shown of the address.
+        key_name, address_name: where they are from, for messages.
     """
 
     key: str = field(repr=False)
     address: str = field(repr=False)
     endpoint: str
     _secrets: tuple[str, ...] = field(default=(), repr=False)
+    key_name: str = KEY
+    address_name: str = ADDRESS
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Credentials:
-        """As `OPENAI_API_KEY` and `OPENAI_BASE_URL` say.
+    def of(cls, environment: Mapping[str, str], spec: ModelSpec | None = None) -> Credentials:
+        """As `OPENAI_API_KEY` and `OPENAI_BASE_URL` say, or as a section of cambrian.toml does.
 
         Raises:
             UsageError: one is missing, or cannot be used; says why without showing a secret.
         """
-        key = _key(environment.get(KEY, ""))
-        address = _address(environment.get(ADDRESS), key)
+        spec = spec or ModelSpec()
+        key_name, key = _named_key(environment, spec)
+        address_name = "base_url" if spec.base_url else ADDRESS
+        address = _address(spec.base_url or environment.get(ADDRESS), key, address_name)
         _expect_sendable(environment)
         parts = urlsplit(address)
         secrets = [key, parts.username or "", parts.password or ""]
@@ -64,7 +73,14 @@ class Credentials:
         for name in (*PROXIES, *(name.lower() for name in PROXIES)):
             secrets += _userinfo(environment.get(name, ""))
         shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
-        return cls(key, address, shown.geturl().rstrip("/"), _variants(secrets))
+        return cls(
+            key,
+            address,
+            shown.geturl().rstrip("/"),
+            _variants(secrets),
+            key_name,
+            address_name,
+        )
 
     def hide(self, text: str, longest: int = 300) -> str:
         """`text` on one line, cut, safe to show, without what is secret."""
@@ -81,19 +97,45 @@ class Credentials:
         return text
 
 
-def _key(given: str) -> str:
+def _named_key(environment: Mapping[str, str], spec: ModelSpec) -> tuple[str, str]:
+    """Where a model's key is from, and the key."""
+    if spec.key_file:
+        return f"key_file {spec.key_file}", _key(_from_file(spec.key_file), spec.key_file)
+    if spec.base_url and not spec.key_env:
+        return "key_env", NO_KEY
+    name = spec.key_env or KEY
+    return name, _key(environment.get(name, ""), name)
+
+
+def _from_file(path: str) -> str:
+    """The key in a file; no part of it is shown, whatever is wrong."""
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            return file.read(LONGEST_KEY * 2).decode()
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise UsageError(f"key_file {path}: cannot be read: {why}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"key_file {path}: expected a key in ASCII, got other bytes") from None
+
+
+def _key(given: str, name: str = KEY) -> str:
     key = _unwrapped(given)
     if key[:7].strip().lower() == "bearer":
         key = _unwrapped(key[7:])
     if not key:
+        also = (
+            f" (any text will do for a local endpoint), and {ADDRESS} where the endpoint is not "
+            "OpenAI's own"
+        )
         raise UsageError(
-            f"{KEY} is not set{' (it is empty)' if given else ''}: set it (any text will do for a "
-            f"local endpoint), and {ADDRESS} where the endpoint is not OpenAI's own"
+            f"{name} is not set{' (it is empty)' if given else ''}: set it"
+            f"{also if name == KEY else ''}"
         )
     if len(key) > LONGEST_KEY:
-        raise UsageError(f"{KEY}: expected at most {LONGEST_KEY} characters; got {len(key)}")
+        raise UsageError(f"{name}: expected at most {LONGEST_KEY} characters; got {len(key)}")
     if found := _unfit(key):
-        raise UsageError(f"{KEY}: expected letters, digits and signs of ASCII; got {found}")
+        raise UsageError(f"{name}: expected letters, digits and signs of ASCII; got {found}")
     return key
 
 
@@ -127,7 +169,7 @@ def _expect_sendable(environment: Mapping[str, str]) -> None:
             raise UsageError(f"{HEADERS}: expected lines NAME: VALUE in ASCII; one is none")
 
 
-def _address(given: str | None, key: str = "") -> str:
+def _address(given: str | None, key: str = "", name: str = ADDRESS) -> str:
     """Refuse what is no address before the client's own library stumbles over it."""
     if given is None:
         return USUAL
@@ -141,12 +183,10 @@ def _address(given: str | None, key: str = "") -> str:
         sound = False
     if not sound or len(url) > LONGEST_ADDRESS or _unfit(url):
         why = f" ({_unfit(url)})" if _unfit(url) else ""
-        raise UsageError(
-            f"{ADDRESS} is no address: expected http(s)://HOST/..., got {shown!r}{why}"
-        )
+        raise UsageError(f"{name} is no address: expected http(s)://HOST/..., got {shown!r}{why}")
     if parts.path.rstrip("/").endswith(_PATH):
         raise UsageError(
-            f"{ADDRESS} ends in {_PATH}, which the client adds itself: give what comes before it"
+            f"{name} ends in {_PATH}, which the client adds itself: give what comes before it"
         )
     return url
 

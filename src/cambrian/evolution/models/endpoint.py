@@ -20,9 +20,11 @@ import openai
 
 from cambrian.errors import UsageError
 from cambrian.evolution.models import faults, replies
+from cambrian.evolution.models.choices import told
 from cambrian.evolution.models.credentials import LEAST_IN_ANSWER, Credentials
 from cambrian.evolution.models.refusals import AskRefused, EndpointDown, TooLong, Used
 from cambrian.evolution.models.replies import Answer
+from cambrian.evolution.models.roster.specs import Grammar, ModelSpec
 
 TIMEOUT_S = 120.0
 CONNECT_S = 20.0
@@ -55,6 +57,17 @@ _STREAM = re.compile(
 )
 
 
+_FORMS: Mapping[Grammar, tuple[str, Grammar]] = {
+    "gbnf": ("grammar", "schema"),
+    "schema": ("response_format", "none"),
+}
+"""The parameter of each form of grammar, and the form that is tried where it is turned down."""
+
+
+def _words(said: str) -> list[str]:
+    return re.findall(r"[a-z_]+", said[: 16 << 10].lower())
+
+
 @dataclass(frozen=True)
 class Manner:
     """How an endpoint wants to be asked.
@@ -64,6 +77,8 @@ class Manner:
             does not know would else answer without a bound.
         system: whether it knows that role.
         stream: whether it answers in a stream only.
+        temperature: what it is asked at; None: its own (reasoning models take no other).
+        grammar: how it is held to choices, where there are some.
         cap: tokens that it allows for an answer.
     """
 
@@ -71,13 +86,22 @@ class Manner:
     system: bool = True
     stream: bool = False
     cap: int = 1 << 40
+    temperature: float | None = None
+    grammar: Grammar = "none"
 
-    def request(self, messages: Sequence[dict[str, str]], most: int) -> dict[str, Any]:
+    def request(
+        self, messages: Sequence[dict[str, str]], most: int, choices: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """The parameters of a request in this manner, for at most `most` tokens of answer."""
         shown = list(messages) if self.system else _merged(messages)
         body: dict[str, Any] = {name: min(most, self.cap) for name in self.limits}
+        if self.temperature is not None:
+            body["temperature"] = self.temperature
+        extra = told(choices, self.grammar)
         if self.stream:
-            body["extra_body"] = {"stream": True, "stream_options": {"include_usage": True}}
+            extra |= {"stream": True, "stream_options": {"include_usage": True}}
+        if extra:
+            body["extra_body"] = extra
         return {"messages": shown, **body}
 
     def after(self, status: int, said: str, param: str, most: int) -> Manner | None:
@@ -92,9 +116,20 @@ class Manner:
             return replace(self, system=False)
         if status not in (400, 422):
             return None
+        if (another := self._without_an_extra(said, param)) is not None:
+            return another
         if not self.stream and _STREAM.search(said):
             return replace(self, stream=True)
         return self._without_a_limit(said, param)
+
+    def _without_an_extra(self, said: str, param: str) -> Manner | None:
+        """Without a temperature, or with another form of grammar, where it is about that."""
+        if self.temperature is not None and "temperature" in (param, *_words(said)):
+            return replace(self, temperature=None)
+        form = _FORMS.get(self.grammar)
+        if form is not None and (form[0] in said or param == form[0]):
+            return replace(self, grammar=form[1])
+        return None
 
     def _without_a_limit(self, said: str, param: str) -> Manner | None:
         places = {name: said.find(name) for name in _LIMITS if name in said}
@@ -123,11 +158,14 @@ class OpenAIModel:
     """A model behind an OpenAI-compatible endpoint (`OPENAI_API_KEY`, `OPENAI_BASE_URL`).
 
     Attributes:
+        name: what it is called here, in the ledger and in settings.
+        most: tokens that an answer may have at most, as its section says; None as usual.
         retries: how often one question may be asked again at once; None as usual.
 
     Args:
         timeout_s: seconds that an answer may take.
         max_body: bytes that it may have, unpacked.
+        spec: where it is and how it is asked; as the environment says where it says nothing.
     """
 
     def __init__(
@@ -137,13 +175,17 @@ class OpenAIModel:
         retries: int | None = None,
         timeout_s: float = TIMEOUT_S,
         max_body: int = MAX_BODY,
+        spec: ModelSpec | None = None,
     ) -> None:
+        spec = spec or ModelSpec()
         self.name = name
+        self.most = spec.max_tokens
+        self._asked_as = spec.model or name
         self.retries = retries
         self._timeout_s = timeout_s
         self._max_body = max_body
-        self._credentials = Credentials.of(os.environ)
-        self._manner = Manner()
+        self._credentials = Credentials.of(os.environ, spec)
+        self._manner = Manner(temperature=spec.temperature, grammar=spec.grammar)
         self._proven = False
         try:
             self._client()
@@ -158,16 +200,27 @@ class OpenAIModel:
         """Its address as it may be shown."""
         return self._credentials.endpoint
 
+    @property
+    def manner(self) -> Manner:
+        """How it wants to be asked, as far as is known."""
+        return self._manner
+
     def answer(
-        self, messages: Sequence[dict[str, str]], max_tokens: int = MAX_ANSWER_TOKENS
+        self,
+        messages: Sequence[dict[str, str]],
+        max_tokens: int = MAX_ANSWER_TOKENS,
+        choices: Sequence[str] = (),
     ) -> Answer:
         """The model's answer, without its reasoning. Blocks for at most the timeout.
+
+        Args:
+            choices: it is held to one of these, where the endpoint can.
 
         Raises:
             AskRefused: there is none; `used` says what may have to be paid all the same.
         """
         try:
-            answer = anyio.run(self._answer, list(messages), max_tokens)
+            answer = anyio.run(self._answer, list(messages), max_tokens, choices)
         except AskRefused as refusal:
             refusal.args = (self._credentials.without_secrets(str(refusal)),)
             raise
@@ -178,11 +231,13 @@ class OpenAIModel:
         text = self._credentials.without_secrets(answer.text, LEAST_IN_ANSWER)
         return replace(answer, text=text)
 
-    async def _answer(self, messages: list[dict[str, str]], most: int) -> Answer:
+    async def _answer(
+        self, messages: list[dict[str, str]], most: int, choices: Sequence[str]
+    ) -> Answer:
         try:
             with anyio.fail_after(self._timeout_s):
                 async with self._client() as client:
-                    body = await self._body(client, messages, most)
+                    body = await self._body(client, messages, most, choices)
         except TimeoutError:
             said = f"the endpoint {self.endpoint} does not answer within {self._timeout_s:g} s"
             raise EndpointDown(said, Used()) from None
@@ -196,14 +251,18 @@ class OpenAIModel:
         return answer
 
     async def _body(
-        self, client: openai.AsyncOpenAI, messages: list[dict[str, str]], most: int
+        self,
+        client: openai.AsyncOpenAI,
+        messages: list[dict[str, str]],
+        most: int,
+        choices: Sequence[str],
     ) -> bytes:
         """What the endpoint sent as a success, asked in the manner that it wants."""
         for _ in range(MANNERS):
             manner = self._manner
             try:
                 raw = await client.chat.completions.with_raw_response.create(
-                    model=self.name, **manner.request(messages, most)
+                    model=self._asked_as, **manner.request(messages, most, choices)
                 )
             except openai.APIStatusError as error:
                 refusal = self._status(error, manner, most)
@@ -236,7 +295,7 @@ class OpenAIModel:
 
     @property
     def _place(self) -> faults.Place:
-        return faults.Place(self._credentials, self.name, self._proven)
+        return faults.Place(self._credentials, self._asked_as, self._proven)
 
     def _client(self) -> openai.AsyncOpenAI:
         return openai.AsyncOpenAI(

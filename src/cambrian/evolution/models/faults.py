@@ -11,10 +11,12 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.request import getproxies
 
-from cambrian.evolution.models.credentials import ADDRESS, KEY, Credentials
+from cambrian.evolution.models.credentials import Credentials
 from cambrian.evolution.models.refusals import (
     AskRefused,
     EndpointDown,
@@ -80,11 +82,21 @@ class Place:
         return self.credentials.endpoint
 
     @property
+    def at(self) -> str:
+        """The setting that its address is from."""
+        return self.credentials.address_name
+
+    @property
+    def key(self) -> str:
+        """The setting that its key is from."""
+        return self.credentials.key_name
+
+    @property
     def wants_version(self) -> str:
         """What to look at in an address that leads nowhere."""
         if re.search(r"/v\d+\w*(?:/|$)", self.endpoint):
-            return f"{ADDRESS} is {self.endpoint}: is that the address it serves the protocol at?"
-        return f"{ADDRESS} is {self.endpoint}: should it end in /v1?"
+            return f"{self.at} is {self.endpoint}: is that the address it serves the protocol at?"
+        return f"{self.at} is {self.endpoint}: should it end in /v1?"
 
 
 def by_status(
@@ -102,11 +114,11 @@ def by_status(
         where = place.credentials.hide(headers.get("location", "")).partition("?")[0]
         where = where.rpartition("@")[2] or "another address"
         said = f"the endpoint {place.endpoint} said {status}: it has moved to {where}"
-        return Misconfigured(f"{said}. The key does not follow: set {ADDRESS}", paid)
+        return Misconfigured(f"{said}. The key does not follow: set {place.at}", paid)
     if status == 402 or (status in (400, 403, 429) and _used_up(codes, headers)):
         return Misconfigured(
             f"{said}. There is no credit or quota left, which waiting does not mend: see the "
-            f"account of {KEY}",
+            f"account of {place.key}",
             paid,
         )
     if status in DOWN and _TOO_LARGE.search(codes):
@@ -129,7 +141,7 @@ def _refusal(
 ) -> AskRefused:
     """An error that asking again does not mend."""
     if status == 401 or (status in (400, 403) and _NO_KEY.search(codes)):
-        return Misconfigured(f"{said}. It does not take the key: see {KEY}", paid)
+        return Misconfigured(f"{said}. It does not take the key: see {place.key}", paid)
     if status == 407:
         return Misconfigured(f"{said}. {_PROXY[0].upper()}{_PROXY[1:]}", paid)
     if status in (413, 400, 422) and (status == 413 or _CONTEXT.search(codes)):
@@ -137,13 +149,15 @@ def _refusal(
     if status in (400, 404, 410, 422) and not page and _NO_MODEL.search(codes):
         return Misconfigured(f"{said}. It has no model {place.model!r}: see --model", paid)
     if status == 400 and re.search(r"HTTPS (?:port|server)", codes):
-        return Misconfigured(f"{said}. It wants https:// in {ADDRESS}", paid)
+        return Misconfigured(f"{said}. It wants https:// in {place.at}", paid)
     if status in (404, 405, 410):
         return Misconfigured(f"{said}. {place.wants_version}", paid)
     if status == 403 and page:
         return Misconfigured(f"{said}. {_PROXY[0].upper()}{_PROXY[1:]}", paid)
     if status == 403 and not place.proven:
-        return Misconfigured(f"{said}. The key may not use {place.model}: see {KEY}, --model", paid)
+        return Misconfigured(
+            f"{said}. The key may not use {place.model}: see {place.key}, --model", paid
+        )
     if page and not place.proven:
         return Misconfigured(f"{said}. {place.wants_version} Or {_PROXY}", paid)
     return AskRefused(said, paid)
@@ -214,16 +228,16 @@ def no_connection(error: BaseException, place: Place) -> AskRefused:
         if (found := known(names, cause, said, place)) is not None:
             return found
     unsent = names & {"ConnectError", "ConnectTimeout", "PoolTimeout"}
-    hint = f". See {ADDRESS}{_or_proxy()}" if unsent and not place.proven else ""
+    hint = f". See {place.at}{_or_proxy()}" if unsent and not place.proven else ""
     return EndpointDown(said + hint, None if unsent else Used())
 
 
 def _tls(names: set[str], cause: str, said: str, place: Place) -> AskRefused | None:
     if "CERTIFICATE_VERIFY_FAILED" in cause:
         why = "Its certificate is not trusted here: see SSL_CERT_FILE (of its authority) and"
-        return Misconfigured(f"{said}. {why} {ADDRESS}")
+        return Misconfigured(f"{said}. {why} {place.at}")
     if "WRONG_VERSION_NUMBER" in cause or "RECORD_LAYER_FAILURE" in cause:
-        return Misconfigured(f"{said}. It speaks no TLS there: http:// in {ADDRESS}?")
+        return Misconfigured(f"{said}. It speaks no TLS there: http:// in {place.at}?")
     return None
 
 
@@ -241,7 +255,7 @@ def _headers(names: set[str], cause: str, said: str, place: Place) -> AskRefused
     if not names & _UNSENDABLE:
         return None
     return Misconfigured(
-        f"a question cannot be sent to {place.endpoint} as the environment says: see {ADDRESS}, "
+        f"a question cannot be sent to {place.endpoint} as the environment says: see {place.at}, "
         "OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS"
     )
 
@@ -250,14 +264,14 @@ def _speech(names: set[str], cause: str, said: str, place: Place) -> AskRefused 
     if "RemoteProtocolError" not in names or not re.search(r"illegal|malformed", cause):
         return None
     kind = EndpointDown if place.proven else Misconfigured
-    return kind(f"{said}. It speaks no HTTP there: see {ADDRESS}", Used())
+    return kind(f"{said}. It speaks no HTTP there: see {place.at}", Used())
 
 
 def _name(names: set[str], cause: str, said: str, place: Place) -> AskRefused | None:
     unknown = re.search(r"Name or service not known|nodename nor servname|No address assoc", cause)
     if unknown is None or place.proven:
         return None
-    return Misconfigured(f"{said}. There is no such host: see {ADDRESS}{_or_proxy()}")
+    return Misconfigured(f"{said}. There is no such host: see {place.at}{_or_proxy()}")
 
 
 def _or_proxy() -> str:
@@ -315,10 +329,21 @@ def _codes(reply: Any) -> str:
     return json.dumps(reply)[: 16 << 10]
 
 
-def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds that `Retry-After` asks for, within reason; 0 for dates and nonsense."""
+def _until(then: str, now: str) -> float:
+    """Seconds until a date, by the endpoint's own clock where it tells it."""
     try:
-        wait_s = float(headers.get("retry-after", "0"))
-    except ValueError:
+        end = parsedate_to_datetime(then)
+        begin = parsedate_to_datetime(now) if now else datetime.now(end.tzinfo)
+        return (end - begin).total_seconds()
+    except (ValueError, TypeError, OverflowError):
         return 0.0
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds that `Retry-After` asks for (a number or a date), within reason; 0 for nonsense."""
+    given = headers.get("retry-after", "0")
+    try:
+        wait_s = float(given)
+    except ValueError:
+        wait_s = _until(given, headers.get("date", ""))
     return min(max(wait_s, 0.0), LONGEST_WAIT_S) if math.isfinite(wait_s) else 0.0

@@ -6,6 +6,7 @@ There is no built-in list: prices change, and a wrong one would make a hard stop
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cambrian.errors import UsageError
@@ -46,3 +47,14 @@ class Price:
     def dollars(self, prompt_tokens: int, completion_tokens: int) -> float:
         """What so many tokens cost."""
         return (self.prompt * prompt_tokens + self.completion * completion_tokens) / MILLION
+
+
+def expect_priced(models: Iterable[str], prices: Mapping[str, Price]) -> None:
+    """Raises UsageError if one of the models has no price, for a limit in dollars needs one."""
+    for name in models:
+        if name not in prices:
+            raise UsageError(
+                f"a limit in dollars needs the price of {name}: give --price "
+                "PROMPT,COMPLETION (dollars per million tokens), or state it in cambrian.toml "
+                "(price_in and price_out under [models.NAME], or [prices])"
+            )

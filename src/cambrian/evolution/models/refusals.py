@@ -5,6 +5,7 @@ AskRefused           this question will not be answered
 ├── Misconfigured    no question can be answered until a person changes something
 ├── TooLong          the question does not fit into the model's context
 └── BudgetSpent      what the run may spend does not reach for another question
+    └── AllowanceSpent   what one variant may spend does not
 """
 
 from __future__ import annotations
@@ -55,3 +56,7 @@ class TooLong(AskRefused):
 
 class BudgetSpent(AskRefused):
     """What the run may spend does not reach for another question."""
+
+
+class AllowanceSpent(BudgetSpent):
+    """What one variant may spend does not reach for another question of its own."""

@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping
 
 import anyio
 
-from cambrian.archive import Archive
+from cambrian.archive import Archive, Spend
+from cambrian.archive.tables.ledger import Reserved
 from cambrian.evolution.models.endpoint import MAX_ANSWER_TOKENS
 from cambrian.evolution.models.prices import Price
-from cambrian.evolution.models.refusals import BudgetSpent, Misconfigured
+from cambrian.evolution.models.refusals import AllowanceSpent, BudgetSpent, Misconfigured
 from cambrian.evolution.models.replies import MAX_TOKENS
 
+NOTHING = Reserved()
 LEAST_ANSWER_TOKENS = 256
 """Less than this is no answer: the budget then counts as spent."""
 
@@ -36,12 +38,14 @@ class TokenBudget:
         limits: Callable[[], Mapping[str, float | None]],
         prices: Callable[[], Mapping[str, Price]] = dict,
         answer_tokens: Callable[[], int] = lambda: MAX_ANSWER_TOKENS,
+        allowance: Callable[[], Mapping[str, float | None]] = dict,
     ) -> None:
         self.archive = archive
         self.run_id = run_id
         self._limits = limits
         self._prices = prices
         self._answer_tokens = answer_tokens
+        self._allowance = allowance  # of one variant
         self._changed = anyio.Event()
         self._prompts: dict[str, int] = {}  # of the last first question of a proposal, by model
         self._added: dict[str, int] = {}  # the most that an endpoint added to a question
@@ -51,26 +55,37 @@ class TokenBudget:
         price = self._prices().get(model)
         return price.dollars(prompt_tokens, completion_tokens) if price else 0.0
 
-    async def reserve(self, proposal_id: int, position: int, model: str, prompt: int) -> int:
+    async def reserve(
+        self, proposal_id: int, position: int, model: str, prompt: int, cap: int | None = None
+    ) -> int:
         """Reserve for a question; waits while others that are under way may leave room.
+
+        Args:
+            cap: tokens that this answer may have at most, whatever else it may cost.
 
         Returns:
             The most tokens that its answer may have.
 
         Raises:
             BudgetSpent: what is left does not reach for an answer worth having.
+            AllowanceSpent: what is left of its variant's allowance does not.
             Misconfigured: there is a limit in dollars, and no price.
         """
-        if self._limits().get("dollars") is not None and model not in self._prices():
+        limited = (self._limits().get("dollars"), self._allowance().get("dollars"))
+        if any(one is not None for one in limited) and model not in self._prices():
             raise Misconfigured(
                 f"the run is limited in dollars and {model} has no known price: give --price, or "
-                "state it under [prices] in cambrian.toml"
+                "state it in cambrian.toml (price_in and price_out of [models.NAME], or [prices])"
             )
         prompt += self._added.get(model, 0)
         if position == 0:
             self._prompts[model] = prompt
+        own = self._room_of_variant(proposal_id, model, prompt)
+        least = min(LEAST_ANSWER_TOKENS, self._answer_tokens(), cap or LEAST_ANSWER_TOKENS)
+        if own < least:
+            raise AllowanceSpent(self._allowance_text())
         while True:
-            most = self._answer_tokens()
+            most = min(self._answer_tokens(), own, cap or MAX_TOKENS)
             answer = min(self._room(model, prompt), most)
             if answer == most:
                 break
@@ -131,6 +146,19 @@ class TokenBudget:
 
     # -- what is left ------------------------------------------------------------------
 
+    def _room_of_variant(self, proposal_id: int, model: str, prompt: int) -> int:
+        """Tokens that an answer may have within its variant's allowance."""
+        given = [(name, limit) for name, limit in self._allowance().items() if limit is not None]
+        if not given:
+            return MAX_TOKENS
+        spent = self.archive.ledger.total(proposal_id=proposal_id)
+        rooms = [self._left(name, limit, model, prompt, spent) for name, limit in given]
+        return min([MAX_TOKENS, *rooms])
+
+    def _allowance_text(self) -> str:
+        said = [f"{limit:g} {name}" for name, limit in self._allowance().items() if limit]
+        return f"the variant's allowance of {' and '.join(said) or 'nothing'} is spent"
+
     def _given(self) -> list[tuple[str, float]]:
         limits = self._limits()
         found = ((name, limits.get(name)) for name in ("tokens", "dollars"))
@@ -143,7 +171,20 @@ class TokenBudget:
 
     def _room_within(self, name: str, limit: float, model: str, prompt: int) -> int:
         spent = self.archive.ledger.total(run_id=self.run_id)
-        reserved = self.archive.ledger.reserved(self.run_id)
+        return self._left(
+            name, limit, model, prompt, spent, self.archive.ledger.reserved(self.run_id)
+        )
+
+    def _left(
+        self,
+        name: str,
+        limit: float,
+        model: str,
+        prompt: int,
+        spent: Spend,
+        reserved: Reserved = NOTHING,
+    ) -> int:
+        """Tokens that an answer may have within one limit."""
         if name == "tokens":
             used = spent.prompt_tokens + spent.completion_tokens + reserved.tokens
             return int(limit) - used - prompt

@@ -36,7 +36,12 @@ class Reader(ABC):
 
     What `_learn` keeps must not depend on that order, so that moving on gives what reading anew
     does; a smaller `through` than before reads anew.
+
+    Attributes:
+        query: gives a row for each proposal after `after` through `through`, with idx and state.
     """
+
+    query = _DECIDED
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -79,7 +84,7 @@ class Reader(ABC):
         return found
 
     def _look(self, after: int, through: int) -> None:
-        for row in self._archive.database.rows(_DECIDED, {"after": after, "through": through}):
+        for row in self._archive.database.rows(self.query, {"after": after, "through": through}):
             if row["state"] == "parked":
                 self._parked.add(row["idx"])
             else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -22,10 +23,12 @@ from cambrian.agents.edits import Edit, EditError, apply
 from cambrian.agents.improvers.probe import probe_answer, probe_evidence, probe_tree
 from cambrian.agents.tree import SourceTree
 from cambrian.archive import Archive, Proposal
+from cambrian.archive.records import Rewriter
 from cambrian.errors import InvalidAgent, SandboxBroken
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evolution.admission.stages import improver_hash
-from cambrian.evolution.models.broker import Broker, Model, OpenAIModel, TokenBudget
+from cambrian.evolution.models.broker import Broker, Model, TokenBudget
+from cambrian.evolution.models.roster.roster import Roster
 from cambrian.evolution.rewriting.evidence import evidence
 from cambrian.evolution.rewriting.knob_credit import KnobCredit
 from cambrian.evolution.rewriting.likeness import fingerprints
@@ -40,6 +43,8 @@ from cambrian.evolution.runtime.workers import (
 )
 from cambrian.evolution.selection.selection import Selection
 from cambrian.evolution.settings import Settings
+from cambrian.evolution.sources import choosing
+from cambrian.evolution.sources.sources import RECOMBINE, Sources
 from cambrian.evolution.timing import USUAL, Timing
 from cambrian.failpoints import reach
 
@@ -68,6 +73,19 @@ def edits_in_a_row(seed: int, index: int, *, chained: bool) -> int:
     return int(rng.choice(len(EDITS), p=EDITS)) + 1
 
 
+def sources_of(archive: Archive, settings: Settings) -> Sources:
+    """What may make a run's proposals."""
+    own = () if settings.rewriter == "model" else (RECOMBINE,)
+    return Sources(
+        archive,
+        (*own, *settings.models),
+        settings.seed,
+        shares={name: spec.share for name, spec in settings.endpoints.items()},
+        prices=settings.prices,
+        judging=settings.judging_price,
+    )
+
+
 class Proposer:
     """Makes and records the variants of a run."""
 
@@ -88,7 +106,9 @@ class Proposer:
         self._logs = logs
         self._make_worker = make_worker
         self._token_budget = token_budget
-        self._model = model
+        self._roster = Roster.of(settings, model)
+        self._sources = sources_of(archive, settings)
+        self._asked: dict[int, str] = {}  # the model of a proposal, by its number
         self._timing = timing
         versions = {name: benchmark(name).version for name in settings.benchmarks}
         self._selection = Selection(archive, settings.selection, versions)
@@ -113,11 +133,30 @@ class Proposer:
 
     # -- parents -----------------------------------------------------------------------
 
-    def parents(self, index: int, seen_through: int) -> list[str]:
+    def rewriter(self, index: int, seen_through: int) -> Rewriter:
+        """What makes proposal `index`, as decided through another one."""
+        source = self._sources.choose(index, seen_through)
+        if source == RECOMBINE:
+            return "recombine"
+        self._asked[index] = source
+        return "model"
+
+    def _model_of(self, proposal: Proposal) -> str:
+        """The model that a proposal is to ask: the one that it has asked already (in free order a
+        choice cannot be made again), else as its index says."""
+        names = self._roster.names
+        known = self._asked.get(proposal.idx) or self.archive.ledger.asked(proposal.id)
+        if known not in names:
+            known = self._sources.choose(proposal.idx, proposal.seen_through)
+        if known not in names:
+            known = self._sources.choose(proposal.idx, proposal.seen_through, names)
+        return known
+
+    def parents(self, index: int, seen_through: int, rewriter: str) -> list[str]:
         """Two members (one where there is only one, or for a model), the better one first: a
         child of both is held against the better."""
         rng = np.random.default_rng([self.settings.seed, index])
-        count = 1 if self.settings.rewriter == "model" else 2
+        count = 1 if rewriter == "model" else 2
         through = seen_through if self.settings.order == "fixed" else None
         return [parent.agent_id for parent in self._selection.draw(through, count, rng, index)]
 
@@ -133,16 +172,17 @@ class Proposer:
 
     def used_up(self) -> str:
         """The limit that leaves no room for one more question, in words; "" while there is room."""
-        return self._token_budget.used_up(self.settings.model) if self._asks else ""
+        said = [self._token_budget.used_up(name) for name in self._roster.names]
+        return said[0] if said and all(said) else ""
 
     def must_wait(self, making: int) -> bool:
         """Whether a question of one more proposal might find nothing left, depending on the
         `making` variants that are being made."""
-        return self._asks and self._token_budget.must_wait(self.settings.model, making)
+        return any(self._token_budget.must_wait(name, making) for name in self._roster.names)
 
-    @property
-    def _asks(self) -> bool:
-        return self.settings.rewriter == "model"
+    def renew(self, settings: Settings) -> None:
+        """Take what may change during a run of where models are and how they are asked."""
+        self._roster.renew(settings.endpoints)
 
     # -- variants ----------------------------------------------------------------------
 
@@ -162,6 +202,7 @@ class Proposer:
 
     async def record(self, proposal: Proposal, outcome: Outcome) -> None:
         """Store a prepared variant; with recombination, another is made while it is a duplicate."""
+        self._asked.pop(proposal.idx, None)
         for attempt in range(1, TRIES):
             if proposal.rewriter == "model" or isinstance(outcome, NoVariant):
                 break
@@ -226,18 +267,24 @@ class Proposer:
 
     async def _by_model(self, proposal: Proposal) -> Variant:
         parent = self._trees(proposal.parents[0])
-        model = self._model = self._model or OpenAIModel(self.settings.model)
+        name = self._model_of(proposal)
+        model = self._roster.model(name, proposal.idx)
         broker = Broker(
             self.archive,
             model,
             budget=self._token_budget,
             proposal_id=proposal.id,
             timing=self._timing,
+            gate=self._roster.gate(name),
         )
-        learned = self._experience.weights(proposal.seen_through)
-        gains = self._experience.gains(proposal.seen_through)
+        if self._roster.spec(name).role == "choose":
+            return await self._by_choice(proposal, broker)
+        # Without an archive, each question is the same one about a seed agent.
+        seen = replace(proposal, idx=0, seen_through=-1) if self._is_random else proposal
+        learned = self._experience.weights(seen.seen_through)
+        gains = self._experience.gains(seen.seen_through)
         tried = {name: len(found) for name, found in gains.items()}
-        shown = evidence(self.archive, proposal, self.settings.benchmarks, learned, tried)
+        shown = evidence(self.archive, seen, self.settings.benchmarks, learned, tried)
         async with self._worker() as worker:
 
             async def improve(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,9 +298,26 @@ class Proposer:
                 )
 
             def known(tree: SourceTree) -> str:
-                return self._known(tree, proposal.seen_through)
+                return self._known(tree, seen.seen_through)
 
             return await by_model(parent, shown, improve, known=known, tell=tell)
+
+    async def _by_choice(self, proposal: Proposal, broker: Broker) -> Variant:
+        """A recombination that a model picked, with what the optimisers know in sight."""
+        through, parent = proposal.seen_through, proposal.parents[0]
+        seed = f"{self.settings.seed}/{proposal.idx}/choice"
+        cmaes = self.settings.tuning == "cmaes"
+        state = choosing.State(
+            learned=self._knobs.learned(parent, through, crc32(seed.encode()), cmaes),
+            weights=self._learned(through),
+            gains=self._experience.gains(through),
+            score=self.archive.agents.get(parent).score,
+        )
+
+        def is_new(tree: SourceTree) -> bool:
+            return not self._known(tree, through)
+
+        return await choosing.by_choice(self._trees(parent), seed, state, broker.ask, is_new)
 
     def _known(self, tree: SourceTree, through: int) -> str:
         """Which agent, as decided through a proposal, does the same as a tree, in words."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,6 +65,7 @@ class ProcessWorker:
         command: starts the process; the sandbox and our process id follow.
         answer_s: how long it may be silent while it is at work.
         max_line: bytes that an answer may have.
+        hidden: variables of the environment that hold keys of models.
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class ProcessWorker:
         command: Sequence[str] = WORKER,
         answer_s: float = ANSWER_S,
         max_line: int = MAX_LINE,
+        hidden: Collection[str] = (),
     ) -> None:
         self.sandbox = sandbox
         self.log = log
         self._command = tuple(command)
         self._answer_s = answer_s
         self._max_line = max_line
+        self._hidden = frozenset(hidden)
         self._process: anyio.abc.Process | None = None
         self._lines: BufferedByteReceiveStream | None = None
 
@@ -150,7 +154,7 @@ class ProcessWorker:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env=worker_environment(),
+                    env=worker_environment(self._hidden),
                     start_new_session=True,
                 )
         except OSError as error:
@@ -233,7 +237,15 @@ class ProcessWorker:
                     await anyio.to_thread.run_sync(owner.reap_folders)
 
 
-def worker_environment() -> dict[str, str]:
-    """A worker's environment: one thread each, and no key of a model, which it does not need."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("OPENAI_")}
+_KEYS = re.compile(r"^OPENAI_|(?:^|_)(?:KEY|APIKEY|TOKEN|SECRET|PASSWORD)$", re.I)
+
+
+def worker_environment(hidden: Collection[str] = ()) -> dict[str, str]:
+    """A worker's environment: one thread each, and no key, which it does not need: neither what is
+    named like one, nor what `hidden` names."""
+    kept = {
+        name: text
+        for name, text in os.environ.items()
+        if name not in hidden and not _KEYS.search(name)
+    }
     return kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}

@@ -118,13 +118,14 @@ class ProposalScheduler:
             return known
         settings = self._context.settings
         seen = max(-1, index - LAG) if settings.order == "fixed" else index - 1
-        parents = self._proposer.parents(index, seen)
+        rewriter = self._proposer.rewriter(index, seen)
+        parents = self._proposer.parents(index, seen, rewriter)
         nulls = self._context.nulls
         if nulls.due(index) and self._context.budget.has_room(
             self._proposals.count_undecided(), nulls.cost()
         ):
             nulls.open(index, seen)
-        return self._proposals.open(self._context.run_id, index, seen, parents, settings.rewriter)
+        return self._proposals.open(self._context.run_id, index, seen, parents, rewriter)
 
     # -- one variant -------------------------------------------------------------------
 

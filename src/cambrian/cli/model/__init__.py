@@ -1,0 +1,1 @@
+"""`cambrian model`: the foundation models that may write or choose."""

@@ -1,0 +1,1 @@
+"""Who is asked: models by name, where they are, when they may be asked, recorded answers."""

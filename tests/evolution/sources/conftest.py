@@ -1,0 +1,5 @@
+"""Runs that ask an endpoint."""
+
+from tests.evolution.models.conftest import connect
+
+__all__ = ["connect"]
