@@ -61,10 +61,15 @@ def init(path: Path) -> None:
         Lineage(archive).update()
 
 
-def prepare(archive: Archive, benchmarks: Sequence[str] = (), tell: Tell = lambda _: None) -> None:
+def prepare(
+    archive: Archive,
+    benchmarks: Sequence[str] = (),
+    tell: Tell = lambda _: None,
+    improver: str = "one-shot",
+) -> None:
     """Add the seed agents that are not there yet (`seeding.add_seeds`), so that every agent is
     known by what its code does."""
-    add_seeds(archive, benchmarks)
+    add_seeds(archive, benchmarks, improver)
     likeness.fill(archive, tell)
 
 
@@ -105,7 +110,7 @@ def run(
             tell(text)
             options.notifier.starting(text)
 
-        prepare(archive, settings.benchmarks, progress)
+        prepare(archive, settings.benchmarks, progress, settings.improver)
         _open_suite(archive, settings, progress, abandon=abandon)
         left = _rest_left(archive, settings, control=control, seal=seal)
         done = archive.runs.last() if left else None
@@ -157,7 +162,7 @@ def _wait_for_storage(path: Path, settings: Settings, tell: Tell, options: Optio
     for wait_s in options.timing.looks.waits():
         try:
             with Archive.open_or_create(path) as archive, archive.lock():
-                prepare(archive, settings.benchmarks, tell)
+                prepare(archive, settings.benchmarks, tell, settings.improver)
                 if (last := archive.runs.last()) is not None:
                     archive.runs.add_wall(last.id, 0.0)
         except StorageTrouble as trouble:

@@ -20,6 +20,9 @@ from cambrian.evolution.models.prices import Price
 LAG = 6
 """Proposal k sees the archive as decided through k − LAG, however many workers there are."""
 
+EVIDENCE_TOKENS = 24_000
+"""Of a question to a model."""
+
 PROPOSALS = 40
 """How many, where no limit says when to end."""
 
@@ -42,9 +45,11 @@ Strategy = Literal[
     "pareto",
     "lexicase",
     "novelty",
+    "metaproductive",
     "random",
 ]
 Tuning = Literal["cmaes", "random"]
+ImproverName = Literal["one-shot", "diagnose", "plan", "crossover", "all"]
 Device = Literal["cpu", "cuda"]
 SandboxName = Literal["auto", "docker", "gvisor", "bubblewrap", "none"]
 
@@ -166,6 +171,24 @@ class Settings:
             may_change=True,
         ),
     ] = 8192
+    evidence_tokens: Annotated[
+        int,
+        About(
+            "The most tokens of evidence (code, scores, what was tried) in a question to the "
+            "model; what is worth least is left out first.",
+            "N",
+            least=2000,
+            may_change=True,
+        ),
+    ] = EVIDENCE_TOKENS
+    improver: Annotated[
+        ImproverName,
+        About(
+            "How the seed agents ask a model: in one question (one-shot), after a diagnosis "
+            "(diagnose), by plan and critique (plan), with what a second agent has (crossover), "
+            "or each seed agent in another of these ways (all). Holds for a new archive."
+        ),
+    ] = "one-shot"
     sandbox: Annotated[
         SandboxName,
         About(
@@ -197,9 +220,10 @@ class Settings:
         Strategy,
         About(
             "How parents are picked: by score over number of children (dgm), by what their clades "
-            "have shown (clade), by rank (power-law), evenly (uniform), the best or the newest "
-            "only (greedy, last), on islands (islands), by score vectors (pareto, lexicase, "
-            "novelty), or chains of edits of seed agents, with no archive (random)."
+            "have shown (clade), by what their improvers' edits came to (metaproductive), by rank "
+            "(power-law), evenly (uniform), the best or the newest only (greedy, last), on islands "
+            "(islands), by score vectors (pareto, lexicase, novelty), or chains of edits of seed "
+            "agents, with no archive (random)."
         ),
     ] = "dgm"
     tuning: Annotated[

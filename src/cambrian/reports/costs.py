@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from cambrian.errors import UsageError
+from cambrian.reports.agent.yields import improver_yields
 
 if TYPE_CHECKING:
     from cambrian.archive import Archive
@@ -18,8 +19,9 @@ GROUPS = {
 }
 """What spend can be added up by, and how SQL says it."""
 
-BY = (*GROUPS, "format")
-"""What can be asked for: of formats, how many of their changes could be made."""
+BY = (*GROUPS, "format", "improver")
+"""What can be asked for: of formats, how many of their changes could be made; of improvers, what
+their edits came to."""
 
 _SPEND = """
 SELECT {group} AS name, count(*) AS calls, sum(s.prompt_tokens) AS prompt_tokens,
@@ -51,9 +53,7 @@ def costs(archive: Archive, by: str = "phase", limit: int = 0) -> dict[str, Any]
         raise UsageError(f"expected one of {sorted(BY)} to add up by, got {by!r}")
     return {
         "by": by,
-        "items": changes_by_format(archive, limit)
-        if by == "format"
-        else _spend(archive, by, limit),
+        "items": _items(archive, by, limit),
         "total": vars(archive.ledger.total()),
         **{
             table: archive.database.row(_WORK.format(table=table))
@@ -61,6 +61,12 @@ def costs(archive: Archive, by: str = "phase", limit: int = 0) -> dict[str, Any]
         },
         "wall_s": archive.database.value("SELECT ifnull(sum(wall_s), 0.0) FROM runs"),
     }
+
+
+def _items(archive: Archive, by: str, limit: int) -> list[dict[str, Any]]:
+    if by == "format":
+        return changes_by_format(archive, limit)
+    return improver_yields(archive, limit) if by == "improver" else _spend(archive, by, limit)
 
 
 SIZES = (

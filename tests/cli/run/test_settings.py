@@ -35,6 +35,8 @@ VALUES: dict[str, tuple[object, object, object]] = {
     "rewriter": ("model", "model", "model"),
     "model": ("a", "b", "c"),
     "answer_tokens": (101, 102, 103),
+    "evidence_tokens": (2001, 2002, 2003),
+    "improver": ("plan", "all", "diagnose"),
     "sandbox": ("docker", "bubblewrap", "none"),
     "benchmarks": ("label-drift", "digit-sums", "split-mnist"),
     "suite": ("drift", "continual", "plasticity"),

@@ -113,6 +113,11 @@ def m015_questions(database: Database) -> None:
     _run(database, "m015_questions")
 
 
+def m016_trials(database: Database) -> None:
+    """What came of trying a model's variants before they were recorded."""
+    _run(database, "m016_trials")
+
+
 def _run(database: Database, name: str) -> None:
     """Execute the statements of a migration's file."""
     script = resources.files(__package__).joinpath("migrations", f"{name}.sql")
@@ -136,6 +141,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m013_answers,
     m014_nulls,
     m015_questions,
+    m016_trials,
 )
 
 
