@@ -11,7 +11,7 @@ from tests.evolution.selection.grove import Grove
 
 from cambrian.archive import Archive, Gate
 from cambrian.evolution.selection.improver_credit import ImproverCredit
-from cambrian.evolution.selection.lineages import believed, lineages
+from cambrian.evolution.selection.lineages import SPREAD, Belief, lineages
 from cambrian.evolution.selection.selection import Selection
 from cambrian.reports.agent.yields import improver_yields
 
@@ -125,10 +125,16 @@ def test_a_rewrite_counts_for_the_improvers_above_it_and_a_circle_is_opened() ->
     assert circle[""].below
 
 
-def test_belief_narrows_around_the_mean_with_every_proposal() -> None:
+def test_belief_starts_from_the_others_and_narrows_with_every_proposal() -> None:
     rng = np.random.default_rng(0)
-    few = np.array([believed(1, 0.1, rng) for _ in range(2000)])
-    many = np.array([believed(100, 10.0, rng) for _ in range(2000)])
-    assert few.mean() == pytest.approx(0.05, abs=0.005)
-    assert many.mean() == pytest.approx(0.099, abs=0.001)
-    assert many.std() < few.std() / 4
+    belief = Belief.of(lineages({"a": [0.0, 0.2], "b": [0.1, 0.1]}, {}))
+    assert (belief.centre, belief.spread) == pytest.approx((0.1, 0.005**0.5))
+    none, few, many = (
+        np.array([belief.draw(made, rng) for _ in range(2000)])
+        for made in ((0, 0.0), (1, 0.3), (100, 30.0))
+    )
+    assert none.mean() == pytest.approx(0.1, abs=0.005)
+    assert few.mean() == pytest.approx(0.2, abs=0.005)
+    assert many.mean() == pytest.approx(0.298, abs=0.001)
+    assert many.std() < few.std() / 4 < none.std() / 4
+    assert Belief.of({}) == Belief(0.0, SPREAD)

@@ -11,9 +11,8 @@ import numpy as np
 from cambrian.archive import Archive
 from cambrian.evolution.selection.improver_credit import ImproverCredit
 
-SPREAD = 0.05
-"""Standard deviation of what one proposal comes to, and of what improvers come to on the mean: of a
-normalised score."""
+SPREAD = 0.02
+"""The least standard deviation of what proposals come to that is believed (normalised scores)."""
 
 
 @dataclass
@@ -22,11 +21,13 @@ class Lineage:
 
     Attributes:
         own, clade: number of proposals and sum of their gains; `clade` with all rewrites of it.
+        squares: sum of the squares of its own.
         below: its rewrites.
     """
 
     own: tuple[int, float] = (0, 0.0)
     clade: tuple[int, float] = (0, 0.0)
+    squares: float = 0.0
     below: list[str] = field(default_factory=list)
 
 
@@ -79,6 +80,7 @@ def lineages(gains: Mapping[str, list[float]], above: Mapping[str, str]) -> dict
     for name in names:
         values = gains.get(name, [])
         found[name].own = (len(values), float(np.sum(values)))
+        found[name].squares = float(np.sum(np.square(values)))
         parent = "" if name in _line(above, above.get(name, "")) else above.get(name, "")
         found[parent].below.append(name)
         for one in {name, *_line(above, name)}:
@@ -96,11 +98,38 @@ def _line(above: Mapping[str, str], name: str) -> list[str]:
     return line
 
 
-def believed(count: int, total: float, rng: np.random.Generator) -> float:
-    """One draw of what a proposal comes to on the mean, from the posterior of a normal mean.
+@dataclass(frozen=True)
+class Belief:
+    """What is believed of an improver before anything is known of it: it is like the others.
 
-    With a prior N(0, s²) and observations of standard deviation s, n of them with sum t, it is
-    N(t / (n + 1), s² / (n + 1)): Thompson (1933), "On the likelihood that one unknown probability
-    exceeds another in view of the evidence of two samples".
+    Attributes:
+        centre, spread: mean and standard deviation of what proposals came to, over all improvers.
     """
-    return float(rng.normal(total / (count + 1), SPREAD / np.sqrt(count + 1)))
+
+    centre: float
+    spread: float
+
+    @staticmethod
+    def of(tree: Mapping[str, Lineage]) -> Belief:
+        """From all that was made; `SPREAD` at least, and 0 ± `SPREAD` where nothing was."""
+        count = sum(one.own[0] for one in tree.values())
+        if not count:
+            return Belief(0.0, SPREAD)
+        centre = sum(one.own[1] for one in tree.values()) / count
+        variance = sum(one.squares for one in tree.values()) / count - centre * centre
+        return Belief(centre, max(SPREAD, float(np.sqrt(max(variance, 0.0)))))
+
+    def draw(self, made: tuple[int, float], rng: np.random.Generator) -> float:
+        """One draw of what a proposal comes to on the mean, from the posterior of a normal mean.
+
+        With a prior N(m, s^2) and n observations of standard deviation s with sum t, it is
+        N((m + t) / (n + 1), s^2 / (n + 1)): Thompson (1933), "On the likelihood that one unknown
+        probability exceeds another in view of the evidence of two samples".
+
+        Args:
+            made: number of proposals, and the sum of what they came to.
+        """
+        count, total = made
+        return float(
+            rng.normal((self.centre + total) / (count + 1), self.spread / np.sqrt(count + 1))
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cambrian.evolution.selection.lineages import Lineage, believed
+from cambrian.evolution.selection.lineages import Belief, Lineage
 from cambrian.evolution.selection.members import Members
 from cambrian.evolution.selection.strategies.base import Rng, Strategy
 from cambrian.evolution.selection.strategies.dgm import dgm_weights
@@ -18,9 +18,10 @@ class Metaproductive(Strategy):
     says that an agent is worth what its descendants come to, not what it scores. Here the lineages
     are those of improvers: the way goes down the tree of their rewrites, and at each one a draw for
     it by what was made by it alone is held against a draw for each of its rewrites by what was made
-    by that and all below it (`lineages.believed`); the largest decides. What an edit came to is its
+    by that and all below it (`lineages.Belief`); the largest decides. What an edit came to is its
     paired gain if it was admitted, else 0, so that neither a good parent nor a lucky score counts
-    for the improver. Without lineages (one improver, or no archive) it is `dgm`.
+    for the improver. One that made nothing yet is believed to be like the others. Without lineages
+    (one improver, or no archive) it is `dgm`.
     """
 
     needs_lineages = True
@@ -57,7 +58,7 @@ class Metaproductive(Strategy):
 
 def _descend(tree: dict[str, Lineage], alive: set[str], rng: Rng) -> str:
     """An improver out of `alive`."""
-    nothing = Lineage()
+    nothing, belief = Lineage(), Belief.of(tree)
     known = {one for lineage in tree.values() for one in lineage.below}
     fresh = sorted(alive - known)  # nothing was made by them
     here = ""
@@ -65,10 +66,10 @@ def _descend(tree: dict[str, Lineage], alive: set[str], rng: Rng) -> str:
         below = tree.get(here, nothing).below
         below = [one for one in below if _lives(tree, one, alive)]
         options = [*below, *(fresh if here == "" else [])]
-        draws = [believed(*tree.get(one, nothing).clade, rng) for one in options]
+        draws = [belief.draw(tree.get(one, nothing).clade, rng) for one in options]
         best = int(np.argmax(draws)) if draws else -1
         if here in alive:
-            own = believed(*tree.get(here, nothing).own, rng)
+            own = belief.draw(tree.get(here, nothing).own, rng)
             if best < 0 or own >= draws[best]:
                 return here
         here = options[best]
