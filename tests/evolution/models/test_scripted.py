@@ -99,15 +99,15 @@ def test_a_careful_question_is_answered_with_the_best_idea_that_is_left() -> Non
 def test_a_rewritten_improver_is_inherited_and_asks_for_the_grandchild(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    researcher = Researcher(1, mistakes=False, rewrites_improver=0)
+    researcher = Researcher(1, mistakes=False)
     asked = run(
         tmp_path / "a", monkeypatch, researcher, proposals=16, selection="metaproductive", workers=1
     )
-    assert researcher.kinds.count("improver") == 1
+    assert researcher.kinds.count("improver") >= 1
     with Archive.open(tmp_path / "a", read_only=True) as archive:
         proposals = archive.proposals.select()
-        [rewritten] = [one for one in proposals if one.title == "Ask for one whole method"]
-        assert rewritten.state == "admitted"
+        tried = [one for one in proposals if one.title == "Ask for one whole method"]
+        rewritten = next(one for one in tried if one.state == "admitted")
         change = improver_change(archive, decision_on(archive, proposal=rewritten.idx))
         assert change is not None and f"+{CAREFUL}" in change.diff
         grandchildren = [one for one in proposals if one.parents[0] == rewritten.agent_id]

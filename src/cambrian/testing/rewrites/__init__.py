@@ -160,17 +160,18 @@ class Researcher:
     Args:
         seed: of its chance.
         mistakes: whether it makes any.
-        rewrites_improver: after how many answers it rewrites the improver, once; None: never.
+        rewrites_improver: each how many answers it rewrites the improver that asks, if that was not
+            rewritten yet; None: never.
     """
 
     def __init__(
-        self, seed: int = 0, *, mistakes: bool = True, rewrites_improver: int | None = 2
+        self, seed: int = 0, *, mistakes: bool = True, rewrites_improver: int | None = 3
     ) -> None:
         self._chance = random.Random(seed)
         self._left = list(IDEAS)
         self._chance.shuffle(self._left)
         self._mistakes = mistakes
-        self._rewrites_at = rewrites_improver
+        self._rewrites_each = rewrites_improver
         self._answers = self._wrong = 0
         self._offset = seed % 2
         self._pending: list[Idea] = []
@@ -195,9 +196,8 @@ class Researcher:
             idea = self._pending.pop() if self._pending else self._next(asked)
             return "again", idea.answer() if idea else _tuned(asked, self._chance), "stop"
         self._answers += 1
-        due = self._rewrites_at is not None and self._answers > self._rewrites_at
+        due = self._rewrites_each is not None and self._answers % self._rewrites_each == 0
         if due and CAREFUL not in asked and _ANCHOR in asked:
-            self._rewrites_at = None
             return "improver", BETTER_IMPROVER, "stop"
         idea = self._next(asked)
         if idea is None:
