@@ -12,6 +12,7 @@ from tests.evolution.models.model_run import run_model
 from tests.evolution.models.test_model_edits import Reading
 
 from cambrian.archive import Archive
+from cambrian.evolution.runtime.workers import Ask
 from cambrian.measurement import Measurement, Unit
 from cambrian.testing.endpoint import Reply, endpoint
 
@@ -41,10 +42,18 @@ class Crashing(Reading):
     """Fails as a learner does, with a path of the host in its words."""
 
     tried: ClassVar[list[tuple[str, str]]] = []
+    busy = False
+
+    async def improve(
+        self, files: Mapping[str, str], evidence: Mapping[str, Any], ask: Ask
+    ) -> dict[str, Any]:
+        assert not self.busy, "a request was not read to its end"
+        return await super().improve(files, evidence, ask)
 
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
     ) -> AsyncIterator[Measurement]:
+        self.busy = True
         for unit in units:
             Crashing.tried.append((unit.stage, unit.benchmark))
         async for one in super().evaluate(agent_id, files, units, device):
@@ -52,6 +61,7 @@ class Crashing(Reading):
                 words = f'ValueError: a bad shape\n  File "{SECRET}", line 7'
                 one = Measurement.from_json({**one.to_json(), "reason": words})
             yield one
+        self.busy = False
 
 
 def run(home: Path, monkeypatch: pytest.MonkeyPatch, mends: str, proposals: int = 1) -> list[Any]:

@@ -93,13 +93,13 @@ class Trier:
         for unit in units(self.archive, "smoke", self.benchmarks):
             if self.clock() > end:
                 break
-            async for found in self.worker.evaluate(tree.identity, dict(tree), [unit], "cpu"):
-                self.measured = (*self.measured, found)
-                if found.verdict == "failed" and found.cause in NOT_TOLD:
-                    self.measured = self.measured[:-1]
+            request = self.worker.evaluate(tree.identity, dict(tree), [unit], "cpu")
+            for found in [one async for one in request]:  # to its end: the worker is used again
+                if found.verdict == "broken" or found.cause in NOT_TOLD:
                     return ""
-                if found.verdict != "scored":
-                    return _told(found) if found.verdict == "failed" else ""
+                self.measured = (*self.measured, found)
+                if found.verdict == "failed":
+                    return _told(found)
         return ""
 
 
