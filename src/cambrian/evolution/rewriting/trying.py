@@ -60,14 +60,14 @@ class Trier:
         return self.measured if self.tried == tree.identity else ()
 
     async def __call__(self, attempt: int, tree: SourceTree) -> str:
-        """`Try`; a tree whose learner is its parent's, or that is known already, is not run."""
+        """`Try`; a tree whose learner is its parent's is not run."""
         dropped = sum(one.cpu_s or 0.0 for one in self.measured)
         self.measured, self.tried = (), tree.identity
         known = self.archive.trials.of(self.proposal.id)
         for trial in known:
             if (trial.attempt, trial.identity) == (attempt, tree.identity):
                 return trial.problem
-        if self._is_known(tree):
+        if self._learns_as_its_parent(tree):
             return ""
         try:
             problem = await self._run(tree)
@@ -81,9 +81,7 @@ class Trier:
         reach("trial.recorded")
         return problem
 
-    def _is_known(self, tree: SourceTree) -> bool:
-        if self.archive.agents.find(tree.identity) is not None:
-            return True
+    def _learns_as_its_parent(self, tree: SourceTree) -> bool:
         parent = SourceTree(self.archive.agents.files(self.proposal.parents[0]))
         learner = tree.learner_fingerprint
         return learner is not None and learner == parent.learner_fingerprint
