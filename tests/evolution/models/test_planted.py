@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 
 from cambrian.agents.improvers import load_improver
+from cambrian.agents.improvers.probe import probe_answer, probe_evidence
 from cambrian.agents.seeds import load_seed
-from cambrian.archive import Archive
-from cambrian.daemon import supervisor
-from cambrian.evolution.settings import Settings
-from cambrian.testing.endpoint import Reply, endpoint
+from cambrian.evolution.runtime.process_worker import ProcessWorker
+from cambrian.evolution.runtime.workers import held
+from cambrian.measurement import Measurement, Unit
 
 CANARY = "CANARY-5e8b"
 
@@ -25,8 +28,10 @@ def look_around():
     wanted = "CAN" + "ARY-5e8b"
     texts = [str(dict(os.environ)), os.getcwd()]
     for place in ("/", "/tmp", "/home", "/root", "/work", "."):
-        if os.path.isdir(place):
+        try:
             texts += os.listdir(place)
+        except OSError:
+            pass
     for name in ("environ", "cmdline", "mountinfo", "cgroup"):
         for process in ("self", "1"):
             try:
@@ -42,9 +47,8 @@ def look_around():
 
 def planted(code: str, marker: str) -> str:
     """Code that looks around before it does what it did."""
-    return code.replace(marker, f"{marker}\n        look_around()", 1).replace(
-        "\nclass ", f"\n{LOOK}class ", 1
-    )
+    code = code.replace(marker, f"{marker}\n        look_around()", 1)
+    return re.sub(r"\n(?=(?:@dataclass\n)?class )", lambda _: LOOK, code, count=1)
 
 
 @pytest.mark.docker
@@ -52,49 +56,36 @@ def planted(code: str, marker: str) -> str:
 def test_a_learner_and_an_improver_that_look_around_find_nothing_that_was_planted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A key, the place of the archive and a variable of the environment, in a run with real
-    containers: neither the learner nor the improver that a model wrote can read them, and no
-    prompt, row or log has them."""
-    learner = planted(
-        load_seed("random_features")["learner.py"],
-        "        super().__init__(spec, seed=seed, device=device)",
+    """A key, the place of the logs and a variable of the environment: in real containers neither a
+    learner nor an improver can read them, and no log, question or result has them."""
+    files = dict(load_seed("random_features"))
+    files["learner.py"] = planted(
+        files["learner.py"], "        super().__init__(spec, seed=seed, device=device)"
     )
-    improver = planted(
+    files["improver.py"] = planted(
         load_improver("one-shot"),
         '        """An edit (a JSON object) for the agent that the evidence describes."""',
     )
-    answer = (
-        "TITLE: Look around\nHYPOTHESIS: why\n\n### FILE learner.py\n````python\n"
-        f"{learner}````\n\n### FILE improver.py\n````python\n{improver}````\n"
-    )
     monkeypatch.setenv("OPENAI_API_KEY", f"sk-{CANARY}")
     monkeypatch.setenv("MARK", CANARY)
-    home = tmp_path / CANARY / "a"
-    with endpoint(lambda _: Reply.saying(answer)) as server:
-        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        settings = Settings(
-            seed=1,
-            rewriter="model",
-            model="scripted",
-            proposals=1,
-            benchmarks=("classes-in-turn",),
-            sandbox="docker",
-        )
-        lines: list[str] = []
-        supervisor.run(home, settings, lines.append)
-    with Archive.open(home, read_only=True) as archive:
-        proposal = archive.proposals.at(0)
-        assert proposal is not None and proposal.agent_id is not None, lines
-        assert "look_around" in archive.agents.files(proposal.agent_id)["learner.py"]
-        assert not any(trial.problem for trial in archive.trials.of(proposal.id))
-        rows = archive.evaluations.of(proposal.agent_id)
-        assert rows and all(row.verdict == "scored" for row in rows)
-        gates = {gate.gate: gate.verdict for gate in archive.gates(proposal_id=proposal.id)}
-        assert gates["improver"] == "pass"
-    assert CANARY not in json.dumps(server.requests)
-    for path in home.rglob("*"):
-        if path.is_file():
-            assert CANARY.encode() not in path.read_bytes(), path
+    asked: list[str] = []
+
+    async def ask(messages: list[dict[str, str]]) -> str:
+        asked.append(str(messages))
+        return probe_answer()
+
+    async def both() -> tuple[list[Measurement], dict[str, Any]]:
+        async with held(ProcessWorker("docker", tmp_path / CANARY / "worker.log")) as worker:
+            unit = [Unit("classes-in-turn", "smoke", 0)]
+            found = [one async for one in worker.evaluate("a" * 64, files, unit, "cpu")]
+            return found, await worker.improve(files, probe_evidence(), ask)
+
+    found, edit = anyio.run(both)
+    assert [(one.verdict, one.reason) for one in found] == [("scored", "")]
+    assert edit["title"] == "Raise the learning rate" and len(asked) == 1
+    told = [json.dumps(one.to_json()) for one in found] + asked
+    told += [path.read_text() for path in (tmp_path / CANARY).iterdir()]
+    assert not any(CANARY in text for text in told)
 
 
 def test_who_looks_around_where_it_was_planted_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
