@@ -49,6 +49,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "src/cambrian/agents/mechanisms": "copied into agents: the text is part of an identity",
         "src/cambrian/agents/references": "shapes are those of the contract",
         "src/cambrian/agents/experts": "shapes are those of the contract",
+        "src/cambrian/testing/rewrites": "shapes are those of the contract",
         "src/cambrian/agents/improvers": "copied into agents: the text is part of an identity",
     },
 }

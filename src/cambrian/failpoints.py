@@ -26,6 +26,8 @@ POINTS: dict[str, str] = {
     "question.reserved": "what a question to a model may cost at most; it was not asked",
     "answer.received": "the same: the answer was paid for and is not recorded",
     "answer.recorded": "the answer and its price; nothing was made of it",
+    "trial.done": "nothing of a trial that was just made",
+    "trial.recorded": "what came of a trial; nothing was made of it",
     "variant.made": "nothing of the variant that was made",
     "variant.inside": "nothing: half way through recording a variant",
     "variant.recorded": "the variant and its first job",

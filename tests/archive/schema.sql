@@ -549,3 +549,10 @@ CREATE TABLE edit_changes (
     made INTEGER NOT NULL CHECK (made IN (0, 1)),
     PRIMARY KEY (proposal_id, attempt, position)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE trials (
+    proposal_id INTEGER NOT NULL REFERENCES proposals (id),
+    attempt INTEGER NOT NULL,
+    identity TEXT NOT NULL,
+    problem TEXT NOT NULL,
+    PRIMARY KEY (proposal_id, attempt)
+) STRICT, WITHOUT ROWID;

@@ -108,16 +108,7 @@ class SourceTree(Mapping[str, str]):
     def improver_hash(self) -> str:
         """SHA-256 of the improver and all that it imports, byte for byte; of `improver.py` alone
         where that imports nothing of the agent."""
-        reached = closure(self._files, [IMPROVER])
-        paths = tuple(self._files) if reached.opaque else reached.paths
-        if set(paths) <= {IMPROVER}:
-            return hashlib.sha256(self._files.get(IMPROVER, "").encode()).hexdigest()
-        digest = hashlib.sha256()
-        for path in paths:
-            content = self._files[path].encode()
-            digest.update(f"{path}\0{len(content)}\0".encode())
-            digest.update(content)
-        return digest.hexdigest()
+        return improver_hash(self._files)
 
     @property
     def size(self) -> int:
@@ -187,6 +178,20 @@ def learner_fingerprint(files: Mapping[str, str]) -> str | None:
     """`SourceTree.learner_fingerprint`, in the same way."""
     reached = closure(files, (LEARNER,))
     return None if reached.opaque else _fingerprint(files, reached)
+
+
+def improver_hash(files: Mapping[str, str]) -> str:
+    """`SourceTree.improver_hash`, in the same way; that of no text where there is no improver."""
+    reached = closure(files, [IMPROVER])
+    paths = tuple(files) if reached.opaque else reached.paths
+    if set(paths) <= {IMPROVER}:
+        return hashlib.sha256(files.get(IMPROVER, "").encode()).hexdigest()
+    digest = hashlib.sha256()
+    for path in paths:
+        content = files[path].encode()
+        digest.update(f"{path}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _fingerprint(files: Mapping[str, str], reached: Closure) -> str:

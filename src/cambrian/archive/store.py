@@ -34,6 +34,7 @@ from cambrian.archive.tables.series import array_json
 from cambrian.archive.tables.sources import Sources
 from cambrian.archive.tables.steering import Steering
 from cambrian.archive.transfer import whole
+from cambrian.archive.trials import Trials
 from cambrian.errors import CambrianError, NotFound, Refused, StorageTrouble, UsageError
 
 DATABASE = "archive.db"
@@ -127,7 +128,7 @@ class Archive:
 
     Attributes:
         runs, suites, agents, proposals, evaluations, sealings, nulls, jobs, ledger, questions,
-            steering: the verbs on each noun.
+            trials, steering: the verbs on each noun.
         path: the archive's directory.
     """
 
@@ -149,6 +150,7 @@ class Archive:
         self.nulls = Nulls(database)
         self.ledger = Ledger(database)
         self.questions = Questions(database)
+        self.trials = Trials(database)
         self._counts: RowCache[int, dict[str, int]] = RowCache(database, 1)
 
     @classmethod

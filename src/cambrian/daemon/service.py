@@ -35,12 +35,13 @@ from cambrian.daemon.logs import EventLog
 from cambrian.daemon.notify import Notifier
 from cambrian.daemon.status import Status, Work
 from cambrian.errors import CambrianError, StorageTrouble
+from cambrian.evolution.changing import changes, differences
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.models.broker import Model
 from cambrian.evolution.plateau import plateau
 from cambrian.evolution.runtime.context import Listener, Stop
 from cambrian.evolution.runtime.workers import WorkerFactory
-from cambrian.evolution.settings import MAY_CHANGE, Settings, changes, differences
+from cambrian.evolution.settings import MAY_CHANGE, Settings
 from cambrian.evolution.timing import USUAL, Timing
 from cambrian.sandbox.backends.gpu import require_enough
 

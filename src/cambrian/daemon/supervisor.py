@@ -27,11 +27,12 @@ from cambrian.evaluators.benchmarks import STAGES, benchmark, search_names
 from cambrian.evaluators.calibration import calibration
 from cambrian.evaluators.suites import suite_of
 from cambrian.evolution import sealing
+from cambrian.evolution.changing import changes, differences
 from cambrian.evolution.models.roster.roster import Roster
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.process_worker import ProcessWorker
 from cambrian.evolution.runtime.seeding import add_seeds
-from cambrian.evolution.settings import LIMITS, SandboxName, Settings, changes, differences
+from cambrian.evolution.settings import LIMITS, SandboxName, Settings
 from cambrian.failpoints import reach
 from cambrian.sandbox.backends import gpu
 from cambrian.sandbox.backends.registry import choose
@@ -61,10 +62,15 @@ def init(path: Path) -> None:
         Lineage(archive).update()
 
 
-def prepare(archive: Archive, benchmarks: Sequence[str] = (), tell: Tell = lambda _: None) -> None:
+def prepare(
+    archive: Archive,
+    benchmarks: Sequence[str] = (),
+    tell: Tell = lambda _: None,
+    improver: str = "one-shot",
+) -> None:
     """Add the seed agents that are not there yet (`seeding.add_seeds`), so that every agent is
     known by what its code does."""
-    add_seeds(archive, benchmarks)
+    add_seeds(archive, benchmarks, improver)
     likeness.fill(archive, tell)
 
 
@@ -105,7 +111,7 @@ def run(
             tell(text)
             options.notifier.starting(text)
 
-        prepare(archive, settings.benchmarks, progress)
+        prepare(archive, settings.benchmarks, progress, settings.improver)
         _open_suite(archive, settings, progress, abandon=abandon)
         left = _rest_left(archive, settings, control=control, seal=seal)
         done = archive.runs.last() if left else None
@@ -159,7 +165,7 @@ def _wait_for_storage(path: Path, settings: Settings, tell: Tell, options: Optio
     for wait_s in options.timing.looks.waits():
         try:
             with Archive.open_or_create(path) as archive, archive.lock():
-                prepare(archive, settings.benchmarks, tell)
+                prepare(archive, settings.benchmarks, tell, settings.improver)
                 if (last := archive.runs.last()) is not None:
                     archive.runs.add_wall(last.id, 0.0)
         except StorageTrouble as trouble:

@@ -8,7 +8,7 @@ nothing heavy.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -20,6 +20,9 @@ from cambrian.evolution.models.roster.specs import REPLAY, ModelSpec, names_in
 
 LAG = 6
 """Proposal k sees the archive as decided through k − LAG, however many workers there are."""
+
+EVIDENCE_TOKENS = 24_000
+"""Of a question to a model."""
 
 PROPOSALS = 40
 """How many, where no limit says when to end."""
@@ -43,9 +46,11 @@ Strategy = Literal[
     "pareto",
     "lexicase",
     "novelty",
+    "metaproductive",
     "random",
 ]
 Tuning = Literal["cmaes", "random"]
+ImproverName = Literal["one-shot", "diagnose", "plan", "crossover", "all"]
 Device = Literal["cpu", "cuda"]
 SandboxName = Literal["auto", "docker", "gvisor", "bubblewrap", "none"]
 
@@ -204,6 +209,24 @@ class Settings:
     endpoints: Annotated[Mapping[str, ModelSpec], About(may_change=True)] = field(
         default_factory=dict
     )
+    evidence_tokens: Annotated[
+        int,
+        About(
+            "The most tokens of evidence (code, scores, what was tried) in a question to the "
+            "model; what is worth least is left out first.",
+            "N",
+            least=2000,
+            may_change=True,
+        ),
+    ] = EVIDENCE_TOKENS
+    improver: Annotated[
+        ImproverName,
+        About(
+            "How the seed agents ask a model: in one question (one-shot), after a diagnosis "
+            "(diagnose), by plan and critique (plan), with what a second agent has (crossover), "
+            "or each seed agent in another of these ways (all). Holds for a new archive."
+        ),
+    ] = "one-shot"
     sandbox: Annotated[
         SandboxName,
         About(
@@ -235,9 +258,10 @@ class Settings:
         Strategy,
         About(
             "How parents are picked: by score over number of children (dgm), by what their clades "
-            "have shown (clade), by rank (power-law), evenly (uniform), the best or the newest "
-            "only (greedy, last), on islands (islands), by score vectors (pareto, lexicase, "
-            "novelty), or chains of edits of seed agents, with no archive (random)."
+            "have shown (clade), by what their improvers' edits came to (metaproductive), by rank "
+            "(power-law), evenly (uniform), the best or the newest only (greedy, last), on islands "
+            "(islands), by score vectors (pareto, lexicase, novelty), or chains of edits of seed "
+            "agents, with no archive (random)."
         ),
     ] = "dgm"
     tuning: Annotated[
@@ -369,33 +393,3 @@ def _setting(each: Field[Any], hint: Any) -> Setting:
 
 MAY_CHANGE = frozenset(each.name for each in schema() if each.about.may_change)
 """What may be changed when a run is resumed; the rest decides what happens."""
-
-
-def differences(before: Mapping[str, Any], now: Settings) -> list[str]:
-    """What decides a run's course and is not as it was: "seed: 1 before, 2 now", ..."""
-    return [text for name, text in _changes(before, now) if name not in MAY_CHANGE]
-
-
-def changes(before: Mapping[str, Any], now: Settings) -> list[str]:
-    """What may change in a run and is not as it was, in the same words."""
-    return [text for name, text in _changes(before, now) if name in MAY_CHANGE]
-
-
-def _as_now(before: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Settings as an older Cambrian kept them, in today's words."""
-    if before.get("random_control"):
-        return {**before, "selection": "random"}
-    return before
-
-
-def _changes(before: Mapping[str, Any], now: Settings) -> Iterator[tuple[str, str]]:
-    current, before = now.to_json(), _as_now(before)
-    usual = Settings(proposals=0).to_json()  # what an older Cambrian did not know was as usual
-    for each in schema():
-        name = each.name
-        old, new = before.get(name, usual[name]), current[name]
-        old, new = (list(one) if isinstance(one, tuple) else one for one in (old, new))
-        if isinstance(old, Mapping) and isinstance(usual[name], Mapping):
-            old = {**usual[name], **old}
-        if old != new:
-            yield name, f"{name}: {old} before, {new} now"

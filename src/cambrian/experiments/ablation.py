@@ -26,10 +26,11 @@ from cambrian.evaluators.suites import suite as named_suite
 from cambrian.evolution import sealing
 from cambrian.evolution.admission.records import failures, missing, units
 from cambrian.evolution.admission.thresholds import AdmissionName
+from cambrian.evolution.changing import differences
 from cambrian.evolution.errands import Errand, Tell, run_errands
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.workers import WorkerFactory
-from cambrian.evolution.settings import Rewriter, SandboxName, Settings, Strategy, differences
+from cambrian.evolution.settings import Rewriter, SandboxName, Settings, Strategy
 from cambrian.experiments.outcomes import FRESH, Outcome, outcome, reigning
 from cambrian.measurement import Measurement, Unit
 from cambrian.suite import Suite

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cambrian.errors import UsageError
+from cambrian.reports.agent.yields import improver_yields
 from cambrian.reports.stated.shares import share_of
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ GROUPS = {
 }
 """What spend can be added up by, and how SQL says it."""
 
-BY = (*GROUPS, "format")
-"""What can be asked for: of formats, how many of their changes could be made."""
+BY = (*GROUPS, "format", "improver")
+"""What can be asked for: of formats, how many of their changes could be made; of improvers, what
+their edits came to."""
 
 _SPEND = """
 SELECT {group} AS name, count(*) AS calls, sum(s.prompt_tokens) AS prompt_tokens,
@@ -54,9 +56,7 @@ def costs(archive: Archive, by: str = "phase", limit: int = 0) -> dict[str, Any]
 
     return {
         "by": by,
-        "items": changes_by_format(archive, limit)
-        if by == "format"
-        else _spend(archive, by, limit),
+        "items": _items(archive, by, limit),
         **({"honesty": honesty(archive)} if by == "model" else {}),
         "total": vars(archive.ledger.total()),
         **{
@@ -65,6 +65,12 @@ def costs(archive: Archive, by: str = "phase", limit: int = 0) -> dict[str, Any]
         },
         "wall_s": archive.database.value("SELECT ifnull(sum(wall_s), 0.0) FROM runs"),
     }
+
+
+def _items(archive: Archive, by: str, limit: int) -> list[dict[str, Any]]:
+    if by == "format":
+        return changes_by_format(archive, limit)
+    return improver_yields(archive, limit) if by == "improver" else _spend(archive, by, limit)
 
 
 SIZES = (

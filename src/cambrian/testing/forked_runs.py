@@ -55,7 +55,8 @@ class InstantModel:
 class InstantImprover(InstantWorker):
     """An improver that asks once, and writes what it was told into a note.
 
-    In each process the sandbox breaks once, for the first variant.
+    Some of its variants fail until it is told so. In each process the sandbox breaks once, for the
+    first variant that is screened.
     """
 
     broke = False
@@ -63,7 +64,8 @@ class InstantImprover(InstantWorker):
     async def evaluate(
         self, agent_id: str, files: Mapping[str, str], units: Sequence[Unit], device: str
     ) -> AsyncIterator[Measurement]:
-        if "NOTES.md" in files and not InstantImprover.broke:
+        screened = units and units[0].stage != "smoke"
+        if screened and "NOTES.md" in files and not InstantImprover.broke:
             InstantImprover.broke = True
             raise SandboxBroken("it does so once")
         async for one in super().evaluate(agent_id, files, units, device):
@@ -76,7 +78,9 @@ class InstantImprover(InstantWorker):
         seen = json.dumps([evidence, sorted(files)], sort_keys=True)
         text = await ask([{"role": "user", "content": hashlib.sha256(seen.encode()).hexdigest()}])
         edit = await super().improve(files, evidence, _silent)
-        return edit | {"title": f"Note {text[:8]}", "files": noted(files, text)}
+        fails = text[0] in "0123" and "error" not in evidence
+        note = f"raise {text}" if fails else text
+        return edit | {"title": f"Note {text[:8]}", "files": noted(files, note)}
 
 
 async def _silent(_: list[dict[str, str]]) -> str:

@@ -163,6 +163,7 @@ def test_an_older_archive_is_filed_under_the_suite_of_its_runs(
             "DROP TABLE screen_answers",
             "DROP TABLE null_evaluations",
             "DROP TABLE nulls",
+            "DROP TABLE trials",
             "DROP TABLE edit_changes",
             "DROP TABLE questions",
             "DELETE FROM migrations WHERE name >= 'm012'",

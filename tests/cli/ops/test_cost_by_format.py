@@ -8,6 +8,7 @@ import pytest
 from tests.cli.conftest import Cli, EvolvedArchive
 
 from cambrian.archive import Archive
+from cambrian.archive.trials import Trial
 
 
 def test_cost_by_format_says_which_changes_could_be_made(
@@ -42,3 +43,33 @@ def test_why_shows_the_prompt_as_delivered_and_what_was_cut(
     assert "### FILE learner.py" in whole and "another" not in whole
     found = json.loads(run_cli("agent", "why", "--proposal", "0", "--prompt", "--json").stdout)
     assert found["questions"] == [{"position": 0, "messages": asked, "cut": cut}]
+
+
+def test_why_shows_how_the_trials_of_a_variant_ended(run_cli: Cli, grown: EvolvedArchive) -> None:
+    with Archive.open(grown.path) as archive:
+        first = archive.proposals.select(limit=1)[0]
+        archive.trials.record(first.id, Trial(0, "a" * 64, "ValueError: a bad shape"))
+        archive.trials.record(first.id, Trial(1, "b" * 64, ""))
+    said = run_cli("agent", "why", "--proposal", str(first.idx)).stdout
+    assert "aaaaaaaaaa: failed" in said and "ValueError: a bad shape" in said
+    assert "bbbbbbbbbb: ran" in said
+    found = json.loads(run_cli("agent", "why", "--proposal", str(first.idx), "--json").stdout)
+    assert [one["problem"] for one in found["trials"]] == ["ValueError: a bad shape", ""]
+
+
+def test_cost_by_improver_says_that_nothing_was_made_where_no_model_was_asked(
+    run_cli: Cli, grown: EvolvedArchive
+) -> None:
+    assert json.loads(run_cli("cost", "--by", "improver", "--json").stdout)["items"] == []
+
+
+def test_cost_by_improver_shows_what_the_edits_of_each_came_to(
+    run_cli: Cli, grown: EvolvedArchive
+) -> None:
+    with Archive.open(grown.path) as archive:
+        archive.database.execute("UPDATE proposals SET rewriter = 'model'")
+        admitted = archive.counts()["admitted"]
+    items = json.loads(run_cli("cost", "--by", "improver", "--json").stdout)["items"]
+    assert len(items) == 1 and items[0]["above"] == ""
+    assert items[0]["admitted"] == admitted > 0 and items[0]["gain"] >= 0
+    assert items[0]["hash"][:10] in run_cli("cost", "--by", "improver").stdout

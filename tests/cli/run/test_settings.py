@@ -38,6 +38,8 @@ VALUES: dict[str, tuple[object, object, object]] = {
     "variant_tokens": (201, 202, 203),
     "variant_dollars": (0.1, 0.2, 0.3),
     "judging_price": (0.5, 0.6, 0.7),
+    "evidence_tokens": (2001, 2002, 2003),
+    "improver": ("plan", "all", "diagnose"),
     "sandbox": ("docker", "bubblewrap", "none"),
     "benchmarks": ("label-drift", "digit-sums", "split-mnist"),
     "suite": ("drift", "continual", "plasticity"),

@@ -19,9 +19,10 @@ from cambrian.evolution.admission.results import RACE_SEEDS, Result, Results
 from cambrian.evolution.admission.rules import improvement, more_seeds
 from cambrian.evolution.admission.thresholds import Rules
 from cambrian.evolution.budget import evaluations_per_variant
+from cambrian.evolution.changing import differences
 from cambrian.evolution.loop import Loop
 from cambrian.evolution.selection.selection import Selection
-from cambrian.evolution.settings import Settings, differences
+from cambrian.evolution.settings import Settings
 from cambrian.measurement import Measurement, Unit
 from cambrian.testing.instant_run import BENCHMARKS, picture
 from cambrian.testing.workers import InstantWorker

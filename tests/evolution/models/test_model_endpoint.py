@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.evolution.models.asking import QUESTION, Connect, ask, fault, saying
 
+from cambrian.agents.answers import CUT_OFF
 from cambrian.evolution.models.broker import OpenAIModel
 from cambrian.evolution.models.refusals import (
     AskRefused,
@@ -71,7 +72,7 @@ def test_a_stream_that_nobody_asked_for_is_put_together(connect: Connect) -> Non
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (saying("half an ans", "length"), "cut the answer at its limit of 8192 tokens"),
+        (saying("<think>half a thou", "length"), "cut the answer at its limit of 8192 tokens"),
         (saying(None, "length", reasoning_content="hm"), "--answer-tokens"),
         (saying("half", "content_filter"), "filtered the answer"),
         (saying("half", "error"), "breaks off"),
@@ -97,7 +98,9 @@ def test_an_answer_as_long_as_it_may_be_is_cut_where_nothing_says_that_it_ended(
 ) -> None:
     reply = saying("half", None)
     reply["usage"]["completion_tokens"] = 8192
-    assert "cut the answer" in str(ask(Reply.of(reply), connect))
+    assert ask(Reply.of(reply), connect).text == f"half\n{CUT_OFF}"
+    whole = ask(Reply.of(saying("half an ans", "length")), connect)
+    assert whole.text == f"half an ans\n{CUT_OFF}" and whole.completion_tokens == 7
     reply["usage"]["completion_tokens"] = 8191
     assert ask(Reply.of(reply), connect).text == "half"
 

@@ -16,9 +16,9 @@ from cambrian.archive import Archive
 from cambrian.evolution.rewriting.deltas import Ledger
 from cambrian.evolution.rewriting.evidence import cards, evidence
 from cambrian.evolution.rewriting.learning import clean, compact
-from cambrian.evolution.rewriting.room import TOKENS, fit, tokens_of
+from cambrian.evolution.rewriting.room import fit, tokens_of
 from cambrian.evolution.runtime.workers import Ask
-from cambrian.evolution.settings import Settings
+from cambrian.evolution.settings import EVIDENCE_TOKENS, Settings
 from cambrian.testing.endpoint import Reply, endpoint
 from cambrian.testing.instant_run import BENCHMARKS, grow
 from cambrian.testing.workers import InstantWorker
@@ -152,7 +152,7 @@ def test_the_evidence_of_a_run_is_within_its_budget(tmp_path: Path) -> None:
         proposal = archive.proposals.open(run.id, last, last - 1, [parent.id], "model")
         found = evidence(archive, proposal, ONE)
         small = evidence(archive, proposal, ONE, tokens=9_000)
-        assert total(found) <= TOKENS
+        assert total(found) <= EVIDENCE_TOKENS
         assert found == evidence(archive, proposal, ONE)
         assert total(small) < total(found) or not small["cut"]
         assert set(found["kinds"]["parent"]) and found["costs"]["split-mnist"]["flops"] > 0

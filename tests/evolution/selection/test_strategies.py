@@ -14,13 +14,14 @@ from scipy.stats import beta, chi2
 from tests.evolution.selection.grove import Grove, chi_squared, frequencies
 
 from cambrian.archive import Archive
+from cambrian.evolution.changing import differences
 from cambrian.evolution.selection.selection import Selection
 from cambrian.evolution.selection.strategies.clade import best_belief
 from cambrian.evolution.selection.strategies.islands import ISLANDS, MIGRATION
 from cambrian.evolution.selection.strategies.lexicase import deviations, leading
 from cambrian.evolution.selection.strategies.novelty import NEIGHBOURS
 from cambrian.evolution.selection.strategies.pareto import front
-from cambrian.evolution.settings import Settings, differences
+from cambrian.evolution.settings import Settings
 
 STREAMS = {"drift": "1", "few": "1"}
 DRAWS = 3000

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+CUT_OFF = "[the answer was cut off here, at its limit]"
+"""The last line of an answer that its endpoint cut off; the host puts it there."""
+
 LONGEST_MARK = 400
 """Characters of a line that may be a heading, a fence or a marker."""
 

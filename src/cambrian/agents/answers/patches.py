@@ -50,14 +50,18 @@ def starts_hunk(line: str) -> bool:
     return line.startswith("@@") and (line.rstrip().endswith("@@") or line[2:3] in ("", " "))
 
 
-def read_patch(lines: Sequence[str], at: int, path: str = "", *, fenced: bool = False) -> Patch:
+def read_patch(
+    lines: Sequence[str], at: int, path: str = "", *, fenced: bool = False, cut: bool = False
+) -> Patch:
     """Read a patch from line `at` on, to where it ends.
 
     Args:
         path: the file that is meant until the patch names one.
         fenced: whether it stands in a fence, so that every line up to that is the patch's.
+        cut: whether the text was cut off, so that a patch that goes on to its end is not whole.
     """
     reader = _Reader(lines, at, path, fenced)
+    reader.cut = cut
     reader.read()
     return reader.patch
 
@@ -67,6 +71,7 @@ class _Reader:
 
     def __init__(self, lines: Sequence[str], at: int, path: str, fenced: bool) -> None:
         self.lines, self.path, self.fenced = lines, path, fenced
+        self.cut = False
         self.patch = Patch(at)
         self.verb = "Update"
         self.hunk: list[str] | None = None
@@ -91,7 +96,7 @@ class _Reader:
     def _is_cut(self) -> bool:
         """Whether a patch that goes on to the end of the text was cut off: what it stands in was
         not closed, or its last hunk has fewer lines than its head announced."""
-        return self.fenced or (self.left is not None and any(self.left))
+        return self.cut or self.fenced or (self.left is not None and any(self.left))
 
     def _ends(self, line: str) -> bool:
         """Whether a line is not the patch's any more."""

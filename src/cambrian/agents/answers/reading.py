@@ -14,6 +14,7 @@ from typing import Any
 
 from cambrian.agents.answers.fields import edit_in_json, said
 from cambrian.agents.answers.marks import (
+    CUT_OFF,
     DIVIDER,
     FENCE,
     FIELD,
@@ -33,6 +34,9 @@ from cambrian.agents.answers.texts import TAGS, TextOfFile, tidy_code
 
 LOOK_AHEAD = 60  # lines
 MAX_UNREAD = 8
+TOO_LONG = (
+    "the answer was cut off at its limit: give what is still missing, in small blocks and few words"
+)
 _JSON = re.compile(r'"(?:files|blocks|edits|changes)"[ \t]*:[ \t]*[\[{]')
 
 
@@ -49,11 +53,16 @@ def read_answer(answer: str) -> dict[str, Any]:
     answer = answer.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if re.search(r"^&lt;&lt;&lt;&lt;(?:&lt;)* ?SEARCH", answer, re.M):
         answer = html.unescape(answer)
-    reader = Reader(answer.split("\n"))
+    before, was_cut, _ = answer.rstrip().rpartition(CUT_OFF)
+    cut = bool(was_cut) and answer.rstrip().endswith(CUT_OFF)
+    answer = before.rstrip("\n") if cut else answer
+    reader = Reader(answer.split("\n"), cut=cut)
     reader.read()
     if not reader.changes and (given := edit_in_json(answer)):
         return given
     reader.use_named()
+    if cut and len(reader.unread) < MAX_UNREAD:
+        reader.unread.append(TOO_LONG)
     if not reader.unread and not reader.changes and _JSON.search(answer):
         return {"problem": "a JSON object that ends early, or is none: use the format asked for"}
     if reader.unread and not reader.changes:
@@ -64,8 +73,9 @@ def read_answer(answer: str) -> dict[str, Any]:
 class Reader:
     """Goes through an answer once."""
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    def __init__(self, lines: Sequence[str], *, cut: bool = False) -> None:
         self.lines = lines
+        self.cut = cut
         self.at = 0  # the next line
         self.earlier: Reader | None = None  # what came before a second answer
         self.files: dict[str, str | None] = {}
@@ -248,7 +258,7 @@ class Reader:
         codex = self.lines[at].startswith("***")
         fenced = bool(self.inside) or self.at_fence(at)
         path = self.path if self.kind in ("EDIT", "FILE", "NAMED") else ""
-        patch = read_patch(self.lines, at, path, fenced=fenced)
+        patch = read_patch(self.lines, at, path, fenced=fenced, cut=self.cut)
         self.at = max(self.at, patch.at)
         self.formats["apply_patch" if codex else "unified diff"] += len(patch.blocks) + len(
             patch.files
@@ -318,9 +328,9 @@ class Reader:
         found = FIELD.match(line[:LONGEST_MARK])
         if found is not None and found["name"] == "TITLE" and self.changes and not self.wants:
             # A second answer: the last one that changes something is meant.
-            earlier = Reader(self.lines)
+            earlier = Reader(self.lines, cut=self.cut)
             earlier.be(self)
-            self.be(Reader(self.lines))
+            self.be(Reader(self.lines, cut=self.cut))
             self.earlier = earlier
         if self.kind:
             return

@@ -11,7 +11,7 @@ from typing import Any
 from cambrian.agents.catalogue import mechanism
 from cambrian.agents.tree import LEARNER, SourceTree
 
-VERSION = 4
+VERSION = 5
 """Of the question: what an improver did with another one says nothing."""
 
 _LEARNER = '''\
@@ -108,6 +108,7 @@ def probe_evidence() -> dict[str, Any]:
         ],
         "cut": [],
         "cards": [mechanism("reservoir").to_json()],
+        "other": {},
         "progress": "rising",
         "rules": "learner.py must define a class Learner.",
     }

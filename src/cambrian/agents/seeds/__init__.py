@@ -6,6 +6,7 @@ import re
 from importlib import resources
 
 from cambrian.agents.catalogue import mechanism
+from cambrian.agents.improvers import load_improver
 from cambrian.agents.tree import IMPROVER, LEARNER, SourceTree
 from cambrian.errors import NotFound
 
@@ -42,21 +43,20 @@ def skeleton() -> str:
     return resources.files(__name__).joinpath("composed/skeleton.py").read_text(encoding="utf-8")
 
 
-def load_seed(name: str) -> SourceTree:
-    """A seed agent: its learner, the default improver, and copies of the parts it uses.
+def load_seed(name: str, improver: str = "one-shot") -> SourceTree:
+    """A seed agent: its learner, an improver (`agents.improvers`), and copies of the parts it uses.
 
     Beside those of `all_seed_names`, the two other skeletons: composed_meta, composed_control.
 
     Raises:
-        NotFound: there is none of that name.
+        NotFound: there is none of that name. UsageError: no such improver.
     """
     known = (*all_seed_names(), *OTHER_SKELETONS)
     if name not in known:
         raise NotFound(f"expected a seed agent of {', '.join(known)}; got {name!r}")
     file = OTHER_SKELETONS.get(name, f"{name}/{LEARNER}")
     learner = resources.files(__name__).joinpath(file).read_text(encoding="utf-8")
-    improvers = resources.files("cambrian.agents").joinpath("improvers")
-    files = {LEARNER: learner, IMPROVER: improvers.joinpath("default.py").read_text("utf-8")}
+    files = {LEARNER: learner, IMPROVER: load_improver(improver)}
     for part in _PART_IMPORT.findall(learner):
         files[f"parts/{part}.py"] = skeleton() if part == SKELETON else mechanism(part).source
     return SourceTree(files)

@@ -113,6 +113,11 @@ def m015_questions(database: Database) -> None:
     _run(database, "m015_questions")
 
 
+def m016_trials(database: Database) -> None:
+    """What came of trying a model's variants before they were recorded."""
+    _run(database, "m016_trials")
+
+
 def m017_calls(database: Database) -> None:
     """Which question of its proposal a model call was, and why it was not answered."""
     _run(database, "m017_calls")
@@ -141,6 +146,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m013_answers,
     m014_nulls,
     m015_questions,
+    m016_trials,
     m017_calls,
 )
 

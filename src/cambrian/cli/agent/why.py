@@ -12,12 +12,14 @@ from cambrian.cli.render.output import heading, say, show_fields, show_json, sho
 from cambrian.cli.render.text import indented, interval, line, number, short
 from cambrian.cli.tree import label
 from cambrian.reports.agent.decisions import Decision, ancestry, decision_on
+from cambrian.reports.agent.improver import ImproverChange, improver_change
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cambrian.archive import Agent, Archive, Gate
     from cambrian.archive.questions import Question
+    from cambrian.archive.trials import Trial
 
 
 @click.command(
@@ -41,16 +43,26 @@ def why(
     """Explain a decision: each gate's rule, threshold, value and verdict.
 
     Name an agent by ID, admitted or rejected, or a proposal by its number. Of a model's proposal it
-    says too what was left out of the evidence for want of room.
+    says too what was left out of the evidence for want of room, how its trials ended, and, apart,
+    what it changed in the agent's improver.
     """
     with shared.reading() as archive:
         found = decision_on(archive, agent_id, proposal=index)
         asked = archive.questions.of(found.proposal.id) if found.proposal else []
+        trials = archive.trials.of(found.proposal.id) if found.proposal else []
+        improver = improver_change(archive, found)
     if as_json:
         questions = [vars(one) for one in asked] if prompt else [_brief(one) for one in asked]
-        show_json({**found.to_json(), **({"questions": questions} if questions else {})})
+        more = {
+            "questions": questions,
+            "trials": [vars(one) for one in trials],
+            "improver": improver and vars(improver),
+        }
+        show_json({**found.to_json(), **{name: one for name, one in more.items() if one}})
     else:
         _show(found)
+        _show_improver(improver)
+        _show_trials(trials)
         _show_questions(asked, whole=prompt)
 
 
@@ -68,6 +80,24 @@ def _show_questions(asked: Sequence[Question], *, whole: bool) -> None:
         for message in question.messages if whole else ():
             say(f"{line(message['role'])}:")
             say(indented(message["content"]))
+
+
+def _show_trials(trials: Sequence[Trial]) -> None:
+    if not trials:
+        return
+    heading("Trials, before the variant was recorded")
+    for trial in trials:
+        say(line(f"{short(trial.identity)}: {'failed' if trial.problem else 'ran'}"))
+        if trial.problem:
+            say(indented(trial.problem))
+
+
+def _show_improver(change: ImproverChange | None) -> None:
+    if change is None:
+        return
+    heading("The improver was changed")
+    say(line(f"from {short(change.before)} to {short(change.after)}; files: {change.files}"))
+    say(indented(change.diff))
 
 
 def _show(found: Decision) -> None:

@@ -8,7 +8,7 @@ import click
 
 from cambrian.cli.context import Shared, common, examples, json_option
 from cambrian.cli.render.output import heading, note, show_fields, show_json, show_table
-from cambrian.cli.render.text import duration, interval, quantity
+from cambrian.cli.render.text import duration, interval, quantity, short
 from cambrian.reports.costs import BY, costs
 
 
@@ -18,7 +18,8 @@ from cambrian.reports.costs import BY, costs
     type=click.Choice(sorted(BY)),
     default="phase",
     show_default=True,
-    help="What to add up by; format: which changes of models' answers could be made.",
+    help="What to add up by; format: which changes of models' answers could be made; improver: "
+    "what the edits of each improver came to.",
 )
 @click.option(
     "--limit",
@@ -48,6 +49,14 @@ def cost(shared: Shared, by: str, limit: int, as_json: bool) -> None:
         show_table(
             ("format", "model", "characters", "changes", "made", "share [95 %]"),
             [_changes(item) for item in found["items"]],
+        )
+    elif found["items"] and by == "improver":
+        show_table(
+            (
+                *("improver", "rewrite of", "proposals", "admitted", "tokens"),
+                *("gain per proposal [95 %]", "gain per million tokens [95 %]"),
+            ),
+            [_improver(item) for item in found["items"]],
         )
     elif found["items"]:
         headers = (by, "calls", "prompt", "completion", "dollars", "estimated")
@@ -101,6 +110,19 @@ def _changes(item: dict[str, Any]) -> list[str]:
     share = interval(item["share"], item["lower"], item["upper"])
     texts = [str(item[name]) for name in ("name", "model", "size", "changes", "made")]
     return [*texts, share]
+
+
+def _improver(item: dict[str, Any]) -> list[str]:
+    names = ("per_million", "per_million_lower", "per_million_upper")
+    return [
+        item["name"] or short(item["hash"]),
+        short(item["above"]),
+        str(item["proposals"]),
+        str(item["admitted"]),
+        quantity(item["tokens"]),
+        interval(item["gain"], item["lower"], item["upper"]),
+        interval(*(item[name] for name in names)),
+    ]
 
 
 def _work(item: dict[str, Any]) -> str:

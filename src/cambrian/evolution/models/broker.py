@@ -26,7 +26,7 @@ from cambrian.evolution.models.token_budget import TokenBudget
 from cambrian.evolution.timing import USUAL, Timing
 from cambrian.failpoints import reach
 
-CALLS_PER_VARIANT = 4
+CALLS_PER_VARIANT = 6
 AROUND_MESSAGE, AROUND_QUESTION = 16, 32
 """Tokens that an endpoint's template may put around a message, and around a question."""
 

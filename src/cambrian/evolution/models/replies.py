@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cambrian.agents.answers import CUT_OFF
 from cambrian.evolution.models.reasoning import answer_of
 from cambrian.evolution.models.refusals import AskRefused, Used
 
@@ -33,7 +34,8 @@ class Answer:
     """An answer and what it used; None where the endpoint does not say.
 
     Attributes:
-        said: bytes of all that the model was seen to say, its reasoning included.
+        said: bytes of all that the model was seen to say, its reasoning included; of an answer that
+            was cut off, the tokens that it was allowed at least.
     """
 
     text: str
@@ -155,24 +157,29 @@ def read(reply: Any, most: int, endpoint: str) -> Answer:
         return AskRefused(f"the endpoint {endpoint} {why}", spent)
 
     full = spent.completion_tokens is not None and spent.completion_tokens >= most
-    if finish in _CUT or (finish in ("", "cut") and full):
+    cut = finish in _CUT or (finish in ("", "cut") and full)
+    answer = answer_of(whole(text)) if text else ""
+    if cut and not answer.strip():
         raise refused(
-            f"cut the answer at its limit of {most} tokens (finish_reason {finish or 'none'}): "
-            "nothing of it was used. A model that reasons at length needs more: --answer-tokens"
+            f"cut the answer at its limit of {most} tokens (finish_reason {finish or 'none'}), "
+            "before it came to anything. A model that reasons at length needs more: "
+            "--answer-tokens"
         )
-    if finish in _BROKEN:
+    if not cut and finish in _BROKEN:
         raise refused("sent an answer that breaks off: nothing of it was used")
     if finish in _FILTERED:
         raise refused(f"filtered the answer (finish_reason {finish}): nothing of it was used")
     if not text:
         raise refused(_why_nothing(message))
-    answer = answer_of(whole(text))
     if not answer.strip():
         raise refused("sent an answer without text: there is only reasoning, and no end of it")
     if len(text) > MAX_ANSWER_CHARACTERS or len(json.dumps(answer)) > MAX_ANSWER_JSON:
         raise refused(f"sent {len(text)} characters, more than an answer may have")
     completion = spent.completion_tokens or None
-    return Answer(answer, spent.prompt_tokens, completion, _said(message, text))
+    said = _said(message, text or "")
+    if cut:  # its whole changes count: who reads it is told
+        answer, said = f"{answer.rstrip()}\n{CUT_OFF}", max(said, most)
+    return Answer(answer, spent.prompt_tokens, completion, said)
 
 
 def _why_nothing(message: Mapping[str, Any]) -> str:

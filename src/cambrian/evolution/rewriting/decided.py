@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from cambrian.archive import Archive
 from cambrian.archive.sqlite.database import Row
@@ -38,10 +39,11 @@ class Reader(ABC):
     does; a smaller `through` than before reads anew.
 
     Attributes:
-        query: gives a row for each proposal after `after` through `through`, with idx and state.
+        sql: what is looked at: rows with idx and state at least, of the proposals after `:after` up
+            to `:through`.
     """
 
-    query = _DECIDED
+    sql: ClassVar[str] = _DECIDED
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -84,7 +86,7 @@ class Reader(ABC):
         return found
 
     def _look(self, after: int, through: int) -> None:
-        for row in self._archive.database.rows(self.query, {"after": after, "through": through}):
+        for row in self._archive.database.rows(self.sql, {"after": after, "through": through}):
             if row["state"] == "parked":
                 self._parked.add(row["idx"])
             else:

@@ -7,7 +7,8 @@ of it is as decided through a proposal, and of the search's streams alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,16 @@ import numpy as np
 from cambrian.archive import Archive
 from cambrian.archive.sqlite.database import Row
 from cambrian.archive.tables.clades import RUNS_OF_SUITE
+from cambrian.evolution.siblings import Changes, changes_of, only_in
 
 LOOKED_AT = 400
 """Decided proposals that are looked at, the latest ones."""
+SIBLINGS = 12
+"""Children of one parent that are held against each other, the latest ones."""
 MAX_WHY, MAX_WHAT = 240, 200
 
 _TRIED = f"""
-SELECT p.idx, p.title, p.hypothesis, p.state, p.operation, a.kind,
+SELECT p.idx, p.title, p.hypothesis, p.state, p.operation, p.agent_id, a.kind,
        json_extract(p.parents, '$[0]') AS parent,
        ifnull(g.value, s.value) AS gain, g.lower, g.upper
 FROM proposals p
@@ -39,6 +43,7 @@ class Ledger:
 
     def __init__(self, archive: Archive, through: int) -> None:
         given = {"through": through, "last": LOOKED_AT}
+        self._archive = archive
         self._rows = archive.database.rows(_TRIED, given)
 
     def of(self, parents: Sequence[str], last: int) -> list[dict[str, Any]]:
@@ -54,8 +59,12 @@ class Ledger:
 
     def contributions(self, code: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         """What each part of some code was measured to be worth: the paired gains of putting it in,
-        and of taking it out with the other sign, where nothing else was changed."""
+        and of taking it out with the other sign, where nothing else was changed; and how much more
+        one of two siblings gained that differ in this part alone (`evolution.siblings`)."""
         found: dict[str, list[float]] = {}
+        for name, gain in self._ablations():
+            if f"parts/{name}.py" in code:
+                found.setdefault(name, []).append(gain)
         for row in self._rows:
             kind, name = _single(row["operation"])
             if row["gain"] is not None and f"parts/{name}.py" in code:
@@ -65,6 +74,19 @@ class Ledger:
             for name, gains in found.items()
         }
         return dict(sorted(means.items(), key=lambda item: (-abs(item[1]["worth"]), item[0])))
+
+    def _ablations(self) -> Iterator[tuple[str, float]]:
+        """Parts by name, and how much more the sibling that has it gained."""
+        groups: dict[str, list[tuple[Row, Changes]]] = {}
+        for row in self._rows:
+            group = groups.setdefault(row["parent"], [])
+            if row["gain"] is not None and len(group) < SIBLINGS:
+                files = {} if row["operation"] else self._archive.agents.files(row["agent_id"])
+                group.append((row, changes_of(row["operation"], files)))
+        for group in groups.values():
+            for (one, with_it), (other, without) in permutations(group, 2):
+                if name := only_in(with_it, without):
+                    yield name, one["gain"] - other["gain"]
 
 
 def _line(row: Row) -> dict[str, Any]:

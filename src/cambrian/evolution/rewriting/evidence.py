@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cambrian.agents.catalogue import catalogue, mechanism
+from cambrian.agents.reach import closure
 from cambrian.agents.tree import LEARNER
 from cambrian.archive import Agent, Archive, Proposal
 from cambrian.evaluators.benchmarks import benchmark
@@ -16,7 +17,8 @@ from cambrian.evolution.admission.records import results_of
 from cambrian.evolution.plateau import plateau
 from cambrian.evolution.rewriting.deltas import Ledger
 from cambrian.evolution.rewriting.learning import by_kind, clean, costs, curves
-from cambrian.evolution.rewriting.room import TOKENS, fit
+from cambrian.evolution.rewriting.room import fit
+from cambrian.evolution.settings import EVIDENCE_TOKENS
 
 CARDS_SHOWN, CARDS_BY_GAIN, CARDS_UNTRIED = 6, 2, 2
 HISTORY_SHOWN, ELSEWHERE_SHOWN = 20, 12
@@ -53,7 +55,7 @@ def evidence(
     benchmarks: Sequence[str],
     weights: Mapping[str, float] | None = None,
     tried: Mapping[str, int] | None = None,
-    tokens: int = TOKENS,
+    tokens: int = EVIDENCE_TOKENS,
 ) -> dict[str, Any]:
     """The evidence for rewriting a proposal's first parent, as a JSON object of at most `tokens`
     tokens (`room.fit`); `cut` says what was left out.
@@ -89,10 +91,24 @@ def evidence(
         "history": ledger.of(line, HISTORY_SHOWN),
         "elsewhere": ledger.elsewhere(line, ELSEWHERE_SHOWN),
         "cards": [mechanism(name).to_json() for name in shown_cards],
+        "other": _other(archive, proposal, benchmarks),
         "progress": _progress(archive, proposal),
         "rules": RULES,
     }
     return fit(found, tokens)
+
+
+def _other(archive: Archive, proposal: Proposal, benchmarks: Sequence[str]) -> dict[str, Any]:
+    """The second parent, where one was drawn: its title, its scores, its learner and parts."""
+    if proposal.rewriter != "model" or len(proposal.parents) < 2:
+        return {}
+    agent = archive.agents.get(proposal.parents[1])
+    code = archive.agents.files(agent.id)
+    return {
+        "title": agent.title,
+        "scores": _scores(archive, agent.id, benchmarks),
+        "code": {path: code[path] for path in closure(code, [LEARNER]).paths},
+    }
 
 
 def _progress(archive: Archive, proposal: Proposal) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 from cambrian.agents.catalogue import catalogue
 from cambrian.agents.edits import Edit, EditError, apply
 from cambrian.agents.improvers.probe import probe_answer, probe_evidence, probe_tree
-from cambrian.agents.tree import SourceTree
+from cambrian.agents.tree import IMPROVER, SourceTree
 from cambrian.archive import Archive, Proposal
 from cambrian.archive.records import Rewriter
 from cambrian.errors import InvalidAgent, SandboxBroken
@@ -35,6 +35,7 @@ from cambrian.evolution.rewriting.likeness import fingerprints
 from cambrian.evolution.rewriting.mending import Attempt
 from cambrian.evolution.rewriting.operator_credit import Experience
 from cambrian.evolution.rewriting.rewriting import NoVariant, Variant, by_model, by_recombination
+from cambrian.evolution.rewriting.trying import Trier, keep_measured, untried
 from cambrian.evolution.runtime.workers import (
     AskRefused,
     ImproverFailed,
@@ -44,11 +45,13 @@ from cambrian.evolution.runtime.workers import (
 from cambrian.evolution.selection.selection import Selection
 from cambrian.evolution.settings import Settings
 from cambrian.evolution.sources import choosing
-from cambrian.evolution.sources.sources import RECOMBINE, Sources
+from cambrian.evolution.sources.sources import RECOMBINE, sources_of
 from cambrian.evolution.timing import USUAL, Timing
 from cambrian.failpoints import reach
 
 TRIES = 5
+SECOND = '"other"'
+"""What the code of an improver names that is to be shown a second agent."""
 TREES = 128
 """Parents' checked code kept at most."""
 LONGEST_CHAIN = 5
@@ -71,19 +74,6 @@ def edits_in_a_row(seed: int, index: int, *, chained: bool) -> int:
     if chained:
         return int(rng.integers(1, LONGEST_CHAIN + 1))
     return int(rng.choice(len(EDITS), p=EDITS)) + 1
-
-
-def sources_of(archive: Archive, settings: Settings) -> Sources:
-    """What may make a run's proposals."""
-    own = () if settings.rewriter == "model" else (RECOMBINE,)
-    return Sources(
-        archive,
-        (*own, *settings.models),
-        settings.seed,
-        shares={name: spec.share for name, spec in settings.endpoints.items()},
-        prices=settings.prices,
-        judging=settings.judging_price,
-    )
 
 
 class Proposer:
@@ -154,11 +144,16 @@ class Proposer:
 
     def parents(self, index: int, seen_through: int, rewriter: str) -> list[str]:
         """Two members (one where there is only one, or for a model), the better one first: a
-        child of both is held against the better."""
+        child of both is held against the better. An improver that asks for a second agent is
+        shown one, and its child is held against the first."""
         rng = np.random.default_rng([self.settings.seed, index])
         count = 1 if rewriter == "model" else 2
         through = seen_through if self.settings.order == "fixed" else None
-        return [parent.agent_id for parent in self._selection.draw(through, count, rng, index)]
+        drawn = [parent.agent_id for parent in self._selection.draw(through, count, rng, index)]
+        if rewriter == "model" and SECOND in self.archive.agents.files(drawn[0]).get(IMPROVER, ""):
+            both = self._selection.draw(through, 2, rng, index)
+            drawn += [one.agent_id for one in both if one.agent_id != drawn[0]][:1]
+        return drawn
 
     @property
     def _is_random(self) -> bool:
@@ -221,22 +216,26 @@ class Proposer:
         reach("variant.made")
         edit = outcome.edit
         fingerprint, learner = fingerprints(outcome.tree)
-        self.archive.proposals.record_variant(
-            proposal.id,
-            outcome.tree.identity,
-            outcome.tree,
-            title=edit.title,
-            hypothesis=edit.hypothesis,
-            predicted_gain=edit.predicted_gain,
-            confidence=edit.confidence,
-            edit=edit.to_json(),
-            operation=outcome.operation,
-            parents=proposal.parents if outcome.crosses else proposal.parents[:1],
-            stage="smoke",
-            priority=proposal.idx,
-            fingerprint=fingerprint,
-            learner=learner,
-        )
+        with self.archive.transaction():
+            recorded = self.archive.proposals.record_variant(
+                proposal.id,
+                outcome.tree.identity,
+                outcome.tree,
+                title=edit.title,
+                hypothesis=edit.hypothesis,
+                predicted_gain=edit.predicted_gain,
+                confidence=edit.confidence,
+                edit=edit.to_json(),
+                operation=outcome.operation,
+                parents=proposal.parents if outcome.crosses else proposal.parents[:1],
+                stage="smoke",
+                priority=proposal.idx,
+                fingerprint=fingerprint,
+                learner=learner,
+            )
+            if recorded == "proposed":
+                now = self.archive.proposals.get(proposal.id)
+                keep_measured(self.archive, now, outcome.measured)
         reach("variant.recorded")
 
     def _is_known(self, tree: SourceTree) -> bool:
@@ -284,7 +283,14 @@ class Proposer:
         learned = self._experience.weights(seen.seen_through)
         gains = self._experience.gains(seen.seen_through)
         tried = {name: len(found) for name, found in gains.items()}
-        shown = evidence(self.archive, seen, self.settings.benchmarks, learned, tried)
+        shown = evidence(
+            self.archive,
+            seen,
+            self.settings.benchmarks,
+            learned,
+            tried,
+            self.settings.evidence_tokens,
+        )
         async with self._worker() as worker:
 
             async def improve(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -300,7 +306,12 @@ class Proposer:
             def known(tree: SourceTree) -> str:
                 return self._known(tree, seen.seen_through)
 
-            return await by_model(parent, shown, improve, known=known, tell=tell)
+            trier = Trier(
+                self.archive, proposal, self.settings.benchmarks, worker, self._timing.clock
+            )
+            try_out = trier if self.settings.device == "cpu" else untried
+            made = await by_model(parent, shown, improve, known=known, tell=tell, try_out=try_out)
+            return replace(made, measured=trier.of(made.tree), of_both=len(proposal.parents) > 1)
 
     async def _by_choice(self, proposal: Proposal, broker: Broker) -> Variant:
         """A recombination that a model picked, with what the optimisers know in sight."""

@@ -7,7 +7,7 @@ the edit that made it. What cannot be made is a `NoVariant` with the reason.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio.to_thread
@@ -26,12 +26,14 @@ from cambrian.evolution.models.refusals import (
 )
 from cambrian.evolution.models.replies import whole
 from cambrian.evolution.rewriting.mending import Attempt, begin, go_on
+from cambrian.evolution.rewriting.trying import Try, untried
 from cambrian.evolution.runtime.workers import ImproverFailed
+from cambrian.measurement import Measurement
 
 RECOMBINE_TIMEOUT_S = 30.0
 
 LEFT_OUT = (
-    ("cards", "history", "elsewhere", "curves"),
+    ("cards", "history", "elsewhere", "curves", "other"),
     ("failures", "scores", "benchmarks", "kinds", "costs", "contributions"),
 )
 """What of the evidence a model with a short context can do without, the first thing first; in the
@@ -79,15 +81,25 @@ class NoVariant(Exception):
 
 @dataclass(frozen=True)
 class Variant:
-    """A proposed child before it is judged."""
+    """A proposed child before it is judged.
+
+    Attributes:
+        operation: what recombination did.
+        of_both: whether a model was shown both parents.
+        measured: what came of its trial (`trying`).
+    """
 
     tree: SourceTree
     edit: Edit
     operation: Mapping[str, Any] | None = None
+    measured: tuple[Measurement, ...] = ()
+    of_both: bool = False
 
     @property
     def crosses(self) -> bool:
         """Whether code of the second parent went into it."""
+        if self.of_both:
+            return True
         first = (self.operation or {}).get("chain", [self.operation])[0]
         return isinstance(first, Mapping) and first.get("kind") == "crossover"
 
@@ -167,9 +179,11 @@ async def by_model(
     *,
     known: Callable[[SourceTree], str] = lambda _: "",
     tell: Callable[[int, Attempt], None] = lambda *_: None,
+    try_out: Try = untried,
 ) -> Variant:
     """Let the parent's improver ask a model; one more try with the exact error if the edit makes no
-    agent: the changes that were made are kept, and only the others are asked for again.
+    agent: the changes that were made are kept, and only the others are asked for again. And one
+    more if the agent fails when it is tried: what mends it is asked for, and takes its place.
 
     An edit of notes alone, or twice of comments or layout alone or of what is known, is a variant
     all the same: it is recorded, and ends as a duplicate.
@@ -177,36 +191,93 @@ async def by_model(
     Args:
         known: which agent does the same as a tree, in words; "" where none does.
         tell: hears what came of each answer, by its number from 0.
+        try_out: runs an agent for a moment.
 
     Raises:
         NoVariant: no valid edit in two tries, the improver failed, or no answer could be had.
         SandboxBroken: ours; to be tried again.
     """
+    asking = _Asking(parent, evidence, improve, tell)
     first, idle = Attempt(code=dict(parent)), None
     for number in range(2):
+        attempt = await asking.once(first, mends=number > 0)
+        if attempt.tree is None or attempt.edit is None:
+            first = attempt
+            continue
+        again = _idle(attempt.tree, parent)
+        if attempt.tree.fingerprint != parent.fingerprint:
+            again = known(attempt.tree)
+        if not again:
+            return await _tried(asking, attempt, known, try_out)
+        idle = Variant(attempt.tree, attempt.edit)
+        first = Attempt(again, code=dict(parent))
+    if idle is not None:
+        return idle
+    raise NoVariant(f"the edit was invalid twice; last: {first.problem}")
+
+
+class _Asking:
+    """The questions of one variant; `evidence` is less after one that was too long."""
+
+    def __init__(
+        self,
+        parent: SourceTree,
+        evidence: Mapping[str, Any],
+        improve: Improve,
+        tell: Callable[[int, Attempt], None],
+    ) -> None:
+        self.parent = parent
+        self._evidence = evidence
+        self._improve = improve
+        self._tell = tell
+        self._number = 0
+
+    async def once(self, first: Attempt, *, mends: bool) -> Attempt:
+        """What one answer amounts to, on top of `first` where it is to mend that.
+
+        Raises:
+            NoVariant: the improver failed, or no answer could be had.
+        """
+        shown = {**self._evidence, "code": _shown_code(self._evidence, self.parent, first)}
         try:
-            shown = {**evidence, "code": _shown_code(evidence, parent, first)}
-            given, evidence = await _improved(shown, first.problem, improve)
+            given, self._evidence = await _improved(shown, first.problem, self._improve)
         except ImproverFailed as error:
             raise NoVariant(f"the improver failed: {error}") from None
         except AskRefused as error:
             before = f"; the edit before that was invalid: {first.problem}" if first.problem else ""
             raise NoVariant(f"{error}{before}", refused=error) from None
-        attempt = go_on(parent, first, given) if number else begin(parent, given)
-        tell(number, attempt)
-        if attempt.tree is None or attempt.edit is None:
-            first = attempt
-            continue
-        idle = Variant(attempt.tree, attempt.edit)
-        again = _idle(attempt.tree, parent)
-        if attempt.tree.fingerprint != parent.fingerprint:
-            again = known(attempt.tree)
-        if not again:
-            return idle
-        first = Attempt(again, code=dict(parent))
-    if idle is not None:
-        return idle
-    raise NoVariant(f"the edit was invalid twice; last: {first.problem}")
+        attempt = go_on(self.parent, first, given) if mends else begin(self.parent, given)
+        self._tell(self._number, attempt)
+        self._number += 1
+        return attempt
+
+
+async def _tried(
+    asking: _Asking, attempt: Attempt, known: Callable[[SourceTree], str], try_out: Try
+) -> Variant:
+    """The variant of an attempt; where it fails when it is tried, of what mends it. What mends
+    nothing (no valid edit, a known agent, no answer) leaves it as it was: the smoke stage says so.
+
+    Raises:
+        NoVariant: the endpoint is down, or no question can be answered at all.
+    """
+    tree, edit = attempt.tree, attempt.edit
+    assert tree is not None and edit is not None
+    problem = await try_out(0, tree)
+    if not problem:
+        return Variant(tree, edit)
+    try:
+        second = await asking.once(replace(attempt, problem=problem), mends=True)
+    except NoVariant as reason:
+        if reason.down or reason.misconfigured:
+            raise
+        return Variant(tree, edit)
+    if second.tree is None or second.edit is None or second.tree == tree:
+        return Variant(tree, edit)
+    if second.tree.fingerprint == asking.parent.fingerprint or known(second.tree):
+        return Variant(tree, edit)
+    await try_out(1, second.tree)
+    return Variant(second.tree, second.edit)
 
 
 def _idle(tree: SourceTree, parent: SourceTree) -> str:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-TOKENS = 24_000
-"""What evidence may have, by `tokens_of`."""
+from cambrian.evolution.settings import EVIDENCE_TOKENS
+
 CHARACTERS_PER_TOKEN = 3
 """Code and JSON have about 3.5 characters a token: an estimate on the safe side."""
 
@@ -23,6 +23,7 @@ SHORTENED: tuple[tuple[str, int], ...] = (
     ("contributions", 0),
     ("history", 3),
     ("failures", 1),
+    ("other", 0),
     ("costs", 0),
     ("kinds", 0),
     ("cards", 0),
@@ -42,7 +43,7 @@ def tokens_of(value: Any) -> int:
     return -(-len(text.encode(errors="replace")) // CHARACTERS_PER_TOKEN)
 
 
-def fit(evidence: Mapping[str, Any], tokens: int = TOKENS) -> dict[str, Any]:
+def fit(evidence: Mapping[str, Any], tokens: int = EVIDENCE_TOKENS) -> dict[str, Any]:
     """The evidence within a budget, with `cut`: which sections are shorter than they were, and by
     how much. Entries of a section go from its end: they are given the most valuable first."""
     found = dict(evidence)

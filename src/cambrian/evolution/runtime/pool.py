@@ -154,7 +154,7 @@ class WorkerPool:
     ) -> None:
         """Have an agent judged on units; where it may leave after any of them, one by one."""
         files, pipeline = self._archive.agents.files(agent_id), self._context.pipeline
-        requests = [[unit] for unit in todo] if pipeline.may_leave(job) else [todo]
+        requests = [[unit] for unit in todo] if pipeline.may_leave(job) else [todo] if todo else []
         record = functools.partial(self._record, agent_id)
         for units in requests:
             scored = await self._judged(worker, agent_id, files, units, record)

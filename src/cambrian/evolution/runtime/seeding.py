@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from cambrian.agents.improvers import improver_in_turn
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.archive import Agent, Archive, Evaluation
 from cambrian.backoff import Backoff
@@ -28,16 +29,21 @@ TRIES = 3
 SeedState = Literal["waiting", "scored", "failed", "set aside"]
 
 
-def add_seeds(archive: Archive, benchmarks: Sequence[str] = ()) -> None:
+def add_seeds(archive: Archive, benchmarks: Sequence[str] = (), improver: str = "one-shot") -> None:
     """Add the seed agents that are not there yet: those of every archive, and those that some
     benchmarks ask for. One that a newer Cambrian has other code for stays as the archive has it: a
-    second one of its name would be judged, drawn and counted beside it."""
+    second one of its name would be judged, drawn and counted beside it.
+
+    Args:
+        improver: how they ask a model; "all": each in another way, in turn.
+    """
     asked = {name for bench in benchmarks for name in benchmark(bench).seed_agents}
     there = {seed.title for seed in archive.agents.seeds()}
-    for name in (*seed_names(), *sorted(asked.difference(seed_names()))):
+    names = (*seed_names(), *sorted(asked.difference(seed_names())))
+    for place, name in enumerate(names):
         if name in there:
             continue
-        tree = load_seed(name)
+        tree = load_seed(name, improver_in_turn(improver, place))
         archive.agents.add_seed(tree.identity, tree, name)
         reach("seed.added")
 

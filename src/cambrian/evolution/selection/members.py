@@ -159,6 +159,10 @@ class Members:
             self.children.values[other] += 1
             self._listener.child_added(self, other)
 
+    def agent_id(self, position: int) -> str:
+        """The id of the member there; its number where there is no archive."""
+        return str(self.number.values[position])
+
     def below(self, position: int) -> list[int]:
         """The children of a member by primary parent, in the order of joining; the roots for −1."""
         born = self._born.get(position, [])

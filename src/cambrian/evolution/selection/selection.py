@@ -13,6 +13,7 @@ islands     as dgm, on four islands that exchange their best                 O(l
 pareto      the non-dominated alike, by score vectors                        O(1)
 lexicase    by ε-lexicase over the streams                                   O(n), vectorised
 novelty     p ∝ mean distance to the five nearest score vectors              O(log n)
+metaprod.   an improver by Thompson sampling over lineages, in it as dgm     O(n)
 random      seed agents only; a proposal is a chain of recombinations        O(n), vectorised
 =========== ================================================================ ====================
 
@@ -34,6 +35,7 @@ import numpy as np
 
 from cambrian.archive import Archive
 from cambrian.errors import UsageError
+from cambrian.evolution.selection.lineages import KnownLineages
 from cambrian.evolution.selection.members import MemberTable
 from cambrian.evolution.selection.strategies.base import Strategy
 from cambrian.evolution.selection.strategies.chains import Chains
@@ -43,6 +45,7 @@ from cambrian.evolution.selection.strategies.greedy import Greedy
 from cambrian.evolution.selection.strategies.islands import Islands
 from cambrian.evolution.selection.strategies.last import Last
 from cambrian.evolution.selection.strategies.lexicase import Lexicase
+from cambrian.evolution.selection.strategies.metaproductive import Metaproductive
 from cambrian.evolution.selection.strategies.novelty import Novelty
 from cambrian.evolution.selection.strategies.pareto import Pareto
 from cambrian.evolution.selection.strategies.power_law import PowerLaw
@@ -71,6 +74,8 @@ class Selection:
 
     def __init__(self, archive: Archive, name: str, versions: Mapping[str, str] = NONE) -> None:
         self._strategy = strategy(name)()
+        self._lineages = KnownLineages(archive) if self._strategy.needs_lineages else None
+        self._strategy.lineages = self._lineages
         vectors = ScoreVectors(archive, versions) if self._strategy.needs_vectors else None
         self._members = MemberTable(archive, self._strategy, vectors)
 
@@ -88,6 +93,8 @@ class Selection:
         """
         members = self._members
         members.see(through)
+        if self._lineages is not None:
+            self._lineages.see(through)
         if not len(members):
             raise ValueError("expected at least one member to select from, got none")
         index = (0 if through is None else through + 1) if index is None else index
@@ -114,6 +121,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "pareto": Pareto,
     "lexicase": Lexicase,
     "novelty": Novelty,
+    "metaproductive": Metaproductive,
     "random": Chains,
 }
 

@@ -29,6 +29,7 @@ from cambrian.archive.tables.clades import RUNS_OF_SUITE
 from cambrian.archive.tables.ledger import CUT_OFF
 from cambrian.evolution.models.prices import Price
 from cambrian.evolution.rewriting.decided import Reader
+from cambrian.evolution.settings import Settings
 from cambrian.evolution.sources.honesty import Record, has_dropped
 
 RECOMBINE = "recombine"
@@ -145,7 +146,7 @@ class Sources(Reader):
         judging: dollars that judging one variant is worth.
     """
 
-    query = _MADE
+    sql = _MADE
 
     def __init__(
         self,
@@ -201,3 +202,16 @@ class Sources(Reader):
     def _forget(self) -> None:
         self._arms.clear()
         self._records.clear()
+
+
+def sources_of(archive: Archive, settings: Settings) -> Sources:
+    """What may make a run's proposals."""
+    own = () if settings.rewriter == "model" else (RECOMBINE,)
+    return Sources(
+        archive,
+        (*own, *settings.models),
+        settings.seed,
+        shares={name: spec.share for name, spec in settings.endpoints.items()},
+        prices=settings.prices,
+        judging=settings.judging_price,
+    )

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from cambrian.evolution.selection.lineages import Lineages
 from cambrian.evolution.selection.members import MemberListener, Members
 
 Rng = np.random.Generator
@@ -20,9 +21,12 @@ class Strategy(MemberListener, ABC):
 
     Attributes:
         needs_vectors: whether it reads `members.vectors`.
+        needs_lineages: whether it reads `lineages`, which is None where there is no archive.
     """
 
     needs_vectors: ClassVar[bool] = False
+    needs_lineages: ClassVar[bool] = False
+    lineages: Lineages | None = None
 
     @abstractmethod
     def draw(self, members: Members, count: int, rng: Rng, index: int) -> list[int]:
