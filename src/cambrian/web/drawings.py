@@ -140,7 +140,7 @@ def waterfall(steps: Sequence[Mapping[str, Any]], rest: float | None) -> Markup:
         return Markup("")
     low = min(0.0, *(min(a, b) for _, a, b, _ in bars))
     high = max(0.1, *(max(a, b) for _, a, b, _ in bars))
-    wide, tall = 34, 190
+    wide, tall = max(34, min(90, 900 // len(bars))), 190
     inner: list[Any] = []
 
     def y(value: float) -> float:

@@ -133,7 +133,8 @@ def _cost(name: str, rows: Sequence[Evaluation]) -> dict[str, Any]:
     mine = [row for row in rows if row.benchmark == name and row.stage in COUNTED]
 
     def most(key: str) -> float | None:
-        return max((v for row in mine if (v := getattr(row, key)) is not None), default=None)
+        # Nothing takes no time and no memory: a 0 says that it was not measured.
+        return max((v for row in mine if (v := getattr(row, key))), default=None)
 
     keys = ("flops", "state_bytes", "peak_bytes", "cpu_s", "wall_s")
     return {"benchmark": name, **{key: most(key) for key in keys}, **allowed(name)}

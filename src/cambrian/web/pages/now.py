@@ -75,7 +75,9 @@ def state(
 ) -> dict[str, Any]:
     """In a word whether it is alive, in a line why."""
     if run is None:
-        return {"word": "empty", "says": "nothing was run in this archive yet", "alive": False}
+        says = "nothing was run in this archive yet"
+        empty = {"paused": False, "pid": None, "last_event": None}
+        return {"word": "empty", "says": says, "alive": False, **empty}
     holder = archive.lock_holder()
     asked = bool(archive.steering.orders(run.id).get("paused"))
     last = events[0]["at"] if events else None
