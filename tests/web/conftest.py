@@ -128,7 +128,12 @@ def visit(browser: Any) -> Iterator[Visit]:
         page.set_default_timeout(15_000)
         page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("dialog", lambda dialog: (troubles.append("a dialog"), dialog.dismiss()))
+
+        def asked(dialog: Any) -> None:
+            troubles.append("a dialog")
+            dialog.dismiss()
+
+        page.on("dialog", asked)
 
         def requested(request: Any) -> None:
             if not request.url.startswith((served.origin, "data:", "about:")):

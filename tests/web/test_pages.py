@@ -6,13 +6,16 @@ import shutil
 import sqlite3
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.cli.conftest import EvolvedArchive
+from tests.cli.conftest import EvolvedArchive, learner
 from tests.web.conftest import Served, serving
 
-from cambrian.archive import Archive
+from cambrian.archive import Archive, Gate
+from cambrian.evaluators.statistics import mean_interval
 from cambrian.web.pages import PAGES
+from cambrian.web.pages.tables import paired
 
 MENU = [name for name, page in PAGES.items() if page.title]
 
@@ -184,3 +187,40 @@ def test_reading_every_page_neither_changes_nor_waits_for_the_archive(
         assert writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     finally:
         writer.close()
+
+
+def test_mechanisms_are_counted_on_as_decisions_come(served: Served, grown: EvolvedArchive) -> None:
+    def adam() -> dict[str, Any]:
+        items = served.ask("/one/mechanisms.json").json()["items"]
+        return next(item for item in items if item["name"] == "adam")
+
+    assert adam()["proposed"] == 0 and adam()["gain"] is None
+    with Archive.open(grown.path) as archive:
+        archive.proposals.close(7, "invalid", "so that all before are decided")
+        gains = [0.1, 0.3]
+        for gain in gains:
+            index = archive.counts()["proposals"]
+            made = archive.proposals.open(grown.run.id, index, -1, [grown["graft"]], "recombine")
+            tree = learner(f"adam {index}")
+            archive.proposals.record_variant(
+                made.id, tree.identity, tree, title="Adam", hypothesis="", predicted_gain=None,
+                confidence=None, operation={"kind": "graft", "mechanism": "adam"}, stage="smoke",
+            )  # fmt: skip
+            gate = Gate(gate="improvement", rule="better", verdict="pass", value=gain)
+            archive.proposals.record(
+                made.id, "improvement", "better", [gate], score=0.6, lower=0.5, upper=0.7
+            )
+            found = adam()
+    assert (found["proposed"], found["admitted"], found["gains"]) == (2, 2, 2)
+    expected = mean_interval(gains)
+    assert found["gain"]["mean"] == pytest.approx(expected.mean)
+    assert found["gain"]["lower"] == pytest.approx(expected.lower)
+    assert found["gain"]["upper"] == pytest.approx(expected.upper)
+
+
+def test_one_common_seed_gives_a_difference_without_an_interval() -> None:
+    found = paired({"a": {1: 0.5}, "b": {1: 0.1, 2: 0.3}}, {"a": {1: 0.25}, "b": {1: 0.0}}, {})
+    assert found["overall"]["mean"] == pytest.approx(0.175)
+    assert found["benchmarks"]["a"]["difference"]["mean"] == 0.25
+    assert found["benchmarks"]["a"]["p_holm"] is None
+    assert paired({"a": {1: 0.5}}, {"b": {1: 0.5}}, {})["overall"] is None

@@ -111,7 +111,8 @@ def _endpoint(site: Site, name: str) -> Endpoint:
     async def answer(request: Request) -> Response:
         as_json = request.url.path.endswith(JSON)
         archive = request.path_params["archive"]
-        ask = {**request.query_params, **request.path_params}
+        shown_as = "json" if as_json else "html"
+        ask = {**request.query_params, **request.path_params, "as": shown_as}
         try:
             found = await run_in_threadpool(site.read, archive, PAGES[name], ask)
         except (CambrianError, sqlite3.Error) as error:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cambrian.errors import CambrianError
-from cambrian.reports.run import estimate_json
+from cambrian.web.pages.tallies import Told, tally
 
 if TYPE_CHECKING:
     from cambrian.archive import Archive
@@ -15,23 +15,8 @@ if TYPE_CHECKING:
 BEST = 500
 """Who leads on a benchmark is looked for among so many of the best agents."""
 
-_CHAMPIONS = """
-SELECT id FROM (
-    SELECT id, number, lower, max(lower) OVER (
-        ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS best
-    FROM agents WHERE status IN ('seed', 'admitted') AND lower IS NOT NULL)
-WHERE best IS NULL OR lower > best ORDER BY number
-"""
-"""Agents that were the champion when they were decided."""
-
 _PARTS = """
 SELECT path, count(*) AS champions FROM agent_files WHERE agent_id IN ({which}) GROUP BY path
-"""
-
-_GAINS = """
-SELECT p.operation, p.state, g.value FROM proposals p
-LEFT JOIN gate_rows g ON g.proposal_id = p.id AND g.gate = 'improvement'
-WHERE p.operation LIKE '%"mechanism"%'
 """
 
 
@@ -71,10 +56,9 @@ def _leaders(archive: Archive) -> tuple[dict[str, Any], dict[str, Any] | None]:
     if kept is None:
         return {}, None
     rows = archive.database.rows(
-        "SELECT a.id, a.number, a.title, c.vector FROM scores c "
-        "JOIN agents a ON a.number = c.number "
-        "WHERE c.suite_id = ? ORDER BY c.lower DESC LIMIT ?",
-        (kept.id, BEST),
+        "SELECT a.id, a.number, a.title, c.vector FROM (SELECT * FROM leaderboard LIMIT ?) a "
+        "JOIN scores c ON c.suite_id = ? AND c.number = a.number ORDER BY a.lower DESC, a.number",
+        (BEST, kept.id),
     )
     leaders: dict[str, Any] = {}
     for row in rows:
@@ -91,53 +75,20 @@ def mechanisms(archive: Archive, _: Mapping[str, str]) -> dict[str, Any]:
     it was, and the mean paired gain to the parent of what it was put into."""
     from cambrian.agents.catalogue import catalogue
 
-    tried = _tried(archive)
-    champions = [row["id"] for row in archive.database.rows(_CHAMPIONS, {})]
+    found_so_far = tally(archive)
+    champions = list(found_so_far.champions)
     inside = _inside(archive, champions)
     items = []
     for found in catalogue().values():
         card = found.to_json()
-        told = tried.get(found.name, {"proposed": 0, "admitted": 0, "gain": None, "gains": 0})
+        told = found_so_far.mechanisms.get(found.name, Told())
         keys = ("name", "title", "paper", "role", "family", "claim", "measured")
         plain = {key: card.get(key) for key in keys}
-        items.append({**plain, **told, "champions": inside.get(found.name, 0)})
+        counts = {key: getattr(told, key) for key in ("proposed", "admitted", "gains")}
+        more = {"gain": told.gain(), "champions": inside.get(found.name, 0)}
+        items.append({**plain, **counts, **more})
     items.sort(key=lambda item: (-item["champions"], -item["proposed"], item["name"]))
     return {"items": items, "champions": len(champions)}
-
-
-def _tried(archive: Archive) -> dict[str, dict[str, Any]]:
-    from cambrian.evaluators.statistics import mean_interval
-
-    counts: dict[str, list[int]] = {}
-    gains: dict[str, list[float]] = {}
-    for row in archive.database.rows(_GAINS, {}):
-        for name in _put_in(json.loads(row["operation"])):
-            count = counts.setdefault(name, [0, 0])
-            count[0] += 1
-            count[1] += row["state"] == "admitted"
-            if row["value"] is not None:
-                gains.setdefault(name, []).append(row["value"])
-    return {
-        name: {
-            "proposed": proposed,
-            "admitted": admitted,
-            "gains": len(gains.get(name, ())),
-            "gain": estimate_json(mean_interval(gains[name])) if name in gains else None,
-        }
-        for name, (proposed, admitted) in counts.items()
-    }
-
-
-def _put_in(operation: Any) -> set[str]:
-    """The mechanisms that an operation puts into an agent."""
-    if not isinstance(operation, dict):
-        return set()
-    steps = operation.get("chain", [operation])
-    return {
-        str(step["mechanism"])
-        for step in steps
-        if isinstance(step, dict) and step.get("mechanism") and step.get("kind") != "remove"
-    }
 
 
 def _inside(archive: Archive, champions: list[str]) -> dict[str, int]:

@@ -59,10 +59,15 @@ def paired(ours: Table, other: Table, weights: Mapping[str, float]) -> dict[str,
     Returns:
         `overall` with its interval (over benchmarks where these are many and seeds few, else over
         seeds) and null where nothing is common; `benchmarks`, each with its difference, the two
-        means and p by permutation before and after Holm's correction; `probability_of_improvement`
-        (Agarwal et al. 2021, arXiv 2108.13264) over what both have; `seeds`.
+        means and p by permutation after Holm's correction (null with one seed);
+        `probability_of_improvement` (Agarwal et al. 2021, arXiv 2108.13264) over what both have;
+        `seeds`.
     """
-    from cambrian.evaluators.statistics import per_benchmark, probability_of_improvement
+    from cambrian.evaluators.statistics import (
+        paired_difference,
+        per_benchmark,
+        probability_of_improvement,
+    )
 
     common = [name for name in ours if set(ours[name]) & set(other.get(name, ()))]
     if not common:
@@ -70,17 +75,21 @@ def paired(ours: Table, other: Table, weights: Mapping[str, float]) -> dict[str,
     shared = {name: sorted(set(ours[name]) & set(other[name])) for name in common}
     first, second = ({n: [t[n][s] for s in shared[n]] for n in common} for t in (ours, other))
     seeds = sorted(set.intersection(*(set(each) for each in shared.values())))
-    differences = per_benchmark(first, second)
-    rows = {
-        name: {
+    several = [name for name in common if len(shared[name]) > 1]  # one pair has no test
+    differences = per_benchmark(
+        {name: first[name] for name in several}, {name: second[name] for name in several}
+    )
+    rows = {}
+    for name in common:
+        found = differences.get(name)
+        estimate = found.estimate if found else paired_difference(first[name], second[name])
+        rows[name] = {
             "ours": float(np.mean(first[name])),
             "theirs": float(np.mean(second[name])),
-            "difference": comparison_json(differences[name].estimate),
-            "p_holm": differences[name].adjusted,
+            "difference": comparison_json(estimate),
+            "p_holm": found.adjusted if found else None,
             "seeds": len(shared[name]),
         }
-        for name in common
-    }
     overall, chance = None, None
     if seeds:
         overall = _overall(ours, other, common, seeds, weights)

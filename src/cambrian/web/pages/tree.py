@@ -62,6 +62,8 @@ def read(archive: Archive, ask: Mapping[str, str]) -> dict[str, Any]:
     keys = {"ghosts": ghosts, "limit": MOST}
     wanted = {*_numbers(archive, _OLDEST, keys), *line_of}
     counts = archive.counts()
+    if ask.get("as") == "html":
+        wanted = set()  # the page itself asks for them, as JSON
     return {
         **_rows(archive, wanted, ghosts=ghosts),
         "champion": champion and champion.number,
@@ -114,10 +116,7 @@ def _rows(archive: Archive, wanted: Sequence[int] | set[int], *, ghosts: bool) -
     rows = archive.database.connection.execute(
         _NODES.format(which=which), {"ghosts": ghosts}
     ).fetchall()
-    used = {
-        row["number"]
-        for row in archive.database.rows("SELECT number FROM stepping_stones WHERE used", {})
-    }
+    used = set(_numbers(archive, "SELECT number FROM stepping_stones WHERE used", {}))
     return {
         "columns": list(COLUMNS),
         "kinds": list(KINDS),
