@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -76,6 +77,12 @@ def clipped(text: object, length: int = 200) -> str:
     return whole if len(whole) <= length else whole[: length - 1] + "…"
 
 
+def told(data: Mapping[str, Any]) -> str:
+    """What an event says, in a line: its values, numbers cut to three places."""
+    values = [f"{each:.3f}" if isinstance(each, float) else str(each) for each in data.values()]
+    return clipped(" · ".join(values), 64)
+
+
 def words(text: object) -> str:
     """A name of ours as words: "stepping_stone" is "stepping stone"."""
     return str(text).replace("_", " ")
@@ -111,6 +118,7 @@ def environment() -> Environment:
         "duration": duration,
         "ago": ago,
         "clip": clipped,
+        "told": told,
         "words": words,
         "short": short,
     }

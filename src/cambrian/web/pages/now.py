@@ -21,12 +21,15 @@ _QUIET = ("job.queued", "job.done", "job.leased")
 """Events that say no more than what is shown at work."""
 
 _AT_WORK = """
-SELECT j.id AS job, j.kind, j.stage, j.attempts, j.agent_id AS agent, a.title, p.idx AS proposal,
-       (SELECT e.at FROM events e WHERE e.proposal_id = j.proposal_id AND e.job_id = j.id
-        AND e.kind = 'job.leased' ORDER BY e.seq DESC LIMIT 1) AS since
+SELECT j.id AS job, j.kind, j.stage, j.attempts, coalesce(j.agent_id, p.agent_id) AS agent,
+       coalesce(a.title, p.title) AS title, p.idx AS proposal,
+       (SELECT max(e.at) FROM events e WHERE e.seq > (SELECT max(seq) FROM events) - :back
+        AND e.job_id = j.id AND e.kind = 'job.leased') AS since
 FROM jobs j LEFT JOIN agents a ON a.id = j.agent_id LEFT JOIN proposals p ON p.id = j.proposal_id
-WHERE j.state = 'leased' ORDER BY j.id LIMIT ?
+WHERE j.state = 'leased' ORDER BY j.id LIMIT :limit
 """
+BACK = 4000
+"""How many events back a job is looked for that says when it was taken; else it is unknown."""
 _QUEUE = """
 SELECT kind, ifnull(stage, '') AS stage, count(*) AS jobs FROM jobs WHERE state = 'queued'
 GROUP BY 1, 2 ORDER BY min(priority), 1, 2
@@ -45,7 +48,7 @@ def read(archive: Archive, _: Mapping[str, str]) -> dict[str, Any]:
     return {
         "state": state(archive, run, events, waiting),
         "run": run and _run(run),
-        "at_work": [_job(archive, row) for row in archive.database.rows(_AT_WORK, (AT_WORK,))],
+        "at_work": [_job(archive, row) for row in _at_work(archive)],
         "queue": archive.database.rows(_QUEUE, {}),
         "counts": counts,
         "rejected": counts["rejected"],
@@ -96,6 +99,10 @@ def state(
         return {"word": "paused", "says": says, "alive": True, "paused": True, **more}
     says = f"{waiting} decisions wait for you" if waiting else "a process works on it"
     return {"word": "running", "says": says, "alive": True, "paused": False, **more}
+
+
+def _at_work(archive: Archive) -> list[dict[str, Any]]:
+    return archive.database.rows(_AT_WORK, {"back": BACK, "limit": AT_WORK})
 
 
 def _job(archive: Archive, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -132,7 +132,7 @@
     pen.fill();
     pen.globalAlpha = 1;
     const marked = data.used || data.number === champion;
-    pen.strokeStyle = each === chosen || found.has(data.number) ? colours.bad : marked ? colours.ink : data.kind === REJECTED ? colours.soft : colours.paper;
+    pen.strokeStyle = each === chosen || found.has(data.number) ? colours.bad : marked ? colours.ink : colours.soft;
     pen.lineWidth = each === chosen ? 3.5 : found.has(data.number) ? 3 : marked ? 2.2 : 1;
     pen.setLineDash(data.kind === REJECTED ? [2, 2] : []);
     pen.stroke();
