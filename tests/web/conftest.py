@@ -101,6 +101,19 @@ def served(grown: EvolvedArchive) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> EvolvedArchive:
+    """One archive for all tests that only read."""
+    return EvolvedArchive(tmp_path_factory.mktemp("kept") / "archive")
+
+
+@pytest.fixture(scope="session")
+def shared(kept: EvolvedArchive) -> Iterator[Served]:
+    """It, served: for tests that change nothing."""
+    with serving({"one": kept.path}) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A real Chromium, of the system: nothing is downloaded. Its lack is a failure, not a skip."""
     from playwright.sync_api import sync_playwright

@@ -23,14 +23,14 @@ def paused(grown: EvolvedArchive) -> bool:
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8600", "127.0.0.1.evil.example", ""]
 )
-def test_a_name_that_another_rebinds_to_us_is_refused(served: Served, host: str) -> None:
-    answer = served.ask("/one/now", Host=host)
+def test_a_name_that_another_rebinds_to_us_is_refused(shared: Served, host: str) -> None:
+    answer = shared.ask("/one/now", Host=host)
     assert answer.status == 403 and "judged" not in answer.text
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]:99", "localhost:8600"])
-def test_names_of_loopback_are_answered(served: Served, host: str) -> None:
-    assert served.ask("/one/now", Host=host).status == 200
+def test_names_of_loopback_are_answered(shared: Served, host: str) -> None:
+    assert shared.ask("/one/now", Host=host).status == 200
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "https://127.0.0.1:1"])
@@ -87,14 +87,14 @@ def test_what_is_not_asked_for_properly_is_told_so(served: Served) -> None:
 
 
 def test_the_token_in_the_address_becomes_a_cookie_that_scripts_do_not_see(
-    served: Served,
+    shared: Served,
 ) -> None:
-    answer = served.ask(f"/one/agent/@best?token={TOKEN}&x=1")
+    answer = shared.ask(f"/one/agent/@best?token={TOKEN}&x=1")
     assert answer.status == 303 and answer.headers["location"] == "/one/agent/@best?x=1"
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie and "samesite=strict" in cookie
-    assert served.ask("/one/now?token=wrong").status == 403
-    away = served.ask(f"//evil.example/?token={TOKEN}")
+    assert shared.ask("/one/now?token=wrong").status == 403
+    away = shared.ask(f"//evil.example/?token={TOKEN}")
     assert away.headers["location"] == "/evil.example/"
 
 
@@ -105,24 +105,29 @@ def test_where_others_reach_us_reading_needs_the_token(grown: EvolvedArchive) ->
             assert served.ask(path, Cookie=f"cambrian-{served.port}=wrong").status == 403
         assert served.ask("/one/now", Cookie=served.cookie).status == 200
         assert served.ask("/one/now", Authorization=f"Bearer {TOKEN}").status == 200
+        proxied = {"Host": "archive.example", "Origin": "https://archive.example"}
+        assert served.post("/one/do/pause", {}, **proxied).status == 200
+        assert (
+            served.post("/one/do/resume", {}, **{**proxied, "Host": "other.example"}).status == 403
+        )
 
 
 @pytest.mark.parametrize("path", ["/one/now", "/nothing", "/one/now.json", "/static/page.css"])
-def test_every_answer_says_that_nothing_comes_from_elsewhere(served: Served, path: str) -> None:
-    headers = served.ask(path).headers
+def test_every_answer_says_that_nothing_comes_from_elsewhere(shared: Served, path: str) -> None:
+    headers = shared.ask(path).headers
     assert headers["content-security-policy"] == POLICY
     assert "unsafe" not in POLICY and "default-src 'none'" in POLICY
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
 
 
-def test_without_the_token_the_page_has_no_buttons(served: Served) -> None:
-    assert "<button>Pause" not in served.ask("/one/now").text
-    assert "<button>Pause" in served.ask("/one/now", Cookie=served.cookie).text
+def test_without_the_token_the_page_has_no_buttons(shared: Served) -> None:
+    assert "<button>Pause" not in shared.ask("/one/now").text
+    assert "<button>Pause" in shared.ask("/one/now", Cookie=shared.cookie).text
 
 
 @pytest.mark.parametrize(
     "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py"]
 )
-def test_files_beside_the_static_ones_are_not_served(served: Served, path: str) -> None:
-    assert served.ask(path).status == 404
+def test_files_beside_the_static_ones_are_not_served(shared: Served, path: str) -> None:
+    assert shared.ask(path).status == 404

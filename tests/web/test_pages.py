@@ -33,8 +33,8 @@ class Elements(HTMLParser):
 
 
 @pytest.mark.parametrize("page", MENU)
-def test_a_page_is_html_and_the_same_as_json(served: Served, page: str) -> None:
-    html, found = served.ask(f"/one/{page}"), served.ask(f"/one/{page}.json")
+def test_a_page_is_html_and_the_same_as_json(shared: Served, page: str) -> None:
+    html, found = shared.ask(f"/one/{page}"), shared.ask(f"/one/{page}.json")
     assert (html.status, found.status) == (200, 200)
     assert html.headers["content-type"].startswith("text/html")
     assert isinstance(found.json(), dict) and found.json()
@@ -43,9 +43,9 @@ def test_a_page_is_html_and_the_same_as_json(served: Served, page: str) -> None:
 
 @pytest.mark.parametrize("page", [*MENU, "agent/@best", "agent/@root"])
 def test_no_page_has_scripts_or_styles_of_its_own_or_anything_from_elsewhere(
-    served: Served, page: str
+    shared: Served, page: str
 ) -> None:
-    for tag, attributes in Elements(served.ask(f"/one/{page}").text).found:
+    for tag, attributes in Elements(shared.ask(f"/one/{page}").text).found:
         assert tag != "style" and "style" not in attributes
         assert not any(name.startswith("on") for name in attributes)
         assert tag != "script" or str(attributes["src"]).startswith("/static/")
@@ -53,10 +53,10 @@ def test_no_page_has_scripts_or_styles_of_its_own_or_anything_from_elsewhere(
             assert not str(attributes.get(name, "")).startswith(("//", "http", "javascript:"))
 
 
-def test_every_agent_has_a_page_decided_or_not(served: Served, grown: EvolvedArchive) -> None:
-    for name, agent_id in grown.ids.items():
-        assert served.ask(f"/one/agent/{agent_id[:10]}").status == 200, name
-        assert served.ask(f"/one/agent/{agent_id}.json").json()["agent"]["id"] == agent_id
+def test_every_agent_has_a_page_decided_or_not(shared: Served, kept: EvolvedArchive) -> None:
+    for name, agent_id in kept.ids.items():
+        assert shared.ask(f"/one/agent/{agent_id[:10]}").status == 200, name
+        assert shared.ask(f"/one/agent/{agent_id}.json").json()["agent"]["id"] == agent_id
 
 
 def test_now_says_in_a_word_whether_it_is_alive(served: Served, grown: EvolvedArchive) -> None:
@@ -70,44 +70,44 @@ def test_now_says_in_a_word_whether_it_is_alive(served: Served, grown: EvolvedAr
 
 
 def test_the_tree_has_members_the_champions_line_and_ghosts_on_demand(
-    served: Served, grown: EvolvedArchive
+    shared: Served, kept: EvolvedArchive
 ) -> None:
-    found = served.ask("/one/tree.json").json()
+    found = shared.ask("/one/tree.json").json()
     rows = [dict(zip(found["columns"], row, strict=True)) for row in found["nodes"]]
     assert [row["number"] for row in rows] == [1, 2, 3, 6]
     assert found["champion"] == 3 and sorted(found["line"]) == [2, 3]
     assert {row["number"]: row["parent"] for row in rows} == {1: None, 2: None, 3: 2, 6: 3}
     assert {row["number"]: row["children"] for row in rows} == {1: 0, 2: 1, 3: 1, 6: 0}
-    ghosts = served.ask("/one/tree.json?ghosts=1").json()
+    ghosts = shared.ask("/one/tree.json?ghosts=1").json()
     assert len(ghosts["nodes"]) == 6
-    below = served.ask("/one/branch.json?of=2&ghosts=1").json()
+    below = shared.ask("/one/branch.json?of=2&ghosts=1").json()
     assert sorted(row[0] for row in below["nodes"]) == [3, 4, 6]
-    to = served.ask(f"/one/branch.json?to={grown['cross'][:8]}").json()
+    to = shared.ask(f"/one/branch.json?to={kept['cross'][:8]}").json()
     assert [row[0] for row in to["nodes"]] == [2, 3, 6]
 
 
 def test_the_gates_of_an_agent_say_what_was_never_looked_at(
-    served: Served, grown: EvolvedArchive
+    shared: Served, kept: EvolvedArchive
 ) -> None:
-    found = served.ask(f"/one/agent/{grown['crash'][:10]}.json").json()
+    found = shared.ask(f"/one/agent/{kept['crash'][:10]}.json").json()
     verdicts = {gate["gate"]: gate["verdict"] for gate in found["gates"]}
     assert verdicts == {"smoke": "fail", "screen": "not run", "improver": "not run"}
 
 
 def test_what_was_not_measured_is_unknown_and_never_zero(
-    served: Served, grown: EvolvedArchive
+    shared: Served, kept: EvolvedArchive
 ) -> None:
-    found = served.ask(f"/one/agent/{grown['graft'][:10]}.json").json()
+    found = shared.ask(f"/one/agent/{kept['graft'][:10]}.json").json()
     cost = found["costs"]["benchmarks"][0]
     assert cost["flops"] == 2_000_000_000 and cost["peak_bytes"] is None and cost["cpu_s"] is None
-    assert "unknown" in served.ask(f"/one/agent/{grown['graft'][:10]}").text
+    assert "unknown" in shared.ask(f"/one/agent/{kept['graft'][:10]}").text
 
 
 def test_two_agents_are_compared_by_seed_and_benchmark(
-    served: Served, grown: EvolvedArchive
+    shared: Served, kept: EvolvedArchive
 ) -> None:
-    ours, other = grown["graft"], grown["replay"]
-    found = served.ask(f"/one/compare.json?of={ours[:10]},{other[:10]}").json()
+    ours, other = kept["graft"], kept["replay"]
+    found = shared.ask(f"/one/compare.json?of={ours[:10]},{other[:10]}").json()
     (pair,) = found["pairs"]
     assert pair["overall"]["mean"] == pytest.approx(0.3) and pair["seeds"] == [0, 1, 2, 3, 4]
     assert pair["probability_of_improvement"] == pytest.approx(1.0)
@@ -117,9 +117,9 @@ def test_two_agents_are_compared_by_seed_and_benchmark(
 
 
 def test_the_steps_of_a_lineage_and_what_does_not_add_up_make_the_last_score(
-    served: Served,
+    shared: Served,
 ) -> None:
-    found = served.ask("/one/lineage.json").json()
+    found = shared.ask("/one/lineage.json").json()
     assert [step["number"] for step in found["steps"]] == [2, 3]
     total = found["steps"][0]["score"] + found["gained"] + found["rest"]
     assert total == pytest.approx(found["agent"]["score"])
@@ -140,17 +140,17 @@ def test_the_steps_of_a_lineage_and_what_does_not_add_up_make_the_last_score(
     ],
 )
 def test_a_bad_address_is_answered_with_what_was_expected(
-    served: Served, path: str, status: int
+    shared: Served, path: str, status: int
 ) -> None:
-    page = served.ask(path)
+    page = shared.ask(path)
     assert page.status in (status, 404 if status == 400 else status)
     assert 'class="bad"' in page.text
 
 
-def test_a_short_reference_leads_to_the_agents_page(served: Served, grown: EvolvedArchive) -> None:
-    for given in ("3", "%233", "@best", grown["graft"][:6]):
-        answer = served.ask(f"/one/find?agent={given}")
-        assert answer.headers["location"] == f"/one/agent/{grown['graft'][:10]}"
+def test_a_short_reference_leads_to_the_agents_page(shared: Served, kept: EvolvedArchive) -> None:
+    for given in ("3", "%233", "@best", kept["graft"][:6]):
+        answer = shared.ask(f"/one/find?agent={given}")
+        assert answer.headers["location"] == f"/one/agent/{kept['graft'][:10]}"
 
 
 def test_several_archives_are_listed_also_one_that_cannot_be_read(

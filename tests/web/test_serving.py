@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from click.testing import CliRunner
 from tests.cli.conftest import SOURCE, EvolvedArchive
 
+from cambrian.cli.main import cli
 from cambrian.errors import UsageError
 from cambrian.web.serving import names_of, rules_of
 
@@ -41,27 +44,19 @@ def test_it_says_where_it_is_and_ends_with_ctrl_c(grown: EvolvedArchive) -> None
 
 
 def test_an_address_that_others_reach_asks_for_a_token(grown: EvolvedArchive) -> None:
-    done = subprocess.run(
-        [*BIN, "serve", str(grown.path), "--host", "0.0.0.0", "--port", "0"],
-        env=environment(),
-        text=True,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 2 and "CAMBRIAN_SERVE_TOKEN" in done.stderr
+    done = CliRunner().invoke(cli, ["serve", str(grown.path), "--host", "0.0.0.0", "--port", "0"])
+    assert done.exit_code == 2 and "CAMBRIAN_SERVE_TOKEN" in done.stderr
 
 
 def test_no_archive_and_a_taken_port_are_told_apart(grown: EvolvedArchive, tmp_path: Path) -> None:
-    gone = subprocess.run(
-        [*BIN, "serve", str(tmp_path / "nothing")],
-        env=environment(),
-        text=True,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert gone.returncode == 3
+    gone = CliRunner().invoke(cli, ["serve", str(tmp_path / "nothing")])
+    assert gone.exit_code == 3 and "nothing" in gone.stderr
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = CliRunner().invoke(cli, ["serve", str(grown.path), "--port", port])
+    assert done.exit_code == 4 and port in done.stderr
 
 
 def test_archives_of_the_same_name_are_told_apart(grown: EvolvedArchive) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -61,16 +62,31 @@ def rules_of(host: str, token: str | None) -> Rules:
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it does."""
+    """Says so once it answers."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[int], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
         if self.started:
-            self._ready(int(self.servers[0].sockets[0].getsockname()[1]))
+            self._ready()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        Unreachable: the address is taken, or none of this machine's.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except (OSError, UnicodeError) as error:
+        raise Unreachable(
+            f"cannot listen on {host}, port {port}: {error}; choose another with --port"
+        ) from error
 
 
 def serve(
@@ -93,8 +109,6 @@ def serve(
     rules = rules_of(host, token)
     config = uvicorn.Config(
         create_app(names_of(paths), rules),
-        host=host,
-        port=port,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -102,10 +116,6 @@ def serve(
         timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=32 << 10,
     )
-    server = _Server(config, lambda at: ready(at, rules.token))
-    try:
-        server.run()
-    except SystemExit as error:  # uvicorn's way of saying so
-        raise Unreachable(f"cannot listen on {host}:{port}: is it taken?") from error
-    if not server.started:
-        raise Unreachable(f"cannot listen on {host}:{port}: is it taken?")
+    with _listen(host, port) as listener:
+        at = int(listener.getsockname()[1])
+        _Server(config, lambda: ready(at, rules.token)).run(sockets=[listener])
