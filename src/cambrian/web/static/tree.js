@@ -115,6 +115,15 @@
   function dot(each) {
     const { data, x, y } = each, reach = data.upper === null || data.lower === null ? 0 : data.upper - data.lower;
     const size = data.number === champion ? 9 : 6.5;
+    const plain = each !== chosen && data.number !== champion && !data.used && !found.has(data.number);
+    if (view.k < 0.35 && plain) {
+      // From afar thousands are seen at once: two squares each, no curves.
+      pen.fillStyle = colours.soft;
+      pen.fillRect(x - size, y - size, 2 * size, 2 * size);
+      pen.fillStyle = colour(data.score);
+      pen.fillRect(x - size + 1.2, y - size + 1.2, 2 * size - 2.4, 2 * size - 2.4);
+      return;
+    }
     if (view.k > 0.35 && reach && data.kind !== REJECTED) {
       pen.beginPath();
       pen.arc(x, y, size + 2.2, 0, 7);
