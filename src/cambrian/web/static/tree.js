@@ -50,6 +50,11 @@
     const root = d3.hierarchy({ number: 0 }, (node) => (closed.has(node.number) ? null : children.get(node.number)));
     d3.tree().nodeSize([GAP, LEVEL]).separation((a, b) => (a.parent === b.parent ? 1 : 1.25))(root);
     laid = root.descendants().slice(1);
+    // A wide tree is stretched to the canvas's shape, so that its levels can be told apart.
+    const span = Math.max(1, ...laid.map((each) => each.x)) - Math.min(0, ...laid.map((each) => each.x));
+    const deep = LEVEL * Math.max(1, root.height - 1);
+    const stretch = Math.max(1, (0.85 * span * canvas.clientHeight) / (canvas.clientWidth * deep));
+    for (const each of laid) each.y *= stretch;
     byNumber = new Map(laid.map((each) => [each.data.number, each]));
     for (const each of laid) each.below = (children.get(each.data.number) || []).length;
     const scores = laid.map((each) => each.data.score).filter((score) => score !== null);
@@ -114,14 +119,15 @@
 
   function dot(each) {
     const { data, x, y } = each, reach = data.upper === null || data.lower === null ? 0 : data.upper - data.lower;
-    const size = data.number === champion ? 9 : 6.5;
+    const size = Math.max(data.number === champion ? 9 : 6.5, each === chosen || data.number === champion ? 5 / view.k : 0);
     const plain = each !== chosen && data.number !== champion && !data.used && !found.has(data.number);
     if (view.k < 0.35 && plain) {
       // From afar thousands are seen at once: two squares each, no curves.
+      const half = Math.max(size, 1.8 / view.k), rim = half / 9;
       pen.fillStyle = colours.soft;
-      pen.fillRect(x - size, y - size, 2 * size, 2 * size);
+      pen.fillRect(x - half, y - half, 2 * half, 2 * half);
       pen.fillStyle = colour(data.score);
-      pen.fillRect(x - size + 1.2, y - size + 1.2, 2 * size - 2.4, 2 * size - 2.4);
+      pen.fillRect(x - half + rim, y - half + rim, 2 * (half - rim), 2 * (half - rim));
       return;
     }
     if (view.k > 0.35 && reach && data.kind !== REJECTED) {
