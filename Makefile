@@ -40,6 +40,7 @@ run: plan-run $(VENV)/.installed ## set up what is missing, then grow an archive
 test: plan-test $(VENV)/.installed-dev ## set up what is missing, then run the tests (about 20 minutes)
 	@scripts/bubblewrap
 	@scripts/fashion-mnist
+	@scripts/chromium
 	@PYTHON=$(PY) scripts/sandbox-ready
 	@[ "$$(id -u)" -ne 0 ] || scripts/gvisor || [ $$? -eq 3 ]
 	$(PY) -m pytest -n $(PYTEST_JOBS) --dist loadfile --budget $(PYTEST_ARGS)

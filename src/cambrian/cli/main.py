@@ -36,6 +36,7 @@ from cambrian.cli.ops.db import db
 from cambrian.cli.ops.doctor import doctor
 from cambrian.cli.ops.events import events
 from cambrian.cli.ops.image import image
+from cambrian.cli.ops.serve import serve
 from cambrian.cli.ops.sql import sql
 from cambrian.cli.plot import plot
 from cambrian.cli.render.output import note
@@ -167,7 +168,18 @@ def cli(ctx: click.Context, archive: Path, config: Path | None, verbose: int) ->
 
 
 for command in (
-    *(init, doctor, run, daemon, status, events, *control.COMMANDS, cost, configuration.config),
+    *(
+        init,
+        doctor,
+        run,
+        daemon,
+        status,
+        serve,
+        events,
+        *control.COMMANDS,
+        cost,
+        configuration.config,
+    ),
     *(
         tree,
         agent,

@@ -145,7 +145,7 @@ def _benchmark(name: str, scored: Sequence[Evaluation]) -> dict[str, Any]:
         "state_bytes": state,
         "peak_bytes": peak,
         "cpu_s": mean_of([row.cpu_s for row in rows]),
-        **_allowed(name),
+        **allowed(name),
     }
 
 
@@ -155,7 +155,7 @@ def mean_of(values: Sequence[Any]) -> float | None:
     return sum(numbers) / len(numbers) if numbers else None
 
 
-def _allowed(name: str) -> dict[str, int | None]:
+def allowed(name: str) -> dict[str, int | None]:
     """What a learner may spend on a benchmark; unknown for one that is gone or not calibrated."""
     from cambrian.evaluators.benchmarks import benchmark, names
     from cambrian.evaluators.calibration import calibration

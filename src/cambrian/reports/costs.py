@@ -27,7 +27,7 @@ _SPEND = """
 SELECT {group} AS name, count(*) AS calls, sum(s.prompt_tokens) AS prompt_tokens,
        sum(s.completion_tokens) AS completion_tokens, sum(s.dollars) AS dollars,
        sum(s.estimated) AS estimated
-FROM spend s LEFT JOIN proposals p ON p.id = s.proposal_id GROUP BY 1 ORDER BY {order} LIMIT ?
+FROM spend s {join} GROUP BY 1 ORDER BY {order} LIMIT ?
 """
 
 _WORK = """
@@ -38,7 +38,8 @@ SELECT count(*) AS evaluations, ifnull(sum(cpu_s), 0.0) AS cpu_s,
 
 def _spend(archive: Archive, by: str, limit: int) -> list[dict[str, Any]]:
     order = "name" if by == "day" else "dollars DESC, prompt_tokens DESC, name"
-    sql = _SPEND.format(group=GROUPS[by], order=order)
+    join = "LEFT JOIN proposals p ON p.id = s.proposal_id" if by == "agent" else ""
+    sql = _SPEND.format(group=GROUPS[by], order=order, join=join)
     return archive.database.rows(sql, (limit or -1,))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from cambrian.cli.render.output import (
     show_table,
 )
 from cambrian.cli.render.text import block, line, number, short
-from cambrian.errors import NotFound, Unreachable
+from cambrian.errors import Unreachable
 from cambrian.reports.approvals import waiting
 
 if TYPE_CHECKING:
@@ -43,33 +42,9 @@ def request(
         Unreachable: a process runs there and does not answer.
         CambrianError: it was refused.
     """
-    from cambrian.daemon import socket
+    from cambrian.daemon.asking import request as ask
 
-    with shared.reading() as archive:
-        runs = archive.lock_holder() is not None
-    if not runs:
-        return _offline(shared, verb, arguments, dry_run=dry_run)
-    try:
-        return socket.ask(shared.archive, verb, arguments, dry_run=dry_run)
-    except Unreachable as error:
-        raise Unreachable(
-            f"{error}. `cambrian stop --now` stops it by the kill switch; nothing recorded is lost"
-        ) from error
-
-
-def _offline(
-    shared: Shared, verb: str, arguments: Mapping[str, Any], *, dry_run: bool
-) -> dict[str, Any]:
-    from cambrian.archive import Archive
-    from cambrian.daemon.intents import Intents
-
-    with Archive.open(shared.archive) as archive, archive.lock():
-        run = archive.runs.last()
-        if run is None:
-            raise NotFound("nothing was run in this archive yet: `cambrian run`")
-        intents = Intents(archive, run, run.settings)
-        said = intents.ask(verb, arguments, f"user {os.geteuid()}", dry_run=dry_run)
-    return {"answer": said, "data": {"dry_run": dry_run, "running": False}}
+    return ask(shared.archive, verb, arguments, dry_run=dry_run)
 
 
 def _show(found: Mapping[str, Any], *, as_json: bool) -> None:

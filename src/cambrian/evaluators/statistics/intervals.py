@@ -41,12 +41,12 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Es
     if sample.size == 1:
         return Estimate(mean, -np.inf, np.inf, 1, confidence)
     error = float(sample.std(ddof=1) / np.sqrt(sample.size))
-    reach = _quantile(confidence, sample.size - 1) * error
+    reach = quantile(confidence, sample.size - 1) * error
     return Estimate(mean, mean - reach, mean + reach, sample.size, confidence)
 
 
 @lru_cache(maxsize=256)
-def _quantile(confidence: float, freedom: int) -> float:
+def quantile(confidence: float, freedom: int) -> float:
     """Of Student's t, for a two-sided interval; the same few are asked for again and again."""
     return float(stats.t.ppf((1 + confidence) / 2, freedom))
 
