@@ -1,1 +1,1 @@
-"""Agents that leave: a package that pip installs, the learner and nothing of ours around it."""
+"""Agents that leave, as a package that pip installs, and learners of users that join."""

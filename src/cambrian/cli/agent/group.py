@@ -7,6 +7,7 @@ import click
 from cambrian.cli.agent.code import code, diff
 from cambrian.cli.agent.distill import distill
 from cambrian.cli.agent.export import export
+from cambrian.cli.agent.importing import import_agent
 from cambrian.cli.agent.listing import list_agents
 from cambrian.cli.agent.replay import replay
 from cambrian.cli.agent.show import show
@@ -23,5 +24,6 @@ def agent() -> None:
 
 
 agent.add_command(list_agents, "list")
+agent.add_command(import_agent, "import")
 for command in (show, diff, why, lineage, code, export, replay, distill):
     agent.add_command(command)
