@@ -100,10 +100,10 @@ def _measure(bench: Benchmark, seeds: int, sandbox: str) -> tuple[Calibration, l
         )
     backend = choose(sandbox, announce=note)
     bottom = "finetune" if wanted.floor == "rates" else wanted.floor
-    floor = _means(backend, bottom, bench, "full", seeds)
-    ceiling = _means(backend, wanted.ceiling, wanted.oracle or bench, "full", seeds)
-    costs = _means(backend, bench.reference, bench, "full", seeds)
-    smoke = _means(backend, bottom, bench, "smoke", 1)
+    floor = means(backend, bottom, bench, "full", seeds)
+    ceiling = means(backend, wanted.ceiling, wanted.oracle or bench, "full", seeds)
+    costs = means(backend, bench.reference, bench, "full", seeds)
+    smoke = means(backend, bottom, bench, "smoke", 1)
     on = "the stream without what is hidden" if wanted.oracle else "the same stream"
     measured = calibration.Calibration(
         floor=round(floor.raw, 5),
@@ -131,12 +131,12 @@ def _measure_closer(bench: Benchmark, measured: Calibration, sandbox: str) -> No
     if not isinstance(bench, TaskStream):
         return
     closer = bench.each_batch()
-    found = _means(choose(sandbox, announce=note), bench.reference, closer, "full", 1)
+    found = means(choose(sandbox, announce=note), bench.reference, closer, "full", 1)
     costs = {"flops": round(found.flops), "state_bytes": round(found.state_bytes)}
     calibration.keep(closer, replace(measured, **costs, cpu_s=round(found.cpu_s, 2)))
 
 
-def _means(backend: Backend, agent: str, bench: Benchmark, stage: str, seeds: int) -> Any:
+def means(backend: Backend, agent: str, bench: Benchmark, stage: str, seeds: int) -> Any:
     """What a seed agent scores and costs on a stage, as means over seeds.
 
     Raises:

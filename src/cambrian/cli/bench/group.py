@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cambrian.cli.bench.check import check
+from cambrian.cli.bench.new import new
 from cambrian.cli.bench.recompute import recompute
 from cambrian.cli.bench.rescore import rescore
 from cambrian.cli.context import common, examples, json_option
@@ -26,7 +27,7 @@ def bench() -> None:
     """Show the benchmarks: their cards, and what 0 and 1 stand for; check one of your own."""
 
 
-for command in (check, recompute, rescore, seal):
+for command in (new, check, recompute, rescore, seal):
     bench.add_command(command)
 
 

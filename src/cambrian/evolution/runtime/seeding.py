@@ -13,12 +13,14 @@ from dataclasses import replace
 from typing import Literal
 
 from cambrian.agents.improvers import improver_in_turn
-from cambrian.agents.seeds import load_seed, seed_names
+from cambrian.agents.seeds import all_seed_names, load_seed, seed_names
+from cambrian.agents.tree import SourceTree
 from cambrian.archive import Agent, Archive, Evaluation
 from cambrian.backoff import Backoff
-from cambrian.errors import CambrianError
+from cambrian.errors import CambrianError, Refused, UsageError
 from cambrian.evaluators.benchmarks import benchmark
 from cambrian.evolution.admission.records import missing, results_of, units
+from cambrian.evolution.rewriting.likeness import fingerprints
 from cambrian.failpoints import reach
 from cambrian.measurement import Measurement
 
@@ -46,6 +48,25 @@ def add_seeds(archive: Archive, benchmarks: Sequence[str] = (), improver: str = 
         tree = load_seed(name, improver_in_turn(improver, place))
         archive.agents.add_seed(tree.identity, tree, name)
         reach("seed.added")
+
+
+def add_own(archive: Archive, tree: SourceTree, title: str) -> Agent:
+    """Add a learner of one's own as a seed agent: the next run judges it as it does the others.
+
+    Raises:
+        UsageError: a seed agent has that title.
+        Refused: its code does what that of a known agent does.
+    """
+    if title in (*all_seed_names(), *(seed.title for seed in archive.agents.seeds())):
+        raise UsageError(f"expected a title that no seed agent has; got {title!r}: give --title")
+    known = archive.agents.find(tree.identity) or archive.agents.twin(fingerprints(tree)[0])
+    if known is not None:
+        raise Refused(
+            f"the archive has this code as {known.id[:10]} ({known.title}); nothing was added"
+        )
+    added = archive.agents.add_seed(tree.identity, tree, title)
+    reach("seed.added")
+    return added
 
 
 class Seeding:

@@ -1,0 +1,116 @@
+"""A CSV file as people keep them, read with pandas: every cell as text, each row with its line."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cambrian.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEPARATORS = (",", ";", "\t", "|")
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
+"""Cells that say that there is no value, in small letters."""
+
+
+def raw_of(path: Path) -> bytes:
+    """The file's bytes.
+
+    Raises:
+        NotFound: there is none. UsageError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"no such file: {path}") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def digest_of(raw: bytes) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def read_frame(path: Path) -> tuple[pd.DataFrame, str, str]:
+    """A table as text, its separator and its digest; missing cells are "".
+
+    A byte order mark is left aside; commas, semicolons, tabs and vertical bars are told apart by
+    the header. The index of a row is the line that it stands on.
+
+    Raises:
+        NotFound: no such file.
+        UsageError: it is no table; the message names the line, and the column where there is one.
+    """
+    pandas = _pandas()
+    raw = raw_of(path)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise UsageError(
+            f"{path}:{line}: expected UTF-8; got the byte {raw[error.start]:#04x}: save it as UTF-8"
+        ) from None
+    lines = text.splitlines()
+    if not lines:
+        raise UsageError(f"{path} is empty: expected a header and rows")
+    separator = max(SEPARATORS, key=lines[0].count)
+    rows, numbers = _rows(path, text, separator)
+    header, *body = rows
+    names = [name.strip() for name in header]
+    _check_header(path, names)
+    for row, number in zip(body, numbers[1:], strict=True):
+        if len(row) != len(names):
+            raise UsageError(
+                f"{path}:{number}: expected {len(names)} cells, as in the header; got {len(row)}"
+            )
+    if not body:
+        raise UsageError(f"{path}:1: expected rows under the header; got none")
+    frame = pandas.DataFrame(body, columns=names, index=numbers[1:], dtype=str)
+    stripped = frame.apply(lambda column: column.str.strip())
+    return stripped.mask(stripped.apply(_is_missing), ""), separator, digest_of(raw)
+
+
+def _is_missing(column: Any) -> Any:
+    return column.str.lower().isin(MISSING)
+
+
+def _rows(path: Path, text: str, separator: str) -> tuple[list[list[str]], list[int]]:
+    """Rows of cells and the line each begins on; empty lines are left out."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows, numbers, line = [], [], 1
+    try:
+        for cells in reader:
+            if cells:
+                rows.append(cells)
+                numbers.append(line)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise UsageError(f"{path}:{line}: expected CSV; {error}") from None
+    return rows, numbers
+
+
+def _check_header(path: Path, names: list[str]) -> None:
+    for place, name in enumerate(names):
+        if not name:
+            raise UsageError(f"{path}:1: column {place + 1} has no name: give it one")
+        if name in names[:place]:
+            raise UsageError(
+                f"{path}:1: columns {names.index(name) + 1} and {place + 1} are both named "
+                f"{name!r}: rename one of them"
+            )
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ImportError:
+        raise UsageError(
+            "reading a table of your own needs pandas: pip install 'cambrian[pandas]'"
+        ) from None
+    return pandas

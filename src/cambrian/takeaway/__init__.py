@@ -1,0 +1,1 @@
+"""Agents that leave, as a package that pip installs, and learners of users that join."""
