@@ -127,6 +127,22 @@ class PackedRows:
         number."""
         return self.numbers[where].to(torch.float32) * self.units[where][:, None]
 
+    def equal(self, x: Tensor) -> Tensor:
+        """Which rows are equal, once packed, to one of x (B, inputs): (rows,) bool."""
+        asked = PackedRows(len(x), x.shape[1], x.device)
+        asked.put(torch.arange(len(x), device=x.device), x)
+        same = (self.numbers[:, None] == asked.numbers).all(2)
+        return (same & (self.units[:, None] == asked.units)).any(1)
+
+    def kept(self, where: Tensor, rows: int) -> PackedRows:
+        """The rows in the places `where` (R,) and room for `rows` in all."""
+        found = PackedRows(rows, self.numbers.shape[1], self.units.device)
+        found.numbers[: len(where)], found.units[: len(where)] = (
+            self.numbers[where],
+            self.units[where],
+        )
+        return found
+
 
 def sized(count: int, share: float) -> int:
     """A size at the share of it that the allowance has room for, at least 1."""

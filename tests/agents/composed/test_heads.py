@@ -210,3 +210,27 @@ def test_packed_replay_gives_up_what_it_is_asked_to_forget() -> None:
     assert float((kept - X[16:64]).abs().max()) < 0.02
     part.compress(learner, 10 * part.size(learner))
     assert part.capacity == 10 and len(part.y) == 10
+
+
+def test_the_kernel_ridge_head_gives_up_what_it_is_asked_to_forget() -> None:
+    learner = head(rows=120)
+    teach(learner, X[:96], Y[:96])
+    learner.predict(TEST_X)
+    part = learner.parts[BASIC]
+    learner.forget(X[:80], Y[:80])
+    assert not len(part.lengths) and int((part.born >= 0).sum()) == 16
+    kept = part.x.get(slice(16))
+    assert float((kept - X[80:96]).abs().max()) < 0.02
+    learner.forget(X[80:96], Y[80:96])
+    alone = learner.predict(TEST_X[:8])
+    assert alone.isfinite().all()
+
+
+def test_a_compressed_kernel_ridge_head_answers_from_its_latest_rows() -> None:
+    learner = head(rows=120, keep="latest")
+    teach(learner, X[:96], Y[:96])
+    part = learner.parts[BASIC]
+    part.compress(learner, 40 * 200)
+    assert part.rows < 60 and int((part.born >= 0).sum()) == part.rows
+    assert int(part.born.min()) == 96 - part.rows
+    assert accuracy(learner, TEST_X, TEST_Y) > 0.7

@@ -108,13 +108,14 @@ def document(table: Table | None = None) -> str:
 
 
 def _above_random(found: Sequence[Summary]) -> str:
-    """For each rule, which strategies are shown to be better than search without an archive."""
+    """For each rule and budget, which strategies are shown to be better than search without an
+    archive."""
     lines = [
-        "| rule | best strategy | shown better than `random` | shown worse |",
-        "|---|---|---|---|",
+        "| rule | proposals | best strategy | shown better than `random` | shown worse |",
+        "|---|---|---|---|---|",
     ]
-    for rule in dict.fromkeys(one.cell.admission for one in found):
-        members = [one for one in found if one.cell.admission == rule]
+    for place in dict.fromkeys((one.cell.admission, one.cell.budget) for one in found):
+        members = [one for one in found if (one.cell.admission, one.cell.budget) == place]
         best = max(members, key=lambda one: one.end.mean)
         held = [
             (one.cell.strategy, one.against["random"]) for one in members if "random" in one.against
@@ -122,6 +123,7 @@ def _above_random(found: Sequence[Summary]) -> str:
         above = ", ".join(f"`{name}`" for name, d in held if d.lower > 0) or "–"
         below = ", ".join(f"`{name}`" for name, d in held if d.upper < 0) or "–"
         lines.append(
-            f"| {rule} | `{best.cell.strategy}`, {best.end.mean:.3f} | {above} | {below} |"
+            f"| {place[0]} | {place[1]} | `{best.cell.strategy}`, {best.end.mean:.3f} | {above} | "
+            f"{below} |"
         )
     return "\n".join([*lines, ""])

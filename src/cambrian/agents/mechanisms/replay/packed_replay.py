@@ -119,10 +119,7 @@ class PackedReplay:
     def forget(self, learner: PartsLearner, x: Tensor, y: Tensor) -> None:
         """Rows that are equal to one of x, once packed, leave; the rest move up."""
         held = min(self.seen, self.capacity)
-        asked = PackedRows(len(x), x.shape[1], x.device)
-        asked.put(torch.arange(len(x), device=x.device), x)
-        same = (self.x.numbers[:held, None] == asked.numbers).all(2)
-        gone = (same & (self.x.units[:held, None] == asked.units)).any(1)
+        gone = self.x.equal(x)[:held]
         self._keep((~gone).nonzero()[:, 0], self.capacity)
 
     def compress(self, learner: PartsLearner, room: int) -> None:
@@ -133,13 +130,8 @@ class PackedReplay:
 
     def _keep(self, rows: Tensor, capacity: int) -> None:
         """Only these rows, in as many slots; what was seen counts as held, to be refilled."""
-        kept = PackedRows(capacity, self.x.numbers.shape[1], self.y.device)
         y = torch.zeros_like(self.y[:1]).repeat(capacity, *[1] * (self.y.dim() - 1))
-        kept.numbers[: len(rows)], kept.units[: len(rows)] = (
-            self.x.numbers[rows],
-            self.x.units[rows],
-        )
         y[: len(rows)] = self.y[rows]
         self.seen = len(rows) if len(rows) < capacity else max(self.seen, capacity)
         self.oldest = 0
-        self.hold(kept, y)
+        self.hold(self.x.kept(rows, capacity), y)

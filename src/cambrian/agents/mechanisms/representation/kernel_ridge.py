@@ -193,6 +193,27 @@ class KernelRidge:
             self.born[old] = -1
             self.fitted, self.changed = 0, self.rows
 
+    def forget(self, learner: PartsLearner, x: Tensor, y: Tensor) -> None:
+        """Rows that are equal to one of x, once packed, leave, and what was solved for goes."""
+        self.born[self.x.equal(x)] = -1
+        self._keep((self.born >= 0).nonzero()[:, 0], self.rows)
+
+    def compress(self, learner: PartsLearner, room: int) -> None:
+        """Fewer rows, the latest."""
+        row = int(self.holds(learner, 1.0) - 12 * len(self.mean)) // max(self.rows, 1)
+        rows = max(1, min(self.rows, room // max(row, 1)))
+        self._keep(
+            self.born.argsort(descending=True)[: min(rows, int((self.born >= 0).sum()))], rows
+        )
+
+    def _keep(self, where: Tensor, rows: int) -> None:
+        """Only the rows there, and room for so many; nothing is solved for."""
+        y = torch.zeros_like(self.y[:1]).repeat(rows, *[1] * (self.y.dim() - 1))
+        born = torch.full((rows,), -1, dtype=torch.int32, device=y.device)
+        y[: len(where)], born[: len(where)] = self.y[where], self.born[where]
+        self.x, self.y, self.born, self.rows = self.x.kept(where, rows), y, born, rows
+        self.lengths, self.changed, self.fitted = self.lengths[:0], rows, 0
+
     # -- what it says
 
     def head_logits(self, learner: PartsLearner, x: Tensor, features: Tensor) -> Tensor:
