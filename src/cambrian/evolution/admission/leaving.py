@@ -35,6 +35,15 @@ def in_turn(benchmarks: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(turns, key=lambda each: each[0]))
 
 
+def order_of(benchmarks: Sequence[str], place: int, *, sort: bool = True) -> tuple[str, ...]:
+    """The benchmarks as the agent of a place meets them; `sort`: they do not stand in turn yet."""
+    found = list(in_turn(benchmarks) if sort else benchmarks)
+    if place % 2:
+        for at in range(0, len(found) - 1, 2):
+            found[at], found[at + 1] = found[at + 1], found[at]
+    return tuple(found)
+
+
 class Leaving:
     """The rule over one archive, some benchmarks and one rule of admission."""
 
@@ -57,11 +66,7 @@ class Leaving:
         """The benchmarks as an agent meets them, kinds of stream in turn; every other agent has
         neighbours changed, so that two that are judged side by side seldom wait for each other's
         stream."""
-        found = list(self._in_turn)
-        if place % 2:
-            for at in range(0, len(found) - 1, 2):
-                found[at], found[at + 1] = found[at + 1], found[at]
-        return tuple(found)
+        return order_of(self._in_turn, place, sort=False)
 
     def units(self, place: int) -> list[Unit]:
         """All units from the screen on, in the order in which an agent meets them."""

@@ -22,6 +22,8 @@ from cambrian.evolution.models.replies import MAX_TOKENS
 NOTHING = Reserved()
 LEAST_ANSWER_TOKENS = 256
 """Less than this is no answer: the budget then counts as spent."""
+CALLS_PER_VARIANT = 6
+"""How many questions one variant may ask: three of its improver, and those that mend."""
 
 
 class TokenBudget:
@@ -140,7 +142,7 @@ class TokenBudget:
         prompt = self._prompts.get(model)
         if prompt is None:
             return True  # what a question takes is known with the first one
-        more = making + 1  # each may ask once more
+        more = CALLS_PER_VARIANT * (making + 1)  # each may ask so often
         room = self._room(model, more * prompt + (more - 1) * self._answer_tokens())
         return room < self._answer_tokens()
 

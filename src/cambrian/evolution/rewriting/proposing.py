@@ -26,6 +26,7 @@ from cambrian.archive import Archive, Proposal
 from cambrian.archive.records import Rewriter
 from cambrian.errors import InvalidAgent, SandboxBroken
 from cambrian.evaluators.benchmarks import benchmark
+from cambrian.evolution.admission.leaving import order_of
 from cambrian.evolution.admission.stages import improver_hash
 from cambrian.evolution.models.broker import Broker, Model, TokenBudget
 from cambrian.evolution.models.roster.roster import Roster
@@ -166,9 +167,10 @@ class Proposer:
     # -- money -------------------------------------------------------------------------
 
     def used_up(self) -> str:
-        """The limit that leaves no room for one more question, in words; "" while there is room."""
-        said = [self._token_budget.used_up(name) for name in self._roster.names]
-        return said[0] if said and all(said) else ""
+        """The limit that leaves no room for one more question of some model, in words; "" while
+        there is room. A run whose other models are free would never end otherwise."""
+        said = (self._token_budget.used_up(name) for name in self._roster.names)
+        return next((text for text in said if text), "")
 
     def must_wait(self, making: int) -> bool:
         """Whether a question of one more proposal might find nothing left, depending on the
@@ -306,9 +308,8 @@ class Proposer:
             def known(tree: SourceTree) -> str:
                 return self._known(tree, seen.seen_through)
 
-            trier = Trier(
-                self.archive, proposal, self.settings.benchmarks, worker, self._timing.clock
-            )
+            order = order_of(self.settings.benchmarks, proposal.idx)
+            trier = Trier(self.archive, proposal, order, worker)
             try_out = trier if self.settings.device == "cpu" else untried
             made = await by_model(parent, shown, improve, known=known, tell=tell, try_out=try_out)
             return replace(made, measured=trier.of(made.tree), of_both=len(proposal.parents) > 1)

@@ -1,10 +1,10 @@
 """A short trial of a model's variant before it is recorded, so that the model sees its own error.
 
 A variant that crashes in the smoke stage would be lost, though the model could mend most of them in
-one line. It is run here on the units of that stage, one by one, until about `TRIAL_S` seconds are
-over; what remains is the smoke stage's. What came of it is recorded before the model is told, so
-that a killed run goes on with the same question. What was measured of a variant that is kept counts
-as its smoke stage.
+one line. It is run here on the units of that stage, in their order, as long as none fails: no clock
+decides, so that a busy host makes no other tree. What came of it is recorded before the model is
+told, so that a killed run goes on with the same question. What was measured of a variant that is
+kept counts as its smoke stage.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from cambrian.evolution.runtime.workers import WorkerClient
 from cambrian.failpoints import reach
 from cambrian.measurement import Measurement
 
-TRIAL_S = 10.0
-"""No unit of a trial is begun after so many seconds."""
 NOT_TOLD = frozenset({"timeout", "memory"})
 """Causes that may be a busy host's fault: these the smoke stage decides on."""
 MAX_ERROR = 3_000
@@ -43,7 +41,7 @@ class Trier:
     """Tries the variants of one proposal.
 
     Attributes:
-        clock: seconds that never go back.
+        benchmarks: in the order in which the variant will meet them.
         measured, tried: what was measured of the tree that was tried last, and its identity.
     """
 
@@ -51,7 +49,6 @@ class Trier:
     proposal: Proposal
     benchmarks: Sequence[str]
     worker: WorkerClient
-    clock: Callable[[], float]
     measured: tuple[Measurement, ...] = ()
     tried: str = ""
 
@@ -71,8 +68,8 @@ class Trier:
             return ""
         try:
             problem = await self._run(tree)
-        except SandboxBroken:  # ours: the smoke stage will say
-            return ""
+        except SandboxBroken:  # ours: the smoke stage will say, and it is not tried again
+            problem = ""
         reach("trial.done")
         with self.archive.transaction():
             self.archive.steering.count(self.proposal.run_id, cpu_s=dropped)
@@ -87,10 +84,7 @@ class Trier:
         return learner is not None and learner == parent.learner_fingerprint
 
     async def _run(self, tree: SourceTree) -> str:
-        end = self.clock() + TRIAL_S
         for unit in units(self.archive, "smoke", self.benchmarks):
-            if self.clock() > end:
-                break
             request = self.worker.evaluate(tree.identity, dict(tree), [unit], "cpu")
             for found in [one async for one in request]:  # to its end: the worker is used again
                 if found.verdict == "broken" or found.cause in NOT_TOLD:

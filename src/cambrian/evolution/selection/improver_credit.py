@@ -28,6 +28,7 @@ LEFT JOIN agents a ON a.id = p.agent_id AND a.proposal_id = p.id
 LEFT JOIN gate_rows g ON g.proposal_id = p.id AND g.gate = 'not_worse'
 LEFT JOIN gate_rows s ON s.proposal_id = p.id AND s.gate = 'screen'
 WHERE p.idx > :after AND p.idx <= :through AND p.rewriter = 'model'
+  AND p.operation IS NULL -- a model that only chooses among recombinations asks no improver
   AND p.run_id IN ({RUNS_OF_SUITE})
   AND p.state IN ('admitted', 'rejected', 'failed_smoke', 'duplicate', 'invalid', 'parked')
 ORDER BY p.idx
