@@ -131,8 +131,10 @@ class PackedRows:
         """Which rows are equal, once packed, to one of x (B, inputs): (rows,) bool."""
         asked = PackedRows(len(x), x.shape[1], x.device)
         asked.put(torch.arange(len(x), device=x.device), x)
-        same = (self.numbers[:, None] == asked.numbers).all(2)
-        return (same & (self.units[:, None] == asked.units)).any(1)
+        found = torch.zeros(len(self.units), dtype=torch.bool, device=x.device)
+        for numbers, unit in zip(asked.numbers, asked.units, strict=True):
+            found |= (self.units == unit) & (self.numbers == numbers).all(1)
+        return found
 
     def kept(self, where: Tensor, rows: int) -> PackedRows:
         """The rows in the places `where` (R,) and room for `rows` in all."""

@@ -234,3 +234,34 @@ def test_a_compressed_kernel_ridge_head_answers_from_its_latest_rows() -> None:
     assert part.rows < 60 and int((part.born >= 0).sum()) == part.rows
     assert int(part.born.min()) == 96 - part.rows
     assert accuracy(learner, TEST_X, TEST_Y) > 0.7
+
+
+def test_a_large_question_between_a_small_one_and_its_labels_is_no_harm() -> None:
+    learner = head(rows=60, keep="latest")
+    teach(learner, X[:48], Y[:48])
+    learner.predict(X[48:64])
+    learner.predict(TEST_X)
+    part = learner.parts[BASIC]
+    assert part.said.untyped_storage().nbytes() == 0
+    learner.observe(X[48:64], Y[48:64])
+    assert part.online == 0
+
+
+def test_a_new_episode_starts_without_the_rows_of_the_last() -> None:
+    learner = head(rows=200, keep="latest")
+    teach(learner, X[:96], Y[:96])
+    learner.predict(TEST_X)
+    learner.parts[BASIC].episode(learner)
+    assert int((learner.parts[BASIC].born >= 0).sum()) == 0
+    teach(learner, X[:64], (Y[:64] + 1) % 6)
+    assert accuracy(learner, TEST_X, (TEST_Y + 1) % 6) > 0.8
+
+
+def test_a_number_that_is_none_does_no_lasting_harm() -> None:
+    learner = head(rows=200)
+    broken = X[:16].clone()
+    broken[3, 2] = torch.nan
+    learner.parts[BASIC].on_batch(learner, broken, Y[:16])
+    teach(learner, X[16:200], Y[16:200])
+    assert learner.parts[BASIC].mean.isfinite().all()
+    assert accuracy(learner, TEST_X, TEST_Y) > 0.9

@@ -44,7 +44,7 @@ CARD = {
     "tags": ["memory", "head", "drift"],
     "kinds": ["classification", "regression", "active"],
     "networks": ["any"],
-    "skeletons": ["stream", "meta", "control"],
+    "skeletons": ["stream", "meta"],
 }
 
 
@@ -96,8 +96,9 @@ class KernelRidge:
         inputs = learner.spec.inputs
         row = 2 * PackedRows.size(inputs) + 4 * WINDOWS * learner.width + 8
         row += learner.targets_like(1).nbytes
+        said = 4 * WINDOWS * BATCH * learner.width
         metric = inputs if inputs <= WIDEST else 1
-        return float(sized(self.rows, share) * row + 4 * inputs * (metric + 2))
+        return float(sized(self.rows, share) * row + 4 * inputs * (metric + 2) + said)
 
     def build(self, learner: PartsLearner) -> None:
         self.rows, device = sized(self.rows, learner.share), learner.device
@@ -117,6 +118,7 @@ class KernelRidge:
     # -- what is kept
 
     def on_batch(self, learner: PartsLearner, x: Tensor, y: Tensor) -> None:
+        x = x.nan_to_num()
         own = bool(learner.hooks("targets") or learner.hooks("score_heads"))
         asked = self.times > own and self.question == _mark(x)
         self.online, self.times = self.online + 1 if asked else 0, 0
@@ -193,6 +195,11 @@ class KernelRidge:
             self.born[old] = -1
             self.fitted, self.changed = 0, self.rows
 
+    def episode(self, learner: PartsLearner) -> None:
+        """A new small task: the rows of the last one leave."""
+        self._keep(torch.zeros(0, dtype=torch.int64, device=self.y.device), self.rows)
+        self.start = self.seen
+
     def forget(self, learner: PartsLearner, x: Tensor, y: Tensor) -> None:
         """Rows that are equal to one of x, once packed, leave, and what was solved for goes."""
         self.born[self.x.equal(x)] = -1
@@ -200,7 +207,7 @@ class KernelRidge:
 
     def compress(self, learner: PartsLearner, room: int) -> None:
         """Fewer rows, the latest."""
-        row = int(self.holds(learner, 1.0) - 12 * len(self.mean)) // max(self.rows, 1)
+        row = int(self.holds(learner, 1.0)) // max(self.rows, 1)
         rows = max(1, min(self.rows, room // max(row, 1)))
         self._keep(
             self.born.argsort(descending=True)[: min(rows, int((self.born >= 0).sum()))], rows
@@ -217,10 +224,10 @@ class KernelRidge:
     # -- what it says
 
     def head_logits(self, learner: PartsLearner, x: Tensor, features: Tensor) -> Tensor:
-        small = len(x) <= BATCH  # its labels may come next
-        if small:
-            self.times = self.times + 1 if self.question == _mark(x) else 1
-            self.question = _mark(x)
+        x, small = x.nan_to_num(), len(x) <= BATCH  # the labels of few may come next
+        mark = _mark(x) if small else (0, 0.0, 0.0)
+        self.times = self.times + 1 if small and self.question == mark else int(small)
+        self.question = mark
         if self.changed:
             self._refresh(learner)
         told = x.new_zeros(1, len(x), learner.width)
@@ -230,7 +237,7 @@ class KernelRidge:
         if not learner.labelled:
             return told[0]
         said = (self.sharpness * told).softmax(2)
-        self.said = said if small else said[:, :0]
+        self.said = said if small else said.new_zeros(len(said), 0, learner.width)
         return torch.einsum("h,hbc->bc", self.weights, said).clamp(min=1e-6).log()
 
     def _refresh(self, learner: PartsLearner) -> None:
