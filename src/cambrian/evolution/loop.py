@@ -13,7 +13,6 @@ the archive of this one thread, and share a `RunContext`.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -25,6 +24,7 @@ from cambrian.evolution.admission.approval import Policy
 from cambrian.evolution.budget import Budget
 from cambrian.evolution.models.broker import Model, TokenBudget
 from cambrian.evolution.models.prices import Price
+from cambrian.evolution.models.roster.specs import key_names
 from cambrian.evolution.rewriting.proposing import Proposer
 from cambrian.evolution.runtime.commit import Committer
 from cambrian.evolution.runtime.context import Listener, RunContext, Stop
@@ -61,10 +61,8 @@ class Loop:
         self.archive = archive
         self.run_id = run.id
         self._context = RunContext(archive, run, settings, tell, timing)
-        make_worker = make_worker or functools.partial(
-            ProcessWorker,
-            settings.sandbox,
-            hidden=[spec.key_env for spec in settings.endpoints.values()],
+        make_worker = make_worker or (
+            lambda log: ProcessWorker(settings.sandbox, log, hidden=key_names())
         )
         token_budget = TokenBudget(
             archive, run.id, self._limits, self._prices, self._answer_tokens, self._allowance

@@ -105,6 +105,23 @@ def test_what_goes_out_comes_in(tree: Archive, tmp_path: Path, code_id: Identity
         assert check(new, identity=code_id) == []
 
 
+def test_a_bundle_does_not_say_where_models_are(
+    tree: Archive, tmp_path: Path, code_id: Identity
+) -> None:
+    place = {"base_url": "http://10.0.0.5:8000/v1", "key_file": "secret-place", "key_env": "MINE"}
+    told = json.dumps({"seed": 1, "model": "near", "endpoints": {"near": place}})
+    tree.database.execute("UPDATE runs SET settings = ?", (told,))
+    export(tree, tmp_path / "bundle")
+    text = gzip.decompress((tmp_path / "bundle").read_bytes()).decode()
+    assert '"model":"near"' in text
+    assert not [part for part in ("endpoints", *place.values()) if part in text]
+    with Archive.create(tmp_path / "new") as new:
+        merge(new, tmp_path / "bundle", code_id)
+        Lineage(new).update()
+        assert check(new, identity=code_id) == []
+        assert new.database.value("SELECT settings FROM runs") == '{"model":"near","seed":1}'
+
+
 def test_two_lineages_become_one_and_the_same_code_one_agent(
     tree: Archive, tmp_path: Path, grow: Grow, code_id: Identity
 ) -> None:

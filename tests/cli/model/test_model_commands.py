@@ -72,6 +72,19 @@ def test_check_says_why_an_endpoint_does_not_answer_and_ends_with_4(
     assert done.exit_code == 4 and "near: the endpoint" in done.stderr and "401" in done.stderr
 
 
+def test_a_missing_key_does_not_keep_check_from_the_other_models(
+    run_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FAR_KEY", raising=False)
+    with endpoint(lambda _: Reply.saying("pelican")) as server:
+        file = written(tmp_path, server.url)
+        done = run_cli("--config", str(file), "model", "check", "far", "near", "--json")
+    told = json.loads(done.stdout)
+    assert [one["name"] for one in told["items"]] == ["near"]
+    assert [one[:24] for one in told["failures"]] == ["far: FAR_KEY is not set:"]
+    assert done.exit_code == 2 and "FAR_KEY is not set" in done.stderr
+
+
 def test_check_without_a_model_is_wrong_usage(run_cli: Cli, tmp_path: Path) -> None:
     done = run_cli("model", "check")
     assert done.exit_code == 2 and "[models.NAME]" in done.stderr

@@ -11,6 +11,7 @@ from cambrian.evolution.models.refusals import (
     AskRefused,
     Misconfigured,
 )
+from cambrian.evolution.models.roster.specs import ModelSpec
 from cambrian.evolution.runtime.process_worker import worker_environment
 from cambrian.testing.endpoint import Reply, endpoint
 
@@ -123,6 +124,28 @@ def test_workers_do_not_get_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [name for name, text in hidden.items() if KEY in text]
     assert "PATH" in hidden and "MY_PLACE" in worker_environment()
     assert worker_environment()["OMP_NUM_THREADS"] == "1"
+
+
+def test_what_the_environment_says_for_its_address_goes_to_no_other(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = "X-Tenant: secret-tenant\nauthorization: Bearer secret-other\naccept-encoding: gzip"
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", headers)
+    monkeypatch.setenv("OPENAI_ORG_ID", "secret-org")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "secret-project")
+    monkeypatch.setenv("OWN_KEY", "own-key-12345")
+    with endpoint(lambda _: Reply.saying("hi")) as server:
+        connect(server.url)
+        OpenAIModel("m").answer(QUESTION)
+        for key_env in ("", "OWN_KEY"):
+            spec = ModelSpec(base_url=server.url, key_env=key_env)
+            OpenAIModel("m", spec=spec).answer(QUESTION)
+    usual, *own = [dict(head) for head in server.headers]
+    assert usual["x-tenant"] == "secret-tenant" and usual["openai-organization"] == "secret-org"
+    for head, key in zip(own, ("none", "own-key-12345"), strict=True):
+        assert not [name for name, text in head.items() if "secret" in text]
+        assert head["authorization"] == f"Bearer {key}" and head["accept-encoding"] == "identity"
+        assert head["content-type"] == "application/json"
 
 
 def test_a_key_does_not_follow_to_another_address(connect: Connect) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from tests.evolution.models.asking import KEY, QUESTION, Connect, fault
 
+from cambrian.archive import Archive
 from cambrian.errors import UsageError
+from cambrian.evolution.loop import Loop
 from cambrian.evolution.models.checking import check
 from cambrian.evolution.models.choices import chosen, gbnf
 from cambrian.evolution.models.credentials import Credentials
@@ -18,7 +20,10 @@ from cambrian.evolution.models.prices import Price
 from cambrian.evolution.models.refusals import AskRefused
 from cambrian.evolution.models.roster.roster import Roster
 from cambrian.evolution.models.roster.specs import ModelSpec, names_in
+from cambrian.evolution.runtime.process_worker import ProcessWorker, worker_environment
+from cambrian.evolution.settings import Settings
 from cambrian.testing.endpoint import Reply, endpoint
+from cambrian.testing.instant_run import BENCHMARKS
 
 OTHER = "another-key-456"
 
@@ -91,6 +96,20 @@ def test_a_section_that_makes_no_sense_is_refused(wrong: dict[str, Any], said: s
     with pytest.raises(UsageError, match=said) as refusal:
         ModelSpec(**wrong)
     assert "secret-9" not in str(refusal.value)
+
+
+def test_keys_of_sections_that_a_run_does_not_ask_are_hidden_from_its_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACE_OF_ANOTHER", "another-secret-1")
+    ModelSpec(base_url="http://h/v1", key_env="PLACE_OF_ANOTHER")  # as cambrian.toml is read
+    with Archive.create(tmp_path / "home") as archive, archive.lock():
+        settings = Settings(proposals=1, benchmarks=BENCHMARKS)
+        run = archive.runs.start(0, settings.to_json(), 1)
+        loop = Loop(archive, run, settings, lambda _: None, tmp_path)
+        worker = loop._pool._make_worker(tmp_path / "log")
+    assert isinstance(worker, ProcessWorker)
+    assert "another-secret-1" not in worker_environment(worker._hidden).values()
 
 
 def test_names_are_read_in_order_each_once() -> None:

@@ -109,7 +109,9 @@ def _lines(archive: Archive) -> Iterator[Row]:
         yield {"t": "suite", **told}
     for row in database.stream("SELECT * FROM runs ORDER BY id"):
         suite = hashes.get(row.pop("suite_id"))
-        yield {"t": "run", **row, "settings": decode(row["settings"]), "suite": suite}
+        settings = decode(row["settings"])
+        settings.pop("endpoints", None)  # addresses and places of keys are nobody else's matter
+        yield {"t": "run", **row, "settings": settings, "suite": suite}
     sent: set[str] = set()
     for row in database.stream("SELECT * FROM agents WHERE status = 'seed' ORDER BY number"):
         yield from _sources(database, row["id"], sent)

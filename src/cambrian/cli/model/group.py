@@ -65,13 +65,14 @@ def check(ctx: click.Context, names: tuple[str, ...], timeout: float, as_json: b
         )
     each = tokens_of_a_proposal(shared.archive)
     found: list[dict[str, Any]] = []
-    failures = []
+    failures, unusable = [], False
     for name in wanted:
         price = Price.of(known[name]) if name in known else None
         try:
             one = checked(name, specs.get(name) or ModelSpec(), price, each, timeout_s=timeout)
-        except AskRefused as refusal:
-            failures.append(f"{name}: {refusal}")
+        except (AskRefused, UsageError) as error:
+            failures.append(f"{name}: {error}")
+            unusable = unusable or isinstance(error, UsageError)
             continue
         found.append(one.to_json())
         if not as_json:
@@ -79,7 +80,7 @@ def check(ctx: click.Context, names: tuple[str, ...], timeout: float, as_json: b
     if as_json:
         show_json({"items": found, "failures": failures})
     if failures:
-        raise Unreachable("\n".join(failures))
+        raise (UsageError if unusable else Unreachable)("\n".join(failures))
 
 
 def _show(one: Checked) -> None:

@@ -76,6 +76,9 @@ class Broker:
         self._gate = gate or Gate(1 << 20)
         self.cut: Sequence[Mapping[str, Any]] = ()  # what was left out of the present evidence
         self._position = 0
+        resume = getattr(model, "resume", None)
+        if resume is not None:
+            resume(archive, proposal_id)
 
     async def ask(
         self,

@@ -21,7 +21,7 @@ import openai
 from cambrian.errors import UsageError
 from cambrian.evolution.models import faults, replies
 from cambrian.evolution.models.choices import told
-from cambrian.evolution.models.credentials import LEAST_IN_ANSWER, Credentials
+from cambrian.evolution.models.credentials import HEADERS, LEAST_IN_ANSWER, Credentials
 from cambrian.evolution.models.refusals import AskRefused, EndpointDown, TooLong, Used
 from cambrian.evolution.models.replies import Answer
 from cambrian.evolution.models.roster.specs import Grammar, ModelSpec
@@ -185,6 +185,7 @@ class OpenAIModel:
         self._timeout_s = timeout_s
         self._max_body = max_body
         self._credentials = Credentials.of(os.environ, spec)
+        self._own_address = bool(spec.base_url)
         self._manner = Manner(temperature=spec.temperature, grammar=spec.grammar)
         self._proven = False
         try:
@@ -304,10 +305,24 @@ class OpenAIModel:
             max_retries=0,
             timeout=openai.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s)),
             http_client=_BoundedClient(self._max_body),
-            default_headers={"Accept-Encoding": "identity"},
+            default_headers=self._headers(),
             organization=os.environ.get("OPENAI_ORG_ID", "").strip() or None,
             project=os.environ.get("OPENAI_PROJECT_ID", "").strip() or None,
         )
+
+    def _headers(self) -> dict[str, Any]:
+        """What every request carries. What OPENAI_* say is for `OPENAI_BASE_URL`: the client would
+        send it to the address of a section too."""
+        asked: dict[str, Any] = {"Accept-Encoding": "identity"}
+        if not self._own_address:
+            return asked
+        rows = os.environ.get(HEADERS, "").split("\n")
+        named = [row.partition(":")[0].strip() for row in rows if ":" in row]
+        kept = {*asked, "Authorization"}
+        left = {name for name in named if name.title() not in kept}
+        silent = {name: openai.Omit() for name in (*left, "OpenAI-Organization", "OpenAI-Project")}
+        key = {"Authorization": f"Bearer {self._credentials.key}"}
+        return silent | asked | key
 
 
 class _Oversized(openai.OpenAIError):

@@ -10,10 +10,13 @@ run with other settings is another run. What was spent then is booked again, as 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cambrian.archive import Archive
 from cambrian.archive.tables.ledger import CUT_OFF
@@ -25,6 +28,9 @@ from cambrian.evolution.models.roster.specs import REPLAY, ModelSpec, names_in
 
 FORMAT, VERSION = "cambrian-answers", 1
 LONGEST_LINE = 64 << 20
+ADDRESS = "[address]"
+"""What stands for an endpoint's address in the reason of a refusal."""
+_URL = re.compile(r"\bhttps?://[^\s\"'<>(){}]*[^\s\"'<>(){}.,:;]", re.I)
 
 _CALLS = """
 SELECT p.idx, s.position, s.model, s.prompt_tokens, s.completion_tokens, s.estimated, s.refused,
@@ -32,6 +38,15 @@ SELECT p.idx, s.position, s.model, s.prompt_tokens, s.completion_tokens, s.estim
 FROM spend s JOIN proposals p ON p.id = s.proposal_id
 LEFT JOIN answers a ON a.proposal_id = s.proposal_id AND a.position = s.position
 WHERE s.run_id = :run AND s.position IS NOT NULL AND s.refused IS NOT :cut ORDER BY s.id
+"""
+_COUNTED = """
+SELECT count(*) AS calls, count(*) - count(CASE WHEN proposal_id IS NOT NULL THEN position END)
+       AS unplaced FROM spend WHERE run_id = ?
+"""
+_PLAYED = """
+SELECT position, refused IS NULL AS answered, count(*) AS times FROM spend
+WHERE proposal_id = ? AND model = ? AND position IS NOT NULL AND refused IS NOT ?
+GROUP BY position, answered
 """
 
 
@@ -72,7 +87,8 @@ def record(archive: Archive, target: Path) -> int:
     """Write what the archive's last run asked and was answered; how many questions.
 
     Raises:
-        NotFound: there is no run with models. UsageError: the file cannot be written.
+        NotFound: there is no run with models. UsageError: the file cannot be written, or the
+            archive does not say which question of a proposal each call was.
     """
     run = archive.runs.last()
     told = {} if run is None else run.settings
@@ -89,7 +105,9 @@ def record(archive: Archive, target: Path) -> int:
             for name in names
         ],
     }
+    _expect_places(archive, run.id)
     rows = archive.database.rows(_CALLS, {"run": run.id, "cut": CUT_OFF})
+    hosts = _hosts(endpoints.values())
     try:
         with target.open("w", encoding="utf-8") as file:
             file.write(json.dumps(head) + "\n")
@@ -97,10 +115,39 @@ def record(archive: Archive, target: Path) -> int:
                 told = {**row, "estimated": bool(row["estimated"])}
                 told["request"] = told.pop("request_hash") if told["text"] is not None else None
                 told.pop("request_hash", None)
+                told["refused"] = _placeless(told["refused"], hosts)
                 file.write(json.dumps(told) + "\n")
     except OSError as error:
         raise UsageError(f"cannot write {target}: {error.strerror}") from error
     return len(rows)
+
+
+def _expect_places(archive: Archive, run_id: int) -> None:
+    """Refuse a run whose calls do not say which questions they were."""
+    (counted,) = archive.database.rows(_COUNTED, (run_id,))
+    if counted["unplaced"]:
+        raise UsageError(
+            "expected a run whose calls say which question of which proposal they were; in "
+            f"{counted['unplaced']} of the {counted['calls']} calls of run {run_id} that is "
+            "missing (an earlier version made it, or it came in a bundle): make a run with this "
+            "version, and record that"
+        )
+
+
+def _hosts(specs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Where the endpoints of sections are, the longest first; not what might be a plain word."""
+    found = {urlsplit(str(spec.get("base_url") or "").strip()).netloc for spec in specs}
+    return sorted((one for one in found if re.search("[.:]", one)), key=len, reverse=True)
+
+
+def _placeless(reason: str | None, hosts: Sequence[str]) -> str | None:
+    """Why a question was refused, without addresses."""
+    if reason is None:
+        return None
+    reason = _URL.sub(ADDRESS, reason)
+    for host in hosts:
+        reason = reason.replace(host, ADDRESS)
+    return reason
 
 
 def _shown(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +169,7 @@ def head_of(name: str) -> Head:
                 {key: ModelSpec.of(one["spec"]) for key, one in models.items()},
                 {key: Price(**one["price"]) for key, one in models.items() if one["price"]},
             )
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise _damaged(_path(name), 1, error) from None
     raise UsageError(f"{_path(name)}: expected a recording, got an empty file")
 
@@ -171,9 +218,9 @@ class Recording:
                 continue
             try:
                 call = Call(**told)
+                self._calls.setdefault((call.idx, call.model), []).append(call)
             except TypeError as error:
                 raise _damaged(path, number, error) from None
-            self._calls.setdefault((call.idx, call.model), []).append(call)
         self._models: dict[tuple[int, str], Replayed] = {}
 
     def model(self, name: str, idx: int) -> Replayed:
@@ -192,7 +239,29 @@ class Replayed:
 
     def __init__(self, name: str, calls: Sequence[Call]) -> None:
         self.name = name
+        self._calls = tuple(calls)
         self._left = list(calls)
+        self._booked: set[int] = set()  # positions whose last refusal is in the archive
+
+    def resume(self, archive: Archive, proposal_id: int) -> None:
+        """Go on after what was played for that proposal already, by a process that was killed too.
+
+        What was recorded after a refusal at the same position stands in its place; the last refusal
+        of a position is told again, for nothing more is known of it, and is not booked again.
+        """
+        rows = archive.database.rows(_PLAYED, (proposal_id, self.name, CUT_OFF))
+        played = Counter({(row["position"], bool(row["answered"])): row["times"] for row in rows})
+        last = {call.position: at for at, call in enumerate(self._calls)}
+        self._left, self._booked = [], set()
+        for at, call in enumerate(self._calls):
+            place = (call.position, call.text is not None)
+            if not played[place]:
+                self._left.append(call)
+                continue
+            played[place] -= 1
+            if call.text is None and last[call.position] == at:
+                self._left.append(call)
+                self._booked.add(call.position)
 
     def answer(
         self, messages: Sequence[dict[str, str]], max_tokens: int = 0, choices: Sequence[str] = ()
@@ -210,7 +279,8 @@ class Replayed:
                 del self._left[at]
                 again = any(one.position == call.position for one in self._left[at:])
                 kind = EndpointDown if again else AskRefused
-                raise kind(call.refused or "not answered when this was recorded", call.used)
+                used = None if call.position in self._booked else call.used
+                raise kind(call.refused or "not answered when this was recorded", used)
             if call.request == asked:
                 del self._left[: at + 1]
                 return Answer(call.text, call.prompt_tokens, call.completion_tokens)

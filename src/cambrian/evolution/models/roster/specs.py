@@ -19,6 +19,13 @@ Grammar = Literal["gbnf", "schema", "none"]
 REPLAY = "replay:"
 """What the name of a recording begins with."""
 MOST_AT_ONCE = 256
+_KEY_NAMES: set[str] = set()
+
+
+def key_names() -> frozenset[str]:
+    """The variables that hold a key, of every section that this process has read: of those, too,
+    whose models the run does not ask."""
+    return frozenset(_KEY_NAMES)
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,8 @@ class ModelSpec:
     grammar: Grammar = "gbnf"
 
     def __post_init__(self) -> None:
+        if self.key_env:
+            _KEY_NAMES.add(self.key_env)
         self._check_number("temperature", 0, 2)
         self._check_number("max_tokens", 1, 10**9)
         self._check_number("share", 0, 1)
