@@ -32,8 +32,9 @@ PER_AGENT = 5 * len(set(SECOND) - set(FIRST))
 def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs, each with a suite of its own; the second is the current one."""
     path = tmp_path_factory.mktemp("rescoring") / "archive"
-    assert run(path, benchmarks=FIRST) == "finished"
-    assert run(path, benchmarks=SECOND, proposals=1) == "finished"
+    rule = "better"  # rejects some of few
+    assert run(path, benchmarks=FIRST, admission=rule) == "finished"
+    assert run(path, benchmarks=SECOND, proposals=1, admission=rule) == "finished"
     return path
 
 

@@ -117,7 +117,9 @@ def test_a_daemons_start_waits_for_room_and_a_foreground_runs_says_so(
     full = [True, True]
     real: Callable[..., Any] = supervisor.prepare
 
-    def prepare(archive: Archive, benchmarks: Any = (), tell: Any = None) -> None:
+    def prepare(
+        archive: Archive, benchmarks: Any = (), tell: Any = None, improver: str = "one-shot"
+    ) -> None:
         if full:
             full.pop()
             raise StorageTrouble("the disk is full", "full")

@@ -113,9 +113,13 @@ def shared(kept: EvolvedArchive) -> Iterator[Served]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A real Chromium, of the system: nothing is downloaded. Its lack is a failure, not a skip."""
+    """A real Chromium, of the system: nothing is downloaded. Its lack is a failure, not a skip.
+
+    Not for longer than a module: while it is there an event loop runs, and other tests could run
+    none.
+    """
     from playwright.sync_api import sync_playwright
 
     path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)

@@ -258,7 +258,9 @@ def _seal(
     archive: Archive, settings: Settings, tell: Tell, options: Options, *, seeds: bool = True
 ) -> bool:
     """What `cambrian bench seal` does; False if it was interrupted."""
-    make_worker = options.make_worker or functools.partial(ProcessWorker, settings.sandbox)
+    make_worker = options.make_worker or functools.partial(
+        ProcessWorker, settings.sandbox, hidden=key_names()
+    )
     try:
         with killswitch.watch(archive.path, killswitch.interrupt):
             sealing.seal(

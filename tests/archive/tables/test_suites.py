@@ -163,6 +163,8 @@ def test_an_older_archive_is_filed_under_the_suite_of_its_runs(
             "DROP TABLE screen_answers",
             "DROP TABLE null_evaluations",
             "DROP TABLE nulls",
+            "ALTER TABLE spend DROP COLUMN position",
+            "ALTER TABLE spend DROP COLUMN refused",
             "DROP TABLE trials",
             "DROP TABLE edit_changes",
             "DROP TABLE questions",

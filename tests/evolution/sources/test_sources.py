@@ -112,7 +112,7 @@ def test_a_drop_in_honesty_is_told_from_bad_luck() -> None:
 
 # -- in runs -----------------------------------------------------------------------------
 
-SPECS = {"small": ModelSpec(), "large": ModelSpec()}
+SPECS = {"small": ModelSpec(), "large": ModelSpec(share=0.2)}
 PRICES = {"small": Price(0.1, 0.2), "large": Price(30.0, 60.0)}
 
 

@@ -142,7 +142,7 @@ class TokenBudget:
         prompt = self._prompts.get(model)
         if prompt is None:
             return True  # what a question takes is known with the first one
-        more = CALLS_PER_VARIANT * (making + 1)  # each may ask so often
+        more = making + 1  # each may ask once more
         room = self._room(model, more * prompt + (more - 1) * self._answer_tokens())
         return room < self._answer_tokens()
 

@@ -64,9 +64,7 @@ def add_own(archive: Archive, tree: SourceTree, title: str) -> Agent:
         raise Refused(
             f"the archive has this code as {known.id[:10]} ({known.title}); nothing was added"
         )
-    added = archive.agents.add_seed(tree.identity, tree, title)
-    reach("seed.added")
-    return added
+    return archive.agents.add_seed(tree.identity, tree, title)
 
 
 class Seeding:
