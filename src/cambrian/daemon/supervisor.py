@@ -29,6 +29,7 @@ from cambrian.evaluators.suites import suite_of
 from cambrian.evolution import sealing
 from cambrian.evolution.changing import changes, differences
 from cambrian.evolution.models.roster.roster import Roster
+from cambrian.evolution.models.roster.specs import key_names
 from cambrian.evolution.rewriting import likeness
 from cambrian.evolution.runtime.process_worker import ProcessWorker
 from cambrian.evolution.runtime.seeding import add_seeds
