@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,22 @@ def test_a_domain_without_its_column_is_refused(tmp_path: Path) -> None:
     _, result = make(tmp_path, "domain")
     assert result.exit_code == 2
     assert "--kind domain and --domain COLUMN go together" in result.output
+
+
+def test_no_name_of_a_file_or_a_column_becomes_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(plugins.ENVIRONMENT, "")
+    ran = tmp_path / "ran"
+    evil = f'"""\nopen({str(ran).replace("/", chr(92) + "x2f")!r}, "w")\n"""\\'
+    file, target = tmp_path / f"{evil.replace('/', '')}.csv", tmp_path / "none.py"
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow([evil, "other", "\\told'"])
+        writer.writerows([n, -n, "ab"[n % 2] + '"""\\'] for n in range(80))
+    asked = ["bench", "new", str(file), "--label", "\\told'", "-o", str(target), "--no-measure"]
+    result = CliRunner().invoke(cli, asked)
+    assert result.exit_code == 0, result.output
+    bench: Any = plugins.load(target)
+    assert type(bench).__name__ == "TableNone" and bench.file == file
+    assert bench.plan.columns[0].name == evil and not ran.exists()

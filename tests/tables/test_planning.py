@@ -102,3 +102,18 @@ def test_a_file_that_has_changed_is_not_taken_for_the_one_that_was_planned(tmp_p
     file.write_text(file.read_text() + "1.5,yes\n")
     with pytest.raises(UsageError, match="has changed since this benchmark was written"):
         encoded(file, plan, False)
+
+
+@pytest.mark.parametrize("label", ["told", "a"])
+def test_figures_that_are_not_finite_are_refused_with_the_column(
+    tmp_path: Path, label: str
+) -> None:
+    rows = [f"{'-' if n % 2 else ''}1e308,{n}" for n in range(60)]
+    with pytest.raises(UsageError, match=r"column 'a': expected values whose mean and deviation"):
+        make_plan(table(tmp_path, "a,told", rows), label, kind="regression")
+
+
+def test_negative_whole_numbers_are_numbers_and_far_years_are_dates(tmp_path: Path) -> None:
+    rows = [f"{-n},9999-12-{n % 28 + 1:02d},{'ab'[n % 2]}" for n in range(60)]
+    columns = make_plan(table(tmp_path, "a,until,told", rows), "told").plan.columns
+    assert [column.sort for column in columns] == ["number", "date"]

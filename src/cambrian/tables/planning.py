@@ -107,7 +107,9 @@ def days(column: Any) -> Any:
     import pandas
 
     found = pandas.to_datetime(column, errors="coerce", format="ISO8601", utc=True)
-    return ((found - pandas.Timestamp(0, tz="UTC")) / pandas.Timedelta(days=1)).to_numpy(np.float64)
+    # In numpy, for pandas has no difference of years that nanoseconds do not reach ("-1" is one).
+    since = found.dt.tz_localize(None).to_numpy("datetime64[us]") - np.datetime64(0, "us")
+    return since / np.timedelta64(1, "D")
 
 
 def _require_whole(path: Path, frame: Any, name: str) -> None:
@@ -129,9 +131,9 @@ def _column(path: Path, cells: Any, first: int) -> tuple[Column | None, str]:
             early = whole[:first][np.isfinite(whole[:first])]
             if not len(early):
                 return None, f"{name} has no value in the first {first} rows and is left out."
-            spread = float(early.std()) or 1.0
+            mean, spread = _figures(path, name, early)
             note = gaps + (f"{name} is a date, in days." if sort == "date" else "")
-            return Column(name, sort, float(early.mean()), spread), note.strip()  # type: ignore[arg-type]
+            return Column(name, sort, mean, spread), note.strip()  # type: ignore[arg-type]
     if given.nunique() > MOST_VALUES:
         odd = given.index[~np.isfinite(numbers(given))][0]
         raise UsageError(
@@ -145,6 +147,22 @@ def _column(path: Path, cells: Any, first: int) -> tuple[Column | None, str]:
     return Column(name, "category", values=values), f"{name} has {len(values)} values, 0 or 1 each."
 
 
+def _figures(path: Path, name: str, early: Any) -> tuple[float, float]:
+    """Mean and deviation of the first values (N,); a deviation of 0 is 1.
+
+    Raises:
+        UsageError: one of the two is not finite.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, spread = float(early.mean()), float(early.std())
+    if not np.isfinite([mean, spread]).all():
+        raise UsageError(
+            f"{path}: column {name!r}: expected values whose mean and deviation are finite; got "
+            f"{np.abs(early).max():.3g}. Scale the column, or take it out of the file"
+        )
+    return mean, spread or 1.0
+
+
 def _labels(path: Path, cells: Any, kind: Kind, first: int) -> tuple[tuple[str, ...], float, float]:
     """The classes; or mean and deviation of the first rows, of regression."""
     if kind == "regression":
@@ -155,7 +173,7 @@ def _labels(path: Path, cells: Any, kind: Kind, first: int) -> tuple[tuple[str, 
                 f"{path}:{wrong[0]}: column {cells.name!r}: expected a number to be told; got "
                 f"{cells[wrong[0]][:40]!r}"
             )
-        return (), float(found[:first].mean()), float(found[:first].std()) or 1.0
+        return (), *_figures(path, str(cells.name), found[:first])
     counts = cells.value_counts()
     if not 2 <= len(counts) <= MOST_CLASSES:
         raise UsageError(
