@@ -88,7 +88,7 @@ def _literal(plan: Plan) -> str:
 
 def _floor(kind: Kind) -> str:
     if kind == "regression":
-        return "The value before, said again; 1 less the share of its squared error."
+        return "The last value told, said again; 1 less the share of its squared error."
     if kind == "drift":
         return "The commonest label so far."
     return "One constant label, the best in hindsight, as a mean over tasks."
