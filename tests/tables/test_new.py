@@ -101,7 +101,7 @@ def test_no_name_of_a_file_or_a_column_becomes_code(
     with file.open("w", newline="") as out:
         writer = csv.writer(out)
         writer.writerow([evil, "other", "\\told'"])
-        writer.writerows([n, -n, "ab"[n % 2] + '"""\\'] for n in range(80))
+        writer.writerows([37 * n % 80, -n, "ab"[n % 2] + '"""\\'] for n in range(80))
     asked = ["bench", "new", str(file), "--label", "\\told'", "-o", str(target), "--no-measure"]
     result = CliRunner().invoke(cli, asked)
     assert result.exit_code == 0, result.output

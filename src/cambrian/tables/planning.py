@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from cambrian.errors import UsageError
-from cambrian.evaluators.data.base import SPLIT_SEED
-from cambrian.tables.frames import read_frame
+from cambrian.tables.encoding import inputs
+from cambrian.tables.frames import days, in_order, mixed, numbers, read_frame
 from cambrian.tables.plan import Column, Kind, Plan
 
 FIRST = 0.2
@@ -41,7 +41,7 @@ def make_plan(
         NotFound: no such file.
         UsageError: the table cannot be used; the message names the line and the column.
     """
-    frame, separator, digest = read_frame(path)
+    frame, separator, digest = read_frame(path, label)
     for role, name in (("label", label), ("order", order), ("domain", domain)):
         if name and name not in frame.columns:
             raise UsageError(
@@ -53,7 +53,9 @@ def make_plan(
     if len(frame) < LEAST_ROWS:
         raise UsageError(f"{path}: expected at least {LEAST_ROWS} rows; got {len(frame)}")
     frame = mixed(frame) if kind in TASKS else in_order(path, frame, order)
-    first = max(LEAST_ROWS // 2, int(FIRST * len(frame)))
+    seen = frame.drop(columns=[name for name in (label, order, domain) if name])
+    # Of equal rows one is kept: these are the first rows after that as well.
+    first = max(LEAST_ROWS // 2, int(FIRST * len(seen.drop_duplicates())))
     columns, notes = [], []
     for name in frame.columns:
         if name not in (label, order, domain):
@@ -63,6 +65,12 @@ def make_plan(
     if not columns:
         raise UsageError(f"{path}: expected a column to learn from beside {label!r}; got none")
     classes, mean, spread = _labels(path, frame[label], kind, first)
+    different = len(np.unique(inputs(frame, columns), axis=0))
+    if different < LEAST_ROWS:
+        raise UsageError(
+            f"{path}: expected at least {LEAST_ROWS} rows with different inputs, for of equal ones "
+            f"the first alone is kept; got {different}"
+        )
     plan = Plan(
         label,
         tuple(columns),
@@ -76,40 +84,6 @@ def make_plan(
         spread,
     )
     return Made(plan, len(frame), tuple(notes))
-
-
-def in_order(path: Path, frame: Any, order: str) -> Any:
-    """The rows by their order column, numbers or dates; equal ones as in the file."""
-    if not order:
-        return frame
-    for values in (numbers(frame[order]), days(frame[order])):
-        if np.isfinite(values).all():
-            return frame.iloc[np.argsort(values, kind="stable")]
-    raise UsageError(f"{path}: expected numbers or dates (2024-01-31) in {order!r}, the order")
-
-
-def mixed(frame: Any) -> Any:
-    """The rows in a random order that is always the same: where tasks are made of them, the file's
-    own order says nothing."""
-    return frame.iloc[np.random.default_rng(SPLIT_SEED).permutation(len(frame))]
-
-
-def numbers(column: Any) -> Any:
-    """The cells (N,) as float64; NaN where one is missing or no number."""
-    import pandas
-
-    found = pandas.to_numeric(column, errors="coerce").to_numpy(np.float64)
-    return np.where(np.isfinite(found), found, np.nan)
-
-
-def days(column: Any) -> Any:
-    """The cells (N,) as days since 1970, for dates as ISO 8601 has them; NaN for any other."""
-    import pandas
-
-    found = pandas.to_datetime(column, errors="coerce", format="ISO8601", utc=True)
-    # In numpy, for pandas has no difference of years that nanoseconds do not reach ("-1" is one).
-    since = found.dt.tz_localize(None).to_numpy("datetime64[us]") - np.datetime64(0, "us")
-    return since / np.timedelta64(1, "D")
 
 
 def _require_whole(path: Path, frame: Any, name: str) -> None:
