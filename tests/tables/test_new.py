@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +89,55 @@ def test_a_domain_without_its_column_is_refused(tmp_path: Path) -> None:
     _, result = make(tmp_path, "domain")
     assert result.exit_code == 2
     assert "--kind domain and --domain COLUMN go together" in result.output
+
+
+def test_no_name_of_a_file_or_a_column_becomes_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(plugins.ENVIRONMENT, "")
+    ran = tmp_path / "ran"
+    evil = f'"""\nopen({str(ran).replace("/", chr(92) + "x2f")!r}, "w")\n"""\\'
+    file, target = tmp_path / f"{evil.replace('/', '')}.csv", tmp_path / "none.py"
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow([evil, "other", "\\told'"])
+        writer.writerows([37 * n % 80, -n, "ab"[n % 2] + '"""\\'] for n in range(80))
+    asked = ["bench", "new", str(file), "--label", "\\told'", "-o", str(target), "--no-measure"]
+    result = CliRunner().invoke(cli, asked)
+    assert result.exit_code == 0, result.output
+    bench: Any = plugins.load(target)
+    assert type(bench).__name__ == "TableNone" and bench.file == file
+    assert bench.plan.columns[0].name == evil and not ran.exists()
+
+
+class Echo:
+    """Says the last label that it was told, again and again: it knows nothing else."""
+
+    def prequential(self, steps: Iterable[tuple[Any, Any]]) -> Iterator[Any]:
+        last = 0.0
+        for x, y in steps:
+            yield np.full((len(x), 1), last)
+            last = float(y[-1, 0])
+
+
+@pytest.mark.parametrize("stage", ["full", "sealed"])
+def test_the_last_label_that_was_told_is_0_of_regression(
+    tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(plugins.ENVIRONMENT, "")
+    bench: Any = plugins.load(make(tmp_path, "regression")[0])
+    assert bench.batch > 1
+    assert bench.run(Echo(), stage, 0).raw == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_file_whose_check_fails_is_taken_away_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(plugins.ENVIRONMENT, "")
+    rows = [f"{n},{'ab'[n % 2]}" for n in range(80)]
+    (tmp_path / "my.csv").write_text("\n".join(["a,told", *rows]) + "\n")
+    asked = ["bench", "new", str(tmp_path / "my.csv"), "--label", "told", "--sandbox", "none"]
+    target = tmp_path / "drift.py"
+    (tmp_path / "drift-1.json").mkdir()  # what was measured cannot be written there
+    result = CliRunner().invoke(cli, [*asked, "-o", str(target)])
+    assert result.exit_code != 0 and not target.exists(), result.output

@@ -45,10 +45,12 @@ def test_a_mark_semicolons_dates_categories_and_gaps_are_dealt_with(tmp_path: Pa
 
 
 def test_rows_come_by_the_order_column_and_figures_are_of_the_first_alone(tmp_path: Path) -> None:
-    rows = [f"{n},{0.5 * n},{'ab'[n % 2]}" for n in range(100)]
+    values = [0.5 * (37 * n % 100) for n in range(100)]
+    rows = [f"{n},{value},{'ab'[n % 2]}" for n, value in enumerate(values)]
     early = make_plan(table(tmp_path, "t,value,told", rows[::-1]), "told", order="t").plan
-    assert early.columns[0].mean == pytest.approx(0.5 * np.mean(range(early.first)))
-    later = [*rows[: early.first], *(f"{n},{9e9},{'ab'[n % 2]}" for n in range(early.first, 100))]
+    assert early.columns[0].mean == pytest.approx(np.mean(values[: early.first]))
+    changed = (f"{n},{values[n] - 50},{'ab'[n % 2]}" for n in range(early.first, 100))
+    later = [*rows[: early.first], *changed]
     again = make_plan(table(tmp_path, "t,value,told", later), "told", order="t").plan
     assert again.columns == early.columns
 
@@ -102,3 +104,39 @@ def test_a_file_that_has_changed_is_not_taken_for_the_one_that_was_planned(tmp_p
     file.write_text(file.read_text() + "1.5,yes\n")
     with pytest.raises(UsageError, match="has changed since this benchmark was written"):
         encoded(file, plan, False)
+
+
+@pytest.mark.parametrize("label", ["told", "a"])
+def test_figures_that_are_not_finite_are_refused_with_the_column(
+    tmp_path: Path, label: str
+) -> None:
+    rows = [f"{'-' if n % 2 else ''}1e308,{n}" for n in range(60)]
+    with pytest.raises(UsageError, match=r"column 'a': expected values whose mean and deviation"):
+        make_plan(table(tmp_path, "a,told", rows), label, kind="regression")
+
+
+def test_negative_whole_numbers_are_numbers_and_far_years_are_dates(tmp_path: Path) -> None:
+    rows = [f"{-n},9999-12-{n % 28 + 1:02d},{'ab'[n % 2]}" for n in range(60)]
+    columns = make_plan(table(tmp_path, "a,until,told", rows), "told").plan.columns
+    assert [column.sort for column in columns] == ["number", "date"]
+
+
+def test_too_few_different_rows_are_refused(tmp_path: Path) -> None:
+    rows = [f"{n % 59},{'ab'[n % 2]}" for n in range(300)]
+    with pytest.raises(UsageError, match=r"60 rows with different inputs, .*; got 59"):
+        make_plan(table(tmp_path, "a,told", rows), "told")
+
+
+def test_of_many_equal_rows_enough_are_left_to_judge_by(tmp_path: Path) -> None:
+    rows = [f"{n % 100},{'ab'[n % 2]}" for n in range(1000)]
+    file = table(tmp_path, "a,told", rows)
+    plan = make_plan(file, "told", kind="class-incremental").plan
+    assert plan.first == 30 and len(encoded(file, plan, True)[0]) == 100
+
+
+def test_a_minus_is_a_label_and_missing_elsewhere(tmp_path: Path) -> None:
+    rows = [f"{'-' if n == 7 else 37 * n % 80},{'+-'[n % 2]}" for n in range(80)]
+    file = table(tmp_path, "a,told", rows)
+    made = make_plan(file, "told")
+    assert made.plan.classes == ("+", "-") and "1 missing cells of a" in made.notes[0]
+    assert encoded(file, made.plan, False)[1].tolist() == [n % 2 for n in range(80)]

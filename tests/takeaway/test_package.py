@@ -98,6 +98,25 @@ def test_a_package_names_nothing_of_ours_and_brings_the_licence() -> None:
     assert "a title of a model" in made["README.md"].decode()
 
 
+def test_what_a_card_says_of_a_paper_is_no_markup_in_the_readme() -> None:
+    paper = {"part": "parts/a.py", "title": "a\n# <b>`x`", "paper": "[here](evil)\n\n![](x)"}
+    page = package(load_seed("finetune"), {**ORIGIN, "papers": [paper]}, None)["README.md"]
+    assert "- `parts/a.py`: a b x. here (evil) ! (x)\n" in page.decode()
+
+
+def test_a_missing_value_counts_as_the_mean_in_the_face_of_river(tmp_path: Path) -> None:
+    write(package(load_seed("finetune"), ORIGIN, None, "mine"), tmp_path / "out")
+    asked = ["-m", "pytest", "-q", "tests/test_online.py", "-k", "missing"]
+    done = subprocess.run(
+        [sys.executable, *asked],
+        cwd=tmp_path / "out",
+        env=without_cambrian(tmp_path),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+
+
 def test_the_improver_and_its_parts_stay_behind() -> None:
     files = {**load_seed("composed"), "parts/only_mine.py": "X = 1\n"}
     files["improver.py"] += "\nfrom parts.only_mine import X\n"
@@ -112,7 +131,7 @@ def test_an_agent_that_is_no_classifier_is_refused() -> None:
         record(broken, PlainBackend())
 
 
-@pytest.mark.parametrize("name", ["torch", "Two", "a-b"])
+@pytest.mark.parametrize("name", ["torch", "Two", "a-b", "class", "match", "json", "mine_"])
 def test_a_name_that_cannot_be_imported_or_is_taken_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="expected a name for the package"):
         package(load_seed("finetune"), ORIGIN, None, name)

@@ -50,3 +50,10 @@ def test_nothing_but_imports_changes() -> None:
             continue
         changed = set(made_relative(path, text).splitlines()) - set(text.splitlines())
         assert all(line.startswith("from .") for line in changed), path
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_form_feed_or_another_line_end_moves_no_import(end: str) -> None:
+    rows = ['"""One.\f\x1c\u2028Two."""', "\f", "import math", "from parts.mlp import MLP", "A = 1"]
+    made = made_relative("learner.py", end.join(rows))
+    assert made == end.join([*rows[:3], "from .parts.mlp import MLP", "A = 1"])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
+import anyio
 import pytest
 from tests.cli.conftest import EvolvedArchive
 from tests.web.conftest import TOKEN, Served, serving
 
 from cambrian.archive import Archive
 from cambrian.web.guard import POLICY
+from cambrian.web.site import READERS, Site
 
 
 def intents(grown: EvolvedArchive) -> int:
@@ -31,6 +36,14 @@ def test_a_name_that_another_rebinds_to_us_is_refused(shared: Served, host: str)
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]:99", "localhost:8600"])
 def test_names_of_loopback_are_answered(shared: Served, host: str) -> None:
     assert shared.ask("/one/now", Host=host).status == 200
+
+
+def test_a_page_of_another_site_may_link_to_us_and_load_nothing(shared: Served) -> None:
+    def ask(site: str, mode: str) -> int:
+        return shared.ask("/one/now", Sec_Fetch_Site=site, Sec_Fetch_Mode=mode).status
+
+    assert ask("cross-site", "no-cors") == ask("cross-site", "cors") == 403
+    assert ask("cross-site", "navigate") == ask("same-origin", "cors") == 200
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "https://127.0.0.1:1"])
@@ -131,3 +144,24 @@ def test_without_the_token_the_page_has_no_buttons(shared: Served) -> None:
 )
 def test_files_beside_the_static_ones_are_not_served(shared: Served, path: str) -> None:
     assert shared.ask(path).status == 404
+
+
+def test_only_so_many_pages_are_read_at_once() -> None:
+    site, lock, now, most = Site({}), threading.Lock(), 0, 0
+
+    def work() -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.02)
+        with lock:
+            now -= 1
+
+    async def ask() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(5 * READERS):
+                group.start_soon(site.apart, work)
+
+    anyio.run(ask)
+    assert most == READERS

@@ -14,7 +14,9 @@ from tests.web.conftest import Served, serving
 
 from cambrian.archive import Archive, Gate
 from cambrian.evaluators.statistics import mean_interval
-from cambrian.web.pages import PAGES
+from cambrian.web.drawings import waterfall
+from cambrian.web.pages import PAGES, tallies
+from cambrian.web.pages.changes import changes
 from cambrian.web.pages.tables import paired
 
 MENU = [name for name, page in PAGES.items() if page.title]
@@ -216,6 +218,72 @@ def test_mechanisms_are_counted_on_as_decisions_come(served: Served, grown: Evol
     assert found["gain"]["mean"] == pytest.approx(expected.mean)
     assert found["gain"]["lower"] == pytest.approx(expected.lower)
     assert found["gain"]["upper"] == pytest.approx(expected.upper)
+
+
+def test_a_visit_that_was_cut_off_counts_nothing_twice(grown: EvolvedArchive) -> None:
+    with Archive.open(grown.path) as archive:
+        archive.proposals.close(7, "invalid", "so that all before are decided")
+        for _ in range(3):
+            index = archive.counts()["proposals"]
+            made = archive.proposals.open(grown.run.id, index, -1, [grown["graft"]], "recombine")
+            tree = learner(f"adam {index}")
+            archive.proposals.record_variant(
+                made.id, tree.identity, tree, title="Adam", hypothesis="", predicted_gain=None,
+                confidence=None, operation={"kind": "graft", "mechanism": "adam"}, stage="smoke",
+            )  # fmt: skip
+            archive.proposals.close(made.id, "failed_smoke", "it raised")
+        interrupted, steps = 0, 0
+        tallies._kept.clear()
+        while True:
+            left = steps
+
+            def late() -> bool:
+                nonlocal left
+                left -= 1
+                return left < 0
+
+            archive.database.connection.set_progress_handler(late, 1)
+            try:
+                found = tallies.tally(archive)
+                break
+            except sqlite3.OperationalError:
+                interrupted, steps = interrupted + 1, steps + 1
+        archive.database.connection.set_progress_handler(None, 1)
+    assert interrupted > 100 and found.mechanisms["adam"].proposed == 3
+
+
+def test_a_seed_agent_that_is_scored_late_becomes_a_champion(tmp_path: Path) -> None:
+    with Archive.create(tmp_path / "archive") as archive:
+        early, late, last = (learner(name) for name in ("early", "late", "last"))
+        for tree in (early, late, last):
+            archive.agents.add_seed(tree.identity, tree, "a seed")
+        archive.agents.set_score(early.identity, 0.3, 0.2, 0.4)
+        archive.agents.set_score(last.identity, 0.7, 0.6, 0.8)
+        assert tallies.tally(archive).champions == [early.identity, last.identity]
+        assert tallies.tally(archive).champions == [early.identity, last.identity]
+        archive.agents.set_score(late.identity, 0.5, 0.4, 0.6)
+        found = tallies.tally(archive).champions
+    assert found == [early.identity, late.identity, last.identity]
+
+
+def test_a_long_file_that_differs_is_named_and_not_compared() -> None:
+    long = {"parts/long.py": "a\n" * 3_001, "learner.py": "x = 1\n"}
+    found = changes(long, {"parts/long.py": "b\n" * 3_001, "learner.py": "x = 2\n"})
+    assert "+x = 2\n" in found and "+b" not in found
+    assert "+++ b/parts/long.py\n@@ not compared: longer than 3,000 lines" in found
+    assert changes(long, long) == ""
+    assert "not compared" in changes({}, {"learner.py": "a" * 100_001})
+
+
+def test_a_gain_that_was_not_measured_is_drawn_as_unknown() -> None:
+    steps: list[dict[str, Any]] = [
+        {"number": 1, "score": 0.25, "gain": None},
+        {"number": 2, "score": None, "gain": None},
+        {"number": 3, "score": 0.75, "gain": {"mean": 0.5}},
+    ]
+    drawn = str(waterfall(steps, None))
+    assert ">–</text>" in drawn and "+0.00" not in drawn and "+0.50" in drawn
+    assert drawn.count('class="unknown"') == 1
 
 
 def test_one_common_seed_gives_a_difference_without_an_interval() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,8 @@ import numpy as np
 
 from cambrian.errors import UsageError
 from cambrian.evaluators.data import Floats
-from cambrian.tables.frames import read_frame
+from cambrian.tables.frames import days, in_order, mixed, numbers, read_frame
 from cambrian.tables.plan import Column, Plan
-from cambrian.tables.planning import days, in_order, mixed, numbers
 
 CLIP = 5.0
 
@@ -28,15 +28,14 @@ def encoded(path: Path, plan: Plan, mix: bool) -> tuple[Floats, Any, tuple[str, 
     Raises:
         UsageError: the file is not the one that the plan was made of.
     """
-    frame, _, digest = read_frame(path)
+    frame, _, digest = read_frame(path, plan.label)
     if digest != plan.digest:
         raise UsageError(
             f"{path} has changed since this benchmark was written: write it anew with "
             "`cambrian bench new`, under another name or version"
         )
     frame = mixed(frame) if mix else in_order(path, frame, plan.order)
-    x = np.concatenate([_inputs(frame[column.name], column) for column in plan.columns], axis=1)
-    x = np.asarray(x.clip(-CLIP, CLIP), dtype=np.float32)
+    x = inputs(frame, plan.columns)
     y: Any
     if plan.classes:
         y = np.searchsorted(np.array(plan.classes), frame[plan.label].to_numpy(str)).astype(
@@ -48,6 +47,12 @@ def encoded(path: Path, plan: Plan, mix: bool) -> tuple[Floats, Any, tuple[str, 
     _, first = np.unique(x, axis=0, return_index=True)
     kept = np.sort(first)
     return x[kept], y[kept], tuple(domains[row] for row in kept)
+
+
+def inputs(frame: Any, columns: Sequence[Column]) -> Floats:
+    """What learners see of a table: (N, inputs) within ±5."""
+    x = np.concatenate([_inputs(frame[column.name], column) for column in columns], axis=1)
+    return np.asarray(x.clip(-CLIP, CLIP), dtype=np.float32)
 
 
 def _inputs(cells: Any, column: Column) -> Any:

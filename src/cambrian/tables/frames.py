@@ -8,7 +8,10 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cambrian.errors import NotFound, UsageError
+from cambrian.evaluators.data.base import SPLIT_SEED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,11 +40,14 @@ def digest_of(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def read_frame(path: Path) -> tuple[pd.DataFrame, str, str]:
+def read_frame(path: Path, label: str = "") -> tuple[pd.DataFrame, str, str]:
     """A table as text, its separator and its digest; missing cells are "".
 
     A byte order mark is left aside; commas, semicolons, tabs and vertical bars are told apart by
     the header. The index of a row is the line that it stands on.
+
+    Args:
+        label: a column in which "-" is a value, as in + and -.
 
     Raises:
         NotFound: no such file.
@@ -73,7 +79,44 @@ def read_frame(path: Path) -> tuple[pd.DataFrame, str, str]:
         raise UsageError(f"{path}:1: expected rows under the header; got none")
     frame = pandas.DataFrame(body, columns=names, index=numbers[1:], dtype=str)
     stripped = frame.apply(lambda column: column.str.strip())
-    return stripped.mask(stripped.apply(_is_missing), ""), separator, digest_of(raw)
+    missing = stripped.apply(_is_missing)
+    if label in names:
+        missing[label] &= stripped[label] != "-"
+    return stripped.mask(missing, ""), separator, digest_of(raw)
+
+
+def in_order(path: Path, frame: Any, order: str) -> Any:
+    """The rows by their order column, numbers or dates; equal ones as in the file."""
+    if not order:
+        return frame
+    for values in (numbers(frame[order]), days(frame[order])):
+        if np.isfinite(values).all():
+            return frame.iloc[np.argsort(values, kind="stable")]
+    raise UsageError(f"{path}: expected numbers or dates (2024-01-31) in {order!r}, the order")
+
+
+def mixed(frame: Any) -> Any:
+    """The rows in a random order that is always the same: where tasks are made of them, the file's
+    own order says nothing."""
+    return frame.iloc[np.random.default_rng(SPLIT_SEED).permutation(len(frame))]
+
+
+def numbers(column: Any) -> Any:
+    """The cells (N,) as float64; NaN where one is missing or no number."""
+    import pandas
+
+    found = pandas.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def days(column: Any) -> Any:
+    """The cells (N,) as days since 1970, for dates as ISO 8601 has them; NaN for any other."""
+    import pandas
+
+    found = pandas.to_datetime(column, errors="coerce", format="ISO8601", utc=True)
+    # In numpy, for pandas has no difference of years that nanoseconds do not reach ("-1" is one).
+    since = found.dt.tz_localize(None).to_numpy("datetime64[us]") - np.datetime64(0, "us")
+    return since / np.timedelta64(1, "D")
 
 
 def _is_missing(column: Any) -> Any:

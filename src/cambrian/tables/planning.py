@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from cambrian.errors import UsageError
-from cambrian.evaluators.data.base import SPLIT_SEED
-from cambrian.tables.frames import read_frame
+from cambrian.tables.encoding import inputs
+from cambrian.tables.frames import days, in_order, mixed, numbers, read_frame
 from cambrian.tables.plan import Column, Kind, Plan
 
 FIRST = 0.2
@@ -41,7 +41,7 @@ def make_plan(
         NotFound: no such file.
         UsageError: the table cannot be used; the message names the line and the column.
     """
-    frame, separator, digest = read_frame(path)
+    frame, separator, digest = read_frame(path, label)
     for role, name in (("label", label), ("order", order), ("domain", domain)):
         if name and name not in frame.columns:
             raise UsageError(
@@ -53,7 +53,9 @@ def make_plan(
     if len(frame) < LEAST_ROWS:
         raise UsageError(f"{path}: expected at least {LEAST_ROWS} rows; got {len(frame)}")
     frame = mixed(frame) if kind in TASKS else in_order(path, frame, order)
-    first = max(LEAST_ROWS // 2, int(FIRST * len(frame)))
+    seen = frame.drop(columns=[name for name in (label, order, domain) if name])
+    # Of equal rows one is kept: these are the first rows after that as well.
+    first = max(LEAST_ROWS // 2, int(FIRST * len(seen.drop_duplicates())))
     columns, notes = [], []
     for name in frame.columns:
         if name not in (label, order, domain):
@@ -63,6 +65,12 @@ def make_plan(
     if not columns:
         raise UsageError(f"{path}: expected a column to learn from beside {label!r}; got none")
     classes, mean, spread = _labels(path, frame[label], kind, first)
+    different = len(np.unique(inputs(frame, columns), axis=0))
+    if different < LEAST_ROWS:
+        raise UsageError(
+            f"{path}: expected at least {LEAST_ROWS} rows with different inputs, for of equal ones "
+            f"the first alone is kept; got {different}"
+        )
     plan = Plan(
         label,
         tuple(columns),
@@ -76,38 +84,6 @@ def make_plan(
         spread,
     )
     return Made(plan, len(frame), tuple(notes))
-
-
-def in_order(path: Path, frame: Any, order: str) -> Any:
-    """The rows by their order column, numbers or dates; equal ones as in the file."""
-    if not order:
-        return frame
-    for values in (numbers(frame[order]), days(frame[order])):
-        if np.isfinite(values).all():
-            return frame.iloc[np.argsort(values, kind="stable")]
-    raise UsageError(f"{path}: expected numbers or dates (2024-01-31) in {order!r}, the order")
-
-
-def mixed(frame: Any) -> Any:
-    """The rows in a random order that is always the same: where tasks are made of them, the file's
-    own order says nothing."""
-    return frame.iloc[np.random.default_rng(SPLIT_SEED).permutation(len(frame))]
-
-
-def numbers(column: Any) -> Any:
-    """The cells (N,) as float64; NaN where one is missing or no number."""
-    import pandas
-
-    found = pandas.to_numeric(column, errors="coerce").to_numpy(np.float64)
-    return np.where(np.isfinite(found), found, np.nan)
-
-
-def days(column: Any) -> Any:
-    """The cells (N,) as days since 1970, for dates as ISO 8601 has them; NaN for any other."""
-    import pandas
-
-    found = pandas.to_datetime(column, errors="coerce", format="ISO8601", utc=True)
-    return ((found - pandas.Timestamp(0, tz="UTC")) / pandas.Timedelta(days=1)).to_numpy(np.float64)
 
 
 def _require_whole(path: Path, frame: Any, name: str) -> None:
@@ -129,9 +105,9 @@ def _column(path: Path, cells: Any, first: int) -> tuple[Column | None, str]:
             early = whole[:first][np.isfinite(whole[:first])]
             if not len(early):
                 return None, f"{name} has no value in the first {first} rows and is left out."
-            spread = float(early.std()) or 1.0
+            mean, spread = _figures(path, name, early)
             note = gaps + (f"{name} is a date, in days." if sort == "date" else "")
-            return Column(name, sort, float(early.mean()), spread), note.strip()  # type: ignore[arg-type]
+            return Column(name, sort, mean, spread), note.strip()  # type: ignore[arg-type]
     if given.nunique() > MOST_VALUES:
         odd = given.index[~np.isfinite(numbers(given))][0]
         raise UsageError(
@@ -145,6 +121,22 @@ def _column(path: Path, cells: Any, first: int) -> tuple[Column | None, str]:
     return Column(name, "category", values=values), f"{name} has {len(values)} values, 0 or 1 each."
 
 
+def _figures(path: Path, name: str, early: Any) -> tuple[float, float]:
+    """Mean and deviation of the first values (N,); a deviation of 0 is 1.
+
+    Raises:
+        UsageError: one of the two is not finite.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, spread = float(early.mean()), float(early.std())
+    if not np.isfinite([mean, spread]).all():
+        raise UsageError(
+            f"{path}: column {name!r}: expected values whose mean and deviation are finite; got "
+            f"{np.abs(early).max():.3g}. Scale the column, or take it out of the file"
+        )
+    return mean, spread or 1.0
+
+
 def _labels(path: Path, cells: Any, kind: Kind, first: int) -> tuple[tuple[str, ...], float, float]:
     """The classes; or mean and deviation of the first rows, of regression."""
     if kind == "regression":
@@ -155,7 +147,7 @@ def _labels(path: Path, cells: Any, kind: Kind, first: int) -> tuple[tuple[str, 
                 f"{path}:{wrong[0]}: column {cells.name!r}: expected a number to be told; got "
                 f"{cells[wrong[0]][:40]!r}"
             )
-        return (), float(found[:first].mean()), float(found[:first].std()) or 1.0
+        return (), *_figures(path, str(cells.name), found[:first])
     counts = cells.value_counts()
     if not 2 <= len(counts) <= MOST_CLASSES:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -21,7 +22,8 @@ _HOW = {
 
 
 def benchmark_file(table: Path, target: Path, made: Made, kind: Kind) -> str:
-    """The text of `target`, a benchmark of the table that lies beside it.
+    """The text of `target`, a benchmark of the table that lies beside it. Names in the table and
+    of its file stand in it as literals only.
 
     Raises:
         UsageError: the two are not in one folder, or the file's name names no benchmark.
@@ -52,8 +54,8 @@ def benchmark_file(table: Path, target: Path, made: Made, kind: Kind) -> str:
     }
     card = "".join(f"        {key}={text!r},\n" for key, text in said.items())
     cls = "".join(part.capitalize() for part in name.split("-"))
-    cls = cls if cls[0].isalpha() else f"Table{cls}"
-    return f'''"""{table.name} as a benchmark, written by `cambrian bench new`; yours to change.
+    cls = f"Table{cls}" if keyword.iskeyword(cls) or not cls[0].isalpha() else cls
+    return f'''"""A table as a benchmark, written by `cambrian bench new`; yours to change.
 
 Change what a learner could notice, and `version` has to change too.
 """
@@ -86,7 +88,7 @@ def _literal(plan: Plan) -> str:
 
 def _floor(kind: Kind) -> str:
     if kind == "regression":
-        return "The value before, said again; 1 less the share of its squared error."
+        return "The last value told, said again; 1 less the share of its squared error."
     if kind == "drift":
         return "The commonest label so far."
     return "One constant label, the best in hindsight, as a mean over tasks."

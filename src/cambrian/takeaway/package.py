@@ -10,7 +10,9 @@
 from __future__ import annotations
 
 import json
+import keyword
 import re
+import sys
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -55,10 +57,11 @@ def package(
         UsageError: no name for a package. InvalidAgent: the agent imports what cannot go along.
     """
     name = name or f"agent_{str(origin['id'])[:10]}"
-    if _NAME.fullmatch(name) is None or name in _TAKEN:
+    if _NAME.fullmatch(name) is None or name.endswith("_") or _is_taken(name):
         raise UsageError(
-            f"expected a name for the package in lower-case letters, digits and underscores, and "
-            f"none that is taken; got {name!r}"
+            "expected a name for the package in lower-case letters, digits and underscores, with "
+            "no underscore at its end, and none that Python, its standard library or what the "
+            f"package needs has already; got {name!r}"
         )
     home, own = f"src/{name}", learner_files(files)
     made: dict[str, str] = {
@@ -98,6 +101,11 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
+
+
+def _is_taken(name: str) -> bool:
+    words = (*keyword.kwlist, *keyword.softkwlist)
+    return name in _TAKEN or name in words or name in sys.stdlib_module_names
 
 
 def _ours(room: str, path: str) -> str:

@@ -6,6 +6,7 @@ Only the import statements change; all else stays byte for byte as it is in the 
 from __future__ import annotations
 
 import ast
+import re
 
 from cambrian.agents.reach import OURS
 from cambrian.agents.syntax import parsed
@@ -13,6 +14,8 @@ from cambrian.errors import InvalidAgent
 
 PARTS = "parts"
 _PREFIX = "cambrian.agents."
+_LINE_END = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
+"""Where a syntax tree begins a new line: unlike `splitlines`, not after a form feed."""
 
 
 def made_relative(path: str, text: str) -> str:
@@ -23,16 +26,18 @@ def made_relative(path: str, text: str) -> str:
         text: its code.
 
     Raises:
-        InvalidAgent: it imports something of ours that a package does not bring.
+        InvalidAgent: it imports something of ours that a package does not bring, or does not parse.
     """
     up = 2 if path.startswith(f"{PARTS}/") else 1
-    lines = text.splitlines(keepends=True)
+    lines = _LINE_END.split(text)
     found = [n for n in parsed(path, text).nodes if isinstance(n, (ast.Import, ast.ImportFrom))]
     for node in sorted(found, key=lambda one: (one.lineno, one.col_offset), reverse=True):
         new = _from(node, path, up) if isinstance(node, ast.ImportFrom) else _plain(node, path, up)
         if new is not None:
             _replace(lines, node, new)
-    return "".join(lines)
+    made = "".join(lines)
+    parsed(path, made)
+    return made
 
 
 def _from(node: ast.ImportFrom, path: str, up: int) -> str | None:

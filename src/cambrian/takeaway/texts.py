@@ -199,6 +199,16 @@ def test_it_learns_row_by_row():
     assert right.get() > 0.5
 
 
+def test_a_value_that_is_missing_counts_as_the_mean():
+    model = OnlineClassifier(classes=2, batch_size=2)
+    for n, missing in enumerate([5.0, 1.0, None, float("nan")]):
+        model.learn_one({{"a": float(n % 2), "b": missing}}, n % 2)
+    expected = model.predict_proba_one({{"a": 1.0}})
+    assert sum(expected.values()) == pytest.approx(1.0)
+    for missing in (None, float("nan")):
+        assert model.predict_proba_one({{"a": 1.0, "b": missing}}) == expected
+
+
 def test_more_classes_than_announced_are_refused():
     model = OnlineClassifier(classes=1)
     model.learn_one({{"a": 1.0}}, "first")
@@ -236,11 +246,16 @@ def _lineage(origin: Mapping[str, Any]) -> str:
 def _papers(origin: Mapping[str, Any]) -> str:
     if not origin["papers"]:
         return ""
-    rows = [f"- `{one['part']}`: {one['title']}. {one['paper']}" for one in origin["papers"]]
+    rows = []
+    for one in origin["papers"]:
+        part, title, paper = (
+            _one_line(str(one[key]), "untitled") for key in ("part", "title", "paper")
+        )
+        rows.append(f"- `{part}`: {title}. {paper}")
     return "\n".join(["## Papers", "", *rows, ""])
 
 
-def _one_line(text: str) -> str:
+def _one_line(text: str, otherwise: str = "an agent") -> str:
     """Titles come from programs, a model among them: no markup, one line."""
     plain = "".join(c if c.isprintable() and c not in "`<>[]|#*\\" else " " for c in text)
-    return " ".join(plain.split())[:160] or "an agent"
+    return " ".join(plain.split())[:160] or otherwise

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -65,7 +64,7 @@ def _front(site: Site) -> Endpoint:
     async def front(request: Request) -> Response:
         if len(site.archives) == 1:
             return RedirectResponse(f"/{next(iter(site.archives))}/now", 307)
-        rows = await run_in_threadpool(lambda: [_card(site, name) for name in site.archives])
+        rows = await site.apart(lambda: [_card(site, name) for name in site.archives])
         return HTMLResponse(
             site.html("archives.html", d=rows, archive=None, page="", known=request.state.known)
         )
@@ -92,7 +91,7 @@ def _find(site: Site) -> Endpoint:
                 return archive.resolve(reference)
 
         try:
-            found = await run_in_threadpool(resolved)
+            found = await site.apart(resolved)
         except (CambrianError, sqlite3.Error) as error:
             return failed(site, request, error)
         return RedirectResponse(f"/{name}/agent/{found[:10]}", 303)
@@ -114,13 +113,13 @@ def _endpoint(site: Site, name: str) -> Endpoint:
         shown_as = "json" if as_json else "html"
         ask = {**request.query_params, **request.path_params, "as": shown_as}
         try:
-            found = await run_in_threadpool(site.read, archive, PAGES[name], ask)
+            found = await site.apart(lambda: site.read(archive, PAGES[name], ask))
         except (CambrianError, sqlite3.Error) as error:
             return failed(site, request, error, as_json=as_json)
         if as_json:
             return JSONResponse(found)
         shown = {"archive": archive, "page": name, "ask": ask, "known": request.state.known}
-        html = await run_in_threadpool(site.html, PAGES[name].template, d=found, **shown)
+        html = await site.apart(lambda: site.html(PAGES[name].template, d=found, **shown))
         return HTMLResponse(html)
 
     return answer

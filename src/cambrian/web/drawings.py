@@ -159,6 +159,7 @@ def waterfall(steps: Sequence[Mapping[str, Any]], rest: float | None) -> Markup:
         inner.append(shape.format(kind, place * wide + 4, top, wide - 8, tall_bar))
         inner.append(text.format(place * wide + wide / 2, tall - 2, escape(name)))
         said = f"{end:.2f}" if kind == "whole" else f"{end - start:+.2f}"
+        said = "–" if kind == "unknown" else said
         inner.append(text.format(place * wide + wide / 2, top - 3, said))
     return _svg(wide * len(bars), tall, "gains from the seed to the agent", inner, "waterfall")
 
@@ -172,10 +173,10 @@ def _bars(
     at = float(steps[0]["score"])
     bars = [(f"#{steps[0]['number']}", 0.0, at, "whole")]
     for step in steps[1:]:
-        gain = (step["gain"] or {}).get("mean") or 0.0
-        kind = "gain" if gain >= 0 else "loss"
-        bars.append((f"#{step['number']}", at, at + gain, kind))
-        at += gain
+        gain = (step["gain"] or {}).get("mean")
+        kind = "unknown" if gain is None else "gain" if gain >= 0 else "loss"
+        bars.append((f"#{step['number']}", at, at + (gain or 0.0), kind))
+        at += gain or 0.0
     if rest is not None and abs(rest) > 0.0005:
         bars.append(("rest", at, at + rest, "rest"))
     if len(steps) > 1 and steps[-1]["score"] is not None:

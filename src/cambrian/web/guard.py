@@ -7,6 +7,8 @@ served on loopback, and whoever sees the token may steer. There is no TLS: on a 
 in front.
 
 - `Host` has to be a name of loopback while we listen there, so that no other name leads to us.
+- What a browser says that a page of another site loads (`Sec-Fetch-Site`) is not answered, but for
+  links to us: what we read costs time, also where the answer cannot be seen.
 - Reading needs the token wherever we listen on more than loopback.
 - Changing always needs a POST, an `Origin` that is our own, and the token.
 
@@ -91,6 +93,8 @@ class Guard:
         headers = Headers(scope=scope)
         if self._rules.local and _host(headers.get("host", "")) not in LOOPBACK:
             return _no(f"expected a name of loopback as Host, got {headers.get('host', '')!r}")
+        if _is_drawn_in(headers):
+            return _no("expected this to be opened or followed, not loaded by another site's page")
         given = _query(scope).get(TOKEN)
         if given is not None and not self._is_token(given):
             return _no("wrong token: open the address that `cambrian serve` printed")
@@ -145,6 +149,12 @@ def cookie_name(scope: Mapping[str, Any]) -> str:
     """The cookie's name: cookies know no ports, so two servers on one machine need two names."""
     server = scope.get("server") or ("", 0)
     return f"cambrian-{server[1]}"
+
+
+def _is_drawn_in(headers: Headers) -> bool:
+    """Whether another site's page loads this as a part of itself (Fetch Metadata, W3C)."""
+    site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
+    return site == "cross-site" and mode != "navigate"
 
 
 def _host(given: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import anyio.to_thread
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -23,6 +24,9 @@ from cambrian.web.words import environment
 PATIENCE_S = 10.0
 """How long a page may ask the archive; then it says so, and lets go of it."""
 STEPS = 10_000
+READERS = 4
+"""Pages that are read at once."""
+T = TypeVar("T")
 STATUS = ((NotFound, 404), (UsageError, 400), (Refused, 409), (Unreachable, 503))
 
 
@@ -40,10 +44,12 @@ class Site:
     Attributes:
         archives: their folders, by the name that each has in an address.
         templates: that pages are made with.
+        readers: the requests that are read and written out just now; others wait.
     """
 
     archives: Mapping[str, Path]
     templates: Environment = field(default_factory=_templates)
+    readers: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(READERS))
 
     def path(self, name: str) -> Path:
         """The folder of an archive.
@@ -67,6 +73,10 @@ class Site:
             connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
             found: dict[str, Any] = finite(page.read(archive, ask))
             return found
+
+    async def apart(self, work: Callable[[], T]) -> T:
+        """What `work` returns, from a thread of its own; at most `READERS` of them at once."""
+        return await anyio.to_thread.run_sync(work, limiter=self.readers)
 
     def html(self, template: str, **shown: Any) -> str:
         """A template with what it shows."""

@@ -19,7 +19,8 @@ TRIED_ON = "label-drift"
 
 @click.command(
     epilog=examples(
-        "cambrian agent import mine.py --title 'my learner'", "cambrian agent import ./champion"
+        "cambrian agent import mine.py --title 'my learner'",
+        "cambrian agent import ./my-learner",
     )
 )
 @click.argument("path", metavar="DIR|FILE.py", type=click.Path(path_type=Path))

@@ -76,7 +76,8 @@ def new(
     Numbers, dates and categories are taken; missing cells, a byte order mark, semicolons and
     constant columns are dealt with, and the card says how. What cannot be used is refused with its
     line and column. Means and deviations are of the first fifth of the rows alone, and the last two
-    fifths are sealed. 0 is a constant guess and 1 no error.
+    fifths are sealed. 0 is a constant guess (of regression, the last label that was told) and 1 no
+    error.
     """
     from cambrian.tables.plan import Kind
     from cambrian.tables.planning import make_plan
@@ -90,7 +91,11 @@ def new(
     if output.exists():
         raise UsageError(f"{output} is there already: choose another name")
     output.write_text(text, encoding="utf-8")
-    written = _measured(output, sandbox) if measure else None
+    try:
+        written = _measured(output, sandbox) if measure else None
+    except BaseException:  # Ctrl-C too: the same command has to work once more
+        output.unlink(missing_ok=True)
+        raise
     if as_json:
         notes = list(made.notes)
         show_json({"file": str(output), "rows": made.rows, "notes": notes, "calibration": written})

@@ -167,10 +167,9 @@ class Proposer:
     # -- money -------------------------------------------------------------------------
 
     def used_up(self) -> str:
-        """The limit that leaves no room for one more question of some model, in words; "" while
-        there is room. A run whose other models are free would never end otherwise."""
-        said = (self._token_budget.used_up(name) for name in self._roster.names)
-        return next((text for text in said if text), "")
+        """The limit that leaves no room for a question of some model (others may be free, and a
+        run must end), in words; "" while there is room."""
+        return next(filter(None, map(self._token_budget.used_up, self._roster.names)), "")
 
     def must_wait(self, making: int) -> bool:
         """Whether a question of one more proposal might find nothing left, depending on the

@@ -97,7 +97,12 @@ class OnlineClassifier(base.Classifier):
 
     def _row(self, x: dict[Hashable, Any]) -> list[float]:
         mean = self._scale.mean if self.standardise else np.zeros(len(self._columns))
-        return [float(x.get(name, mean[n])) for n, name in enumerate(self._columns)]
+        given = [x.get(name) for name in self._columns]
+        # What is missing is not there, None or NaN, the one value that does not equal itself.
+        return [
+            float(mean[n] if value is None or value != value else value)
+            for n, value in enumerate(given)
+        ]
 
     def _learn(self) -> None:
         rows = np.array(self._x)

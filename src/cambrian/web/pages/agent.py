@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cambrian.archive import unified_diff
 from cambrian.evolution.admission.thresholds import ADMISSIONS
 from cambrian.reports.agent.decisions import decision_on
 from cambrian.reports.agents import agent_json, allowed
+from cambrian.web.pages.changes import changes
 from cambrian.web.pages.tables import COUNTED, card, means, paired, table
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def read(archive: Archive, ask: Mapping[str, str]) -> dict[str, Any]:
         ],
         **_series(archive, rows),
         "files": files,
-        "diff": unified_diff(before, files) if parents else "",
+        "diff": changes(before, files) if parents else "",
     }
 
 

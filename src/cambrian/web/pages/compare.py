@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cambrian.archive import unified_diff
 from cambrian.errors import UsageError
+from cambrian.web.pages.changes import changes
 from cambrian.web.pages.tables import card, means, paired, table
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _pair(
         "other": other,
         **paired(tables[ours], tables[other], weights),
         "fork": fork(archive, ours, other),
-        "diff": unified_diff(archive.agents.files(other), archive.agents.files(ours)),
+        "diff": changes(archive.agents.files(other), archive.agents.files(ours)),
     }
 
 

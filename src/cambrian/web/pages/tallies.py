@@ -22,7 +22,7 @@ WHERE p.idx > ? AND p.idx <= ? AND p.operation LIKE '%"mechanism"%'
 """
 _MEMBERS = """
 SELECT id, number, lower FROM agents
-WHERE number > ? AND status IN ('seed', 'admitted') AND lower IS NOT NULL ORDER BY number
+WHERE number > ? AND (status = 'seed' OR status = 'admitted' AND lower IS NOT NULL) ORDER BY number
 """
 
 
@@ -63,7 +63,9 @@ class Told:
 
 @dataclass
 class Tally:
-    """What was counted through a proposal, and the champions through an agent's number."""
+    """What was counted through a proposal, and the champions through an agent's number: that before
+    the first seed agent without a score, for one may come. Of the champions the first `settled` are
+    through that number."""
 
     about: tuple[Any, ...]
     through: int = -1
@@ -71,6 +73,7 @@ class Tally:
     best: float = float("-inf")
     mechanisms: dict[str, Told] = field(default_factory=dict)
     champions: list[str] = field(default_factory=list)
+    settled: int = 0
 
 
 _kept: dict[str, Tally] = {}
@@ -98,18 +101,27 @@ def _about(archive: Archive) -> tuple[Any, ...]:
 
 
 def _move_on(archive: Archive, found: Tally) -> None:
+    """Read all first and add it then: a page that runs out of time counts nothing twice."""
     last = archive.proposals.decided_through()
-    if last > found.through:
-        rows = archive.database.connection.execute(_GAINS, (found.through, last))
-        for operation, state, value in rows:
-            for name in put_in(json.loads(operation)):
-                found.mechanisms.setdefault(name, Told()).add(state, value)
-        found.through = last
-    for agent_id, number, lower in archive.database.connection.execute(_MEMBERS, (found.number,)):
-        found.number = number
-        if lower > found.best:
-            found.best = lower
+    connection = archive.database.connection
+    decided = [
+        (put_in(json.loads(operation)), state, value)
+        for operation, state, value in connection.execute(_GAINS, (found.through, last))
+    ]
+    members = connection.execute(_MEMBERS, (found.number,)).fetchall()
+    for names, state, value in decided:
+        for name in names:
+            found.mechanisms.setdefault(name, Told()).add(state, value)
+    found.through = max(found.through, last)
+    del found.champions[found.settled :]
+    best, waits = found.best, False
+    for agent_id, number, lower in members:
+        waits = waits or lower is None
+        if lower is not None and lower > best:
+            best = lower
             found.champions.append(agent_id)
+        if not waits:
+            found.number, found.best, found.settled = number, best, len(found.champions)
 
 
 def put_in(operation: Any) -> set[str]:
