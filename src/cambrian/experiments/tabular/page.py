@@ -34,6 +34,8 @@ Its arrays are described in `cambrian.experiments.tabular.table`. With Cambrian:
 
 ```console
 $ cambrian experiment simulate --landscape table --admission all --budget 100 --out run
+$ cambrian experiment simulate --landscape table --admission as-good,stepping-stones --budget 500 \\
+    --strategies dgm,greedy,last,random,lexicase,power-law --out longer
 ```
 
 ## How to repeat it
