@@ -35,9 +35,11 @@ def in_turn(benchmarks: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(turns, key=lambda each: each[0]))
 
 
-def order_of(benchmarks: Sequence[str], place: int, *, sort: bool = True) -> tuple[str, ...]:
-    """The benchmarks as the agent of a place meets them; `sort`: they do not stand in turn yet."""
-    found = list(in_turn(benchmarks) if sort else benchmarks)
+def order_of(turns: Sequence[str], place: int) -> tuple[str, ...]:
+    """Benchmarks that stand in turn (`in_turn`), as the agent of a place meets them: every other
+    one has neighbours changed, so that two that are judged side by side seldom wait for each
+    other's stream."""
+    found = list(turns)
     if place % 2:
         for at in range(0, len(found) - 1, 2):
             found[at], found[at + 1] = found[at + 1], found[at]
@@ -63,10 +65,8 @@ class Leaving:
         self._in_turn = in_turn(benchmarks)
 
     def order(self, place: int) -> tuple[str, ...]:
-        """The benchmarks as an agent meets them, kinds of stream in turn; every other agent has
-        neighbours changed, so that two that are judged side by side seldom wait for each other's
-        stream."""
-        return order_of(self._in_turn, place, sort=False)
+        """The benchmarks as the agent of a place meets them."""
+        return order_of(self._in_turn, place)
 
     def units(self, place: int) -> list[Unit]:
         """All units from the screen on, in the order in which an agent meets them."""

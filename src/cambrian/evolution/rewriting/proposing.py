@@ -26,7 +26,7 @@ from cambrian.archive import Archive, Proposal
 from cambrian.archive.records import Rewriter
 from cambrian.errors import InvalidAgent, SandboxBroken
 from cambrian.evaluators.benchmarks import benchmark
-from cambrian.evolution.admission.leaving import order_of
+from cambrian.evolution.admission.leaving import in_turn, order_of
 from cambrian.evolution.admission.stages import improver_hash
 from cambrian.evolution.models.broker import Broker, Model, TokenBudget
 from cambrian.evolution.models.roster.roster import Roster
@@ -307,7 +307,7 @@ class Proposer:
             def known(tree: SourceTree) -> str:
                 return self._known(tree, seen.seen_through)
 
-            order = order_of(self.settings.benchmarks, proposal.idx)
+            order = order_of(in_turn(self.settings.benchmarks), proposal.idx)
             trier = Trier(self.archive, proposal, order, worker)
             try_out = trier if self.settings.device == "cpu" else untried
             made = await by_model(parent, shown, improve, known=known, tell=tell, try_out=try_out)
