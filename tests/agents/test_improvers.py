@@ -16,7 +16,7 @@ from cambrian.agents.improvers import IMPROVERS, default, improver_in_turn, load
 from cambrian.agents.improvers.probe import probe_answer, probe_evidence, probe_tree
 from cambrian.agents.seeds import load_seed, seed_names
 from cambrian.errors import UsageError
-from cambrian.evolution.models.token_budget import CALLS_PER_VARIANT
+from cambrian.evolution.models.broker import CALLS_PER_VARIANT
 
 WORDS = {"diagnose": ["the rate is too small"], "plan": ["plan A; plan B", "take plan B"]}
 

@@ -22,10 +22,12 @@ from cambrian.evolution.models.endpoint import MAX_ANSWER_TOKENS, OpenAIModel
 from cambrian.evolution.models.refusals import AskRefused, EndpointDown, TooLong, Used
 from cambrian.evolution.models.replies import Answer, whole
 from cambrian.evolution.models.roster.gates import Gate
-from cambrian.evolution.models.token_budget import CALLS_PER_VARIANT, TokenBudget
+from cambrian.evolution.models.token_budget import TokenBudget
 from cambrian.evolution.timing import USUAL, Timing
 from cambrian.failpoints import reach
 
+CALLS_PER_VARIANT = 6
+"""How many questions one variant may ask: three of its improver, and those that mend."""
 AROUND_MESSAGE, AROUND_QUESTION = 16, 32
 """Tokens that an endpoint's template may put around a message, and around a question."""
 

@@ -22,8 +22,6 @@ from cambrian.evolution.models.replies import MAX_TOKENS
 NOTHING = Reserved()
 LEAST_ANSWER_TOKENS = 256
 """Less than this is no answer: the budget then counts as spent."""
-CALLS_PER_VARIANT = 6
-"""How many questions one variant may ask: three of its improver, and those that mend."""
 
 
 class TokenBudget:
