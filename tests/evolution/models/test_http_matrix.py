@@ -46,6 +46,7 @@ CASES: dict[str, tuple[Reply, int | None, str]] = {
     ),
     "content filter": (Reply.of(saying("so", "content_filter")), 18, "filtered"),
     "refusal": (Reply.of(saying(None, refusal="I would rather not")), 18, "will not answer"),
+    "cut before anything": (Reply.of(saying("", "length")), 18, "cut the answer"),
     "wrong encoding": (Reply(200, "réponse".encode("utf-16")), FULL, "nonsense"),
     "500": (fault(500, "oops"), None, "said 500"),
     "429": (fault(429, "slow down"), None, "said 429"),
