@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any, get_args
@@ -10,9 +11,10 @@ import pytest
 from tests.cli.conftest import Command
 
 from cambrian.cli.main import cli
-from cambrian.cli.ops.config import file_options, find
+from cambrian.cli.ops.config import OwnModel, file_options, find
 from cambrian.cli.run.options import PREFIX, settings_of
 from cambrian.errors import UsageError
+from cambrian.evolution.models.roster.specs import ModelSpec
 from cambrian.evolution.selection.selection import STRATEGIES
 from cambrian.evolution.settings import SandboxName, Settings, Strategy, schema
 from cambrian.sandbox.backends.registry import NAMES
@@ -208,3 +210,10 @@ def test_the_schema_names_what_there_is() -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         Settings(**{"proposals": 1, **wrong})
+
+
+def test_a_section_of_a_model_has_what_a_model_has_and_its_price() -> None:
+    """The file's schema and what a run keeps are two classes; they hold the same."""
+    own = {name: one.default for name, one in OwnModel.model_fields.items()}
+    assert own.pop("price_in") is None and own.pop("price_out") is None
+    assert own == {one.name: one.default for one in dataclasses.fields(ModelSpec)}
