@@ -176,6 +176,7 @@ class PartsLearner(Protocol):
     `labelled` says whether targets are labels (classification, active) and not real numbers.
     `weights` are the network's tensors: for each layer a matrix (out, in) and a bias (out,).
     `trained` are these, then what parts train of their own. `task` is the task of the call at hand.
+    `flops_spent` is what was counted of the operations allowed, before the call at hand.
     `share` is the share of their full size that all parts can have within the bytes allowed: 1
     where they fit. `spare` is how many bytes are left then; infinite where none are counted.
     """
@@ -191,6 +192,7 @@ class PartsLearner(Protocol):
     clock: Clock
     recent: Recent
     task: int | None
+    flops_spent: int
     share: float
     spare: float
 

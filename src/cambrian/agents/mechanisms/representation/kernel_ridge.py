@@ -54,6 +54,8 @@ FEW = 0.3
 AGAIN = 1.5
 SHARE = 0.3
 """The share of the operations allowed that solving may take."""
+PACE = 0.85
+"""The share of them that the whole learner may have spent by the stream's end for it to solve."""
 LEAST, BATCH = 20, 64
 ENOUGH = 0.05
 """Of the rows solved for, the share that has to have changed where the latest do not count more."""
@@ -283,6 +285,8 @@ class KernelRidge:
         done = 0.1 + self.seen / spec.observations if spec.observations else 1.0
         if spec.flops and self.spent + cost > SHARE * spec.flops * min(1.0, done):
             return False
+        if spec.flops and learner.flops_spent > PACE * spec.flops * min(1.0, done):
+            return False  # the whole learner is ahead of the stream
         self.spent += cost
         return True
 
