@@ -4,7 +4,7 @@
 
     with cambrian.open("archive") as archive:
         archive.agents()                          # rows, best first
-        archive.evaluations().frame()             # a pandas frame (pip install "cambrian[pandas]")
+        archive.evaluations().frame()             # a pandas frame
         archive.sql("SELECT * FROM leaderboard LIMIT ?", (10,))
 
 Nothing can be changed through it: SQLite opens the file for reading only, and refuses every
@@ -78,17 +78,9 @@ class Rows(Sequence[Mapping[str, Any]]):
         return (dict(zip(self.columns, row, strict=True)) for row in self.values)
 
     def frame(self) -> pd.DataFrame:
-        """The same as a pandas frame.
+        """The same as a pandas frame."""
+        import pandas
 
-        Raises:
-            UsageError: pandas is not installed.
-        """
-        try:
-            import pandas
-        except ImportError as error:
-            raise UsageError(
-                'frames need pandas: pip install "cambrian[pandas]", or iterate over the rows'
-            ) from error
         return pandas.DataFrame(list(self.values), columns=list(self.columns))
 
 

@@ -53,7 +53,8 @@ def read_frame(path: Path, label: str = "") -> tuple[pd.DataFrame, str, str]:
         NotFound: no such file.
         UsageError: it is no table; the message names the line, and the column where there is one.
     """
-    pandas = _pandas()
+    import pandas
+
     raw = raw_of(path)
     try:
         text = raw.decode("utf-8-sig")
@@ -147,13 +148,3 @@ def _check_header(path: Path, names: list[str]) -> None:
                 f"{path}:1: columns {names.index(name) + 1} and {place + 1} are both named "
                 f"{name!r}: rename one of them"
             )
-
-
-def _pandas() -> Any:
-    try:
-        import pandas
-    except ImportError:
-        raise UsageError(
-            "reading a table of your own needs pandas: pip install 'cambrian[pandas]'"
-        ) from None
-    return pandas
