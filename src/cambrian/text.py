@@ -1,9 +1,12 @@
-"""Text that untrusted code wrote, made safe to store, log and show on a terminal."""
+"""Text that untrusted code wrote made safe to store, log and show; and data made fit for JSON."""
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 _KEPT = "\n\t"
 MARKS = 4
@@ -71,3 +74,14 @@ def line(text: object) -> str:
 def short(agent_id: str) -> str:
     """The part of an id that is shown."""
     return agent_id[:SHORT]
+
+
+def finite(value: Any) -> Any:
+    """The same structure with every float that JSON cannot hold as None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(each) for each in value]
+    return value

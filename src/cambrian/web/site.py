@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from cambrian.archive import Archive
 from cambrian.errors import NotFound, Refused, Unreachable, UsageError
+from cambrian.text import finite
 from cambrian.web import drawings, highlight
 from cambrian.web.pages import PAGES, Ask, Page
 from cambrian.web.words import environment
@@ -99,14 +99,3 @@ def failed(site: Site, request: Request, error: Exception, *, as_json: bool = Fa
     known = request.state.known
     html = site.html("error.html", d={"error": said, "status": status}, known=known, **shown)
     return HTMLResponse(html, status)
-
-
-def finite(value: Any) -> Any:
-    """The same as JSON can say it: numbers that are not finite become null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): finite(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(each) for each in value]
-    return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from cambrian.cli.render.text import block, line, now
+from cambrian.text import finite
 
 SCHEMA = 1
 """Of every JSON object printed here; it changes when a key changes its meaning or goes."""
@@ -48,17 +48,6 @@ def _json(data: Mapping[str, Any], indent: int | None = None) -> str:
 def show_list(items: Sequence[Mapping[str, Any]], *, truncated: bool = False) -> None:
     """A JSON list: `items`, and whether there are more than were asked for."""
     show_json({"items": list(items), "truncated": truncated})
-
-
-def finite(value: Any) -> Any:
-    """The same structure with every float that JSON cannot hold as None."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): finite(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(each) for each in value]
-    return value
 
 
 def show_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
