@@ -67,7 +67,7 @@ def test_cost_by_improver_shows_what_the_edits_of_each_came_to(
     run_cli: Cli, grown: EvolvedArchive
 ) -> None:
     with Archive.open(grown.path) as archive:
-        archive.database.execute("UPDATE proposals SET rewriter = 'model'")
+        archive.database.execute("UPDATE proposals SET rewriter = 'model', operation = NULL")
         admitted = archive.counts()["admitted"]
     items = json.loads(run_cli("cost", "--by", "improver", "--json").stdout)["items"]
     assert len(items) == 1 and items[0]["above"] == ""
