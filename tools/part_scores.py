@@ -114,7 +114,7 @@ def small(tree: SourceTree, *, boundaries: bool, names_move: bool) -> dict[str, 
         "classification", (5, 4), 6, boundaries=boundaries, batch_size=16, observations=1152,
         memory_bytes=4 << 20,
     )  # fmt: skip
-    learner, meter, digest = load(tree)(spec, seed=5), FlopMeter(0), hashlib.sha256()
+    learner, meter, digest = load(tree)(spec, seed=5), FlopMeter(), hashlib.sha256()
     centres = torch.randn(6, 20, generator=chance)
     names = torch.arange(6)
     for stage in range(9):
@@ -126,10 +126,10 @@ def small(tree: SourceTree, *, boundaries: bool, names_move: bool) -> dict[str, 
             y = torch.randint(0, 6, (16,), generator=chance) if names_move else y
             x = (centres[y] + 0.3 * torch.randn(16, 20, generator=chance)).reshape(16, 5, 4)
             with torch.no_grad():
-                digest.update(meter.call("predict", learner.predict, x).numpy().tobytes())
-            meter.call("observe", learner.observe, x, names[y])
+                digest.update(meter.call(learner.predict, x).numpy().tobytes())
+            meter.call(learner.observe, x, names[y])
         if boundaries:
-            meter.call("boundary", learner.task_boundary)
+            meter.call(learner.task_boundary)
     return {"answers": digest.hexdigest(), "flops": meter.total, "state": state_bytes(learner)}
 
 

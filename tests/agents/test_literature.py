@@ -36,7 +36,7 @@ class Direct:
 
     def __init__(self, tree: SourceTree, spec: TaskSpec, seed: int) -> None:
         self.learner = load_learner(tree)(spec, seed=seed)
-        self.meter = FlopMeter(0)
+        self.meter = FlopMeter()
         self.files: dict[str, dict[str, torch.Tensor]] = {}
         self.presented = torch.zeros(0)
 
@@ -52,7 +52,7 @@ class Direct:
         starts = range(start, stop, batch)
         for number, first in enumerate(starts, start=1):
             rows = file["order"][first : min(first + batch, stop)]
-            self.meter.call("observe", self.learner.observe, file["x"][rows], file["y"][rows])
+            self.meter.call(self.learner.observe, file["x"][rows], file["y"][rows])
             if number % probe_every == 0 or number == len(starts):
                 yield self.predict_file(probe)
 
@@ -60,12 +60,10 @@ class Direct:
         del self.files[name]
 
     def task_boundary(self) -> None:
-        self.meter.call("task_boundary", self.learner.task_boundary)
+        self.meter.call(self.learner.task_boundary)
 
     def predict_file(self, name: str) -> Array:
-        scores: Array = self.meter.call(
-            "predict", self.learner.predict, self.files[name]["x"]
-        ).numpy()
+        scores: Array = self.meter.call(self.learner.predict, self.files[name]["x"]).numpy()
         return scores
 
     def predict(self, x: Array) -> Array:
@@ -74,7 +72,7 @@ class Direct:
 
     def reveal_and_predict(self, y: Array, x: Array) -> Array:
         before, labels = self.files["now"]["x"], torch.from_numpy(np.ascontiguousarray(y))
-        self.meter.call("observe", self.learner.observe, before, labels)
+        self.meter.call(self.learner.observe, before, labels)
         return self.predict(x)
 
     def prequential(self, steps: Iterable[tuple[Array, Array]]) -> Iterator[Array]:

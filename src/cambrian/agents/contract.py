@@ -34,14 +34,11 @@ class Learner:
         device: a torch device; tensors handed to the methods live there.
 
     Attributes:
-        flops_spent: what the sandbox has counted of `spec.flops`, told before each batch and each
-            adaptation. Its own copy of the figure: changing it changes nothing.
-        effort: whether the next batch will be much work (1) or little (0), for a learner whose
-            batches differ: operations are counted on a sample of the batches of each effort.
+        flops_spent: what the sandbox has counted of `spec.flops`, told before each batch, each
+            question and each adaptation. Its own copy of the figure: changing it changes nothing.
     """
 
     flops_spent: int = 0
-    effort: int = 0
 
     def __init__(self, spec: TaskSpec, *, seed: int, device: str = "cpu") -> None:
         self.spec = spec

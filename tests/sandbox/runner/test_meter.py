@@ -1,8 +1,13 @@
-"""Floating point operations: the light counter counts what torch's own does, and what hands do."""
+"""Floating point operations: counted as torch's own counter does, and as hands do."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -10,7 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cambrian.sandbox.runner.meter import AllowanceSpent, FlopCounter, FlopMeter, state_bytes
+from cambrian.sandbox.runner.meter import AllowanceSpent, FlopMeter, state_bytes
+
+SOURCE = str(Path(__file__).resolve().parents[3] / "src")
+
+
+def _flops(work: Callable[[], object]) -> int:
+    meter = FlopMeter()
+    meter.call(work)
+    return meter.total
 
 
 def _mlp() -> Callable[[], object]:
@@ -53,26 +66,88 @@ def test_the_counter_counts_as_torchs_own_does(make: Callable[[], Callable[[], o
     work = make()
     with FlopCounterMode(display=False) as theirs:
         work()
-    with FlopCounter() as ours:
-        work()
-    assert ours.total == theirs.get_total_flops() > 0
+    assert _flops(work) == theirs.get_total_flops() > 0
 
 
 def test_a_linear_layer_costs_what_hands_count() -> None:
     net, x = nn.Linear(7, 5), torch.rand(4, 7)
-    with FlopCounter() as forward:
-        loss = net(x).sum()
-    assert forward.total == 2 * 4 * 7 * 5
-    with FlopCounter() as backward:
-        torch.autograd.grad(loss, list(net.parameters()))
-    assert backward.total == 2 * 4 * 7 * 5  # of the weights; the inputs need no gradient
+    losses: list[Tensor] = []
+    assert _flops(lambda: losses.append(net(x).sum())) == 2 * 4 * 7 * 5
+    backward = _flops(lambda: torch.autograd.grad(losses[0], list(net.parameters())))
+    assert backward == 2 * 4 * 7 * 5  # of the weights; the inputs need no gradient
 
 
 def test_a_convolution_costs_what_hands_count() -> None:
     net, x = nn.Conv2d(3, 8, 3, padding=1), torch.rand(2, 3, 6, 6)
-    with torch.no_grad(), FlopCounter() as counter:
-        net(x)
-    assert counter.total == 2 * (2 * 8 * 6 * 6) * (3 * 3 * 3)
+    with torch.no_grad():
+        assert _flops(lambda: net(x)) == 2 * (2 * 8 * 6 * 6) * (3 * 3 * 3)
+
+
+def test_products_within_other_operations_are_counted() -> None:
+    """Torch's own counter, a mode of the dispatcher, does not see them."""
+    a, b = torch.rand(30, 4), torch.rand(40, 4)
+    cdist = _flops(lambda: torch.cdist(a, b))
+    assert cdist == 2 * 30 * 6 * 40  # with the squares of both as two more columns
+
+
+def test_every_call_is_counted_whatever_the_calls_before_it_cost() -> None:
+    weight, meter = torch.rand(4, 4), FlopMeter()
+    for rows in (1, 500, *[1] * 200, 300):
+        meter.call(torch.mm, torch.rand(rows, 4), weight)
+    assert meter.total == 2 * (1 + 500 + 200 + 300) * 4 * 4
+
+
+def test_what_a_call_computed_before_it_failed_is_counted() -> None:
+    meter = FlopMeter()
+
+    def work() -> None:
+        torch.rand(2, 3) @ torch.rand(3, 5)
+        torch.rand(2, 3) @ torch.rand(4, 5)
+
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        meter.call(work)
+    assert meter.total == 2 * 2 * 3 * 5
+    meter.call(torch.mm, torch.rand(2, 3), torch.rand(3, 5))
+    assert meter.total == 2 * (2 * 2 * 3 * 5)
+
+
+def test_what_other_threads_of_a_learner_compute_is_counted() -> None:
+    def work() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda _: torch.rand(2, 3) @ torch.rand(3, 5), range(4)))
+
+    assert _flops(work) == 4 * 2 * 2 * 3 * 5
+
+
+def test_counting_changes_no_answer_by_a_bit() -> None:
+    script = (
+        "import hashlib, sys, torch\n"
+        "if sys.argv[1] == 'counted':\n"
+        "    from cambrian.sandbox.runner.operations import count_operations\n"
+        "    count_operations()\n"
+        "torch.manual_seed(0)\n"
+        "net = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.ReLU(), torch.nn.Flatten(),"
+        " torch.nn.Linear(108, 5))\n"
+        "for _ in range(3):\n"
+        "    grads = torch.autograd.grad(net(torch.rand(4, 1, 8, 8)).square().sum(),"
+        " list(net.parameters()))\n"
+        "    with torch.no_grad():\n"
+        "        [p.sub_(g, alpha=0.1) for p, g in zip(net.parameters(), grads)]\n"
+        "print(hashlib.sha256(b''.join(p.detach().numpy().tobytes() for p in net.parameters()))"
+        ".hexdigest())\n"
+    )
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", script, how],
+            env={**os.environ, "PYTHONPATH": SOURCE},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        ).stdout
+        for how in ("counted", "plain")
+    ]
+    assert found[0] == found[1] and len(found[0]) > 60
 
 
 HIDDEN = """
@@ -109,17 +184,17 @@ def test_state_that_hides_behind_many_objects_is_not_overlooked() -> None:
 
 def test_no_call_is_begun_once_the_allowance_is_spent() -> None:
     weight, x = torch.zeros(4, 3), torch.zeros(2, 4)
-    meter = FlopMeter(0, most=2 * 2 * 4 * 3)
+    meter = FlopMeter(most=2 * 2 * 4 * 3)
     calls: list[Tensor] = []
 
     def work() -> None:
         calls.append(x @ weight)
 
-    meter.call("work", work)
-    meter.call("work", work)  # all of it was used, and no more
+    meter.call(work)
+    meter.call(work)  # all of it was used, and no more
     with pytest.raises(AllowanceSpent, match="96 FLOPs, over its allowance of 48"):
-        meter.call("other work", work)
+        meter.call(work)
     assert len(calls) == 2 and meter.total == 96
-    unbounded = FlopMeter(0)
+    unbounded = FlopMeter()
     for _ in range(9):
-        unbounded.call("work", work)
+        unbounded.call(work)

@@ -40,9 +40,6 @@ from cambrian.sandbox.runner.verbs import BOOLEAN, VERBS, Verb
 REQUESTS = Expect(frozenset(kind for kind in Kind if kind < 64), max_meta=1 << 20, any_tensor=True)
 TRACE_CHARACTERS = 4000
 SPIN_S = 0.0003
-EFFORTS = 2
-"""Kinds of batches that are counted apart; each has its own first calls and its own sample, so that
-more of them would leave more calls of a short stream uncounted."""
 SILENT = frozenset({Kind.PRESENT, Kind.REVEAL, Kind.ARGUMENT, Kind.DISCARD})
 
 
@@ -110,7 +107,7 @@ class LearnerJob:
     def __init__(self, session: Path) -> None:
         self.session = session
         self.files: dict[str, Published] = {}
-        self.meter = FlopMeter(0)
+        self.meter = FlopMeter()
         self.learner: Any = None
         self.copy: Any = None
         self.spec: TaskSpec | None = None
@@ -169,7 +166,7 @@ class LearnerJob:
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
-        self.meter = FlopMeter(seed, spec.flops)
+        self.meter = FlopMeter(spec.flops)
         self.learner = module.Learner(spec, seed=seed, device=self.device)
         door.send(Kind.DONE, frame.sequence)
 
@@ -206,10 +203,7 @@ class LearnerJob:
 
     def _observe(self, inputs: Tensor | None, labels: Tensor, task: int | None) -> None:
         self._tell_spent()
-        effort = getattr(self.learner, "effort", 0)
-        known = isinstance(effort, int) and 0 <= effort < EFFORTS
-        sort = f"observe {int(effort)}" if known else "observe"
-        self.meter.call(sort, self.learner.observe, inputs, labels, task)
+        self.meter.call(self.learner.observe, inputs, labels, task)
 
     def _tell_spent(self) -> None:
         """A learner that has the contract's attribute is told what was counted."""
@@ -254,9 +248,8 @@ class LearnerJob:
         numbers = frame.meta.get("numbers", {})
         given = [a.bool() if n in BOOLEAN else a for n, a in zip(verb.arrays, arrays, strict=True)]
         told = [numbers[name] for name in verb.numbers if numbers.get(name) is not None]
-        sort = verb.alike(len(arrays[-1]) if arrays else 0, {"steps": None, **numbers})
         self._tell_spent()
-        found = self.meter.call(sort, getattr(self.learner, verb.name), *given, *told)
+        found = self.meter.call(getattr(self.learner, verb.name), *given, *told)
         if verb.name == "adapt":
             self.copy = found
         elif verb.answer is not None:
@@ -294,7 +287,7 @@ class LearnerJob:
 
     def _diagnose(self, door: FrameSocket, frame: Frame) -> None:
         inputs, task = self._asked(frame.meta["file"]), frame.meta.get("task")
-        described, layers = self.meter.call("diagnose", diagnose, self.learner, inputs, task)
+        described, layers = self.meter.call(diagnose, self.learner, inputs, task)
         self._held = layers.view(np.uint8)
         door.send(Kind.HELD, frame.sequence, {**described, "bytes": len(self._held)})
 
@@ -303,8 +296,10 @@ class LearnerJob:
         door.send(Kind.BLOB, frame.sequence, array=held)
 
     def _scores(self, inputs: Tensor, task: int | None, *, copied: bool = False) -> Array:
-        learner, sort = (self.copy, "predict by a copy") if copied else (self.learner, "predict")
-        scores = self.meter.call(sort, learner.predict, inputs, task)
+        learner = self.copy if copied else self.learner
+        if not copied:
+            self._tell_spent()
+        scores = self.meter.call(learner.predict, inputs, task)
         if isinstance(scores, Tensor):
             scores = scores.detach().to("cpu", torch.float32).numpy()
         return np.ascontiguousarray(np.asarray(scores, dtype=np.float32))

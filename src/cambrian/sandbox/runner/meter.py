@@ -1,4 +1,4 @@
-"""What a learner costs: floating point operations (sampled) and bytes of state.
+"""What a learner costs: floating point operations and bytes of state.
 
 Counted inside the learner's process, so they can be falsified by it; the evaluator holds them
 against the processor time that the outside measured.
@@ -7,9 +7,7 @@ against the processor time that the outside measured.
 from __future__ import annotations
 
 import contextlib
-import functools
 import gc
-import random
 import sys
 from collections.abc import Callable, Iterable
 from types import FunctionType, ModuleType
@@ -17,52 +15,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from cambrian.sandbox.runner.modes import uncompiled
+from cambrian.sandbox.runner.operations import Operations, count_operations
 
 T = TypeVar("T")
 
-SAMPLED_FIRST = 4
-SAMPLED_EVERY = 50
-SAMPLED_LATER = 200
 _OPAQUE = (type, type(sys), type(lambda: 0), type(len), property, classmethod, staticmethod)
-
-
-@uncompiled
-class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call,unused-ignore]
-    """Counts as torch's `FlopCounterMode` does and by its formulas, without its book-keeping for
-    every module, which makes a call ten times slower (this: three or four times)."""
-
-    supports_higher_order_operators = True
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
-        self.total = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if not isinstance(func, torch._ops.OpOverload):  # cond, flex_attention, ...: rare
-            with FlopCounterMode(display=False) as counter:
-                result = func(*args, **kwargs)
-            self.total += counter.get_total_flops()
-            return result
-        formula = flop_registry.get(func._overloadpacket)
-        if formula is None and _is_made_of_others(func):
-            with self:
-                return func.decompose(*args, **kwargs)
-        result = func(*args, **kwargs)
-        if formula is not None:
-            self.total += int(formula(*args, **kwargs, out_val=result))
-        return result
-
-
-@functools.cache
-def _is_made_of_others(func: Any) -> bool:
-    """Whether an operation has no kernel of its own (in inference mode such ones arrive whole)."""
-    implicit = torch._C.DispatchKey.CompositeImplicitAutograd
-    return bool(func.has_kernel_for_dispatch_key(implicit))
 
 
 class AllowanceSpent(Exception):
@@ -70,51 +28,30 @@ class AllowanceSpent(Exception):
 
 
 class FlopMeter:
-    """Counts on a fixed sample of the calls of each sort.
-
-    Counting slows a call down, so of each sort of call the first four, one of every fifty
-    up to the two-hundredth and one of every two hundred after it are counted, and a count stands
-    for the calls up to the next one. Which one of a block depends on the seed alone, so the figure
-    is repeatable, and work that is done every so many calls is not missed by being out of step.
+    """Counts the operations of a learner's calls, all of them.
 
     Args:
-        seed: of the sample.
         most: no call is begun any more once so many are used; 0: no bound.
     """
 
-    def __init__(self, seed: int, most: int = 0) -> None:
+    def __init__(self, most: int = 0) -> None:
+        count_operations()
         self._most = most
-        self._chance = random.Random(seed)  # noqa: S311 - not for secrets
-        self._next: dict[str, int] = {}
-        self._calls: dict[str, int] = {}
-        self._last: dict[str, int] = {}
         self.total = 0
 
-    def call(self, sort: str, function: Callable[..., T], *args: Any) -> T:
-        """Call the function and add its FLOPs to `total`; what it raises is raised.
-
-        Counting is slow, so of calls of one `sort` the first few are counted, and later ones at
-        random; the others are taken to cost what the last counted one did.
+    def call(self, function: Callable[..., T], *args: Any) -> T:
+        """Call the function and add its FLOPs to `total`, also if it raises; that is passed on.
 
         Raises:
             AllowanceSpent: `most` were used before.
         """
         if 0 < self._most < self.total:
             raise AllowanceSpent(f"{self.total:.3g} FLOPs, over its allowance of {self._most:.3g}")
-        number = self._calls.get(sort, 0)
-        self._calls[sort] = number + 1
-        if number >= SAMPLED_FIRST:
-            every = SAMPLED_EVERY if number < SAMPLED_EVERY * 4 else SAMPLED_LATER
-            if number % every == 0 or sort not in self._next:
-                self._next[sort] = number + self._chance.randrange(every)
-            if number != self._next[sort]:
-                self.total += self._last[sort]
-                return function(*args)
-        with FlopCounter() as counter:
-            result = function(*args)
-        self._last[sort] = counter.total
-        self.total += self._last[sort]
-        return result
+        before = Operations.total
+        try:
+            return function(*args)
+        finally:
+            self.total += Operations.total - before
 
 
 def state_bytes(root: object, modules: Iterable[ModuleType] = (), limit: int = 200_000) -> int:

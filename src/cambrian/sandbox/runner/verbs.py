@@ -57,7 +57,6 @@ class Verb:
         answer: what comes back; None: nothing does, and a failure shows at the next request.
         waits: whether the end of a call without an answer is waited for.
         recorded: whether its answers are kept with the result.
-        sort: by what the FLOP meter takes two calls for alike (rows of the last array, numbers).
     """
 
     name: str
@@ -66,11 +65,6 @@ class Verb:
     answer: Answer | None = None
     waits: bool = False
     recorded: bool = False
-    sort: Callable[[int, Numbers], str] | None = None
-
-    def alike(self, rows: int, numbers: Numbers) -> str:
-        """The name under which the FLOP meter counts a call."""
-        return self.sort(rows, numbers) if self.sort else self.name
 
 
 SCORES = Answer("scores", lambda spec, rows, _: spec.scores_shape(rows), lambda _: FLOAT)
@@ -90,9 +84,9 @@ def _table(*verbs: Verb) -> dict[str, Verb]:
 VERBS: dict[str, Verb] = _table(
     Verb("observe", ("x", "y"), ("task",)),
     Verb("predict", ("x",), ("task",), SCORES, recorded=True),
-    Verb("adapt", ("x", "y"), ("steps",), sort=lambda rows, n: f"adapt to {rows} by {n['steps']}"),
-    Verb("new_episode", sort=lambda *_: "episode"),
-    Verb("task_boundary", waits=True, sort=lambda *_: "boundary"),
+    Verb("adapt", ("x", "y"), ("steps",)),
+    Verb("new_episode"),
+    Verb("task_boundary", waits=True),
     Verb("act", ("observations",), (), ACTIONS, recorded=True),
     Verb("feedback", ("rewards", "terminated", "truncated", "next_observations")),
     Verb("query", ("pool",), ("count",), INDICES, recorded=True),

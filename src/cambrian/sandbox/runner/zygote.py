@@ -371,7 +371,7 @@ def warm() -> None:
     No backward pass: autograd's threads must not exist before a fork.
     """
     with torch.no_grad():
-        FlopMeter(0).call("warm", torch.nn.Linear(2, 2), torch.zeros(1, 2))
+        FlopMeter().call(torch.nn.Linear(2, 2), torch.zeros(1, 2))
 
 
 def main() -> None:
