@@ -232,6 +232,10 @@ class PartsLearner(Protocol):
     def ensemble(self, heads: list[Tensor]) -> Tensor:
         """The heads' common answer (B, width), before any part's `decode`."""
 
+    def affords(self, operations: float = 0.0) -> bool:
+        """Whether work that can be left out, of so many operations, may be done now: what is spent
+        keeps to the stream's pace, and what its rest costs anyway is kept back."""
+
     def learn(self, x: Tensor, y: Tensor, task: int | None = None) -> None:
         """One batch, x (B, inputs) flat, through all hooks of learning."""
 

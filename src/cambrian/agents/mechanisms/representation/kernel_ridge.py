@@ -54,8 +54,10 @@ FEW = 0.3
 AGAIN = 1.5
 SHARE = 0.3
 """The share of the operations allowed that solving may take."""
-PACE = 0.85
-"""The share of them that the whole learner may have spent by the stream's end for it to solve."""
+SMALL_TASKS, MOST = 50, 0.8
+"""How many small tasks it reckons with after a stream that does not tell their number, and the
+share of the operations allowed that all may have cost by then, what else is done for them left
+out."""
 LEAST, BATCH = 20, 64
 ENOUGH = 0.05
 """Of the rows solved for, the share that has to have changed where the latest do not count more."""
@@ -115,6 +117,7 @@ class KernelRidge:
         self.metric: Tensor | None = None
         self.seen = self.fitted = self.start = self.online = self.batch = 0
         self.spent, self.changed, self.times, self.question = 0.0, 0, 0, (0, 0.0, 0.0)
+        self.small = 0.0
         self.generator = learner.generator()
 
     # -- what is kept
@@ -126,6 +129,9 @@ class KernelRidge:
         self.online, self.times = self.online + 1 if asked else 0, 0
         if asked and learner.labelled:
             self._judge(y)
+        if self.seen < learner.spec.observations:  # small tasks may follow, and share what is left
+            left = max(0.0, MOST * learner.spec.flops - learner.flops_spent)
+            self.small = self.spent + left / SMALL_TASKS
         before, self.seen = self.seen, self.seen + len(x)
         self.batch = max(self.batch, len(x))
         self.mean = self.mean + (x - self.mean).sum(0) / self.seen
@@ -283,10 +289,14 @@ class KernelRidge:
     def _may(self, learner: PartsLearner, cost: float) -> bool:
         spec = learner.spec
         done = 0.1 + self.seen / spec.observations if spec.observations else 1.0
-        if spec.flops and self.spent + cost > SHARE * spec.flops * min(1.0, done):
+        most = SHARE * spec.flops * min(1.0, done)
+        if spec.support and self.seen >= spec.observations:
+            most = self.small
+        if spec.flops and self.spent + cost > most:
             return False
-        if spec.flops and learner.flops_spent > PACE * spec.flops * min(1.0, done):
-            return False  # the whole learner is ahead of the stream
+        affords = getattr(learner, "affords", None)  # skeletons of before have none
+        if affords is not None and not affords(cost):
+            return False
         self.spent += cost
         return True
 

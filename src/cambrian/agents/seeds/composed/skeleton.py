@@ -18,7 +18,10 @@ from cambrian.agents.contract import TaskSpec
 from cambrian.agents.part import FILLED, Batch, Carry, Clock, Recent
 
 PACE = 0.85
-"""The share of the operations allowed that is spent evenly over the stream; see `affordable`."""
+"""The share of the operations allowed that is spent evenly over the stream; see `affords`."""
+
+BEFORE = 0.4
+"""The share of what may be spent that is spent before small tasks follow the stream."""
 
 
 class Skeleton(Base):
@@ -29,7 +32,9 @@ class Skeleton(Base):
         self.task: int | None = None
         self.lr, self.steps, self.claimed = 0.2, 1, 0
         self.share, self.spare = 1.0, math.inf
-        self.effort, self.told_spent, self.kept_back = 1, 0, 0
+        self.effort, self.told_spent, self.rows, self.kept_back = 1, 0, 0, 0.0
+        self.asking: int | None = None  # what was spent when the latest questions began
+        self.least, self.dearest, self.asked, self.asked_by = math.inf, 0, 0, (0, 0)
         self.labelled = spec.kind in ("classification", "active")
         self.width = spec.outputs * (spec.input_shape[0] if spec.kind == "sequence" else 1)
         if spec.kind == "control":  # a value for each action, or the continuous action itself
@@ -146,20 +151,39 @@ class Skeleton(Base):
             loss = loss if more is None else loss + more
         return loss
 
-    def affordable(self) -> bool:
-        """Whether to take steps on the next batch: not while more operations are spent than the
-        stream so far allows, so that what is allowed lasts to its end. What was ever spent between
-        two batches is kept back for the last questions, half of all where small tasks follow."""
+    def affords(self, operations: float = 0.0) -> bool:
+        """Whether work that can be left out, of so many operations, may be done now: what is spent
+        keeps to the stream's pace, and what its rest costs anyway is kept back (`foresee`)."""
         most, whole = self.spec.flops, self.spec.observations
         if not most:
             return True
-        self.kept_back = max(self.kept_back, self.flops_spent - self.told_spent)
-        self.told_spent = self.flops_spent
         done = self.clock.seen / whole if whole else 1.0
-        pace = PACE / 2 if self.spec.support else PACE
-        limit = min((0.05 + pace * done) * most, 0.97 * most - self.kept_back)
-        limit = limit if done < 1.0 else 0.97 * most
-        return self.flops_spent <= limit
+        if self.spec.support and done >= 1.0:  # small tasks: each is met as if it were the only one
+            return bool(self.effort)
+        even = (0.05 + PACE * done) * most if done < 1.0 else most
+        even = BEFORE * even if self.spec.support else even
+        return self.flops_spent + operations <= min(even, 0.97 * most - self.kept_back)
+
+    def foresee(self, rows: int) -> None:
+        """After a batch of so many rows: forecast what the rest of the stream costs anyway, to be
+        kept back. That is the cheapest batch so far for each to come, questions as before, more
+        where they grow (at most as the square of what was seen), and the dearest round again."""
+        spent, seen = self.flops_spent, max(1, self.clock.seen)
+        since = spent if self.asking is None else self.asking
+        if self.rows:
+            self.least = min(self.least, (since - self.told_spent) / self.rows)
+        self.dearest = max(self.dearest, spent - self.told_spent)
+        self.asked += spent - since
+        self.asking, self.told_spent, self.rows = None, spent, rows
+        (seen_by, asked_by), growth = self.asked_by, 2.0
+        if seen > seen_by and self.asked > asked_by > 0:
+            growth = math.log(self.asked / asked_by) / math.log(seen / seen_by)
+        if seen >= 2 * seen_by:
+            self.asked_by = (seen, self.asked)
+        times = max(self.spec.observations, seen) / seen
+        more = self.asked * (times ** max(1.0, min(2.0, growth)) - 1.0)
+        rest = self.least * (times - 1.0) * seen if self.least < math.inf else 0.0
+        self.kept_back = self.dearest + more + rest
 
     @torch.no_grad()
     def heads(self, x: Tensor) -> list[Tensor]:
@@ -230,7 +254,8 @@ class Skeleton(Base):
         self.recent.add(x)
         for after_batch in self.hooks("after_batch"):
             after_batch(self, batch)
-        self.effort = int(self.affordable())
+        self.foresee(len(x))
+        self.effort = int(self.affords())
 
     def answer(self, x: Tensor, task: int | None = None) -> Tensor:
         """The answer (B, outputs), of a sequence (B, steps, outputs), for x (B, *input_shape)."""
@@ -260,6 +285,7 @@ class Skeleton(Base):
     # verbs that are the same in every skeleton
 
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
+        self.asking = self.flops_spent if self.asking is None else self.asking
         return self.answer(x, task)
 
     def task_boundary(self) -> None:
