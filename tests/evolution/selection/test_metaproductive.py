@@ -20,7 +20,15 @@ class Improvers(Grove):
     """A grove whose agents have improvers, and whose proposals are a model's."""
 
     def bred(
-        self, parent: int, improver: str, gain: float, *, admitted: bool = True, tokens: int = 1000
+        self,
+        parent: int,
+        improver: str,
+        gain: float,
+        *,
+        admitted: bool = True,
+        tokens: int = 1000,
+        confidence: float | None = None,
+        screen: float = 0.0,
     ) -> int:
         """Add a child that a model made, by its parent's improver."""
         agent_id, files = self.code()
@@ -28,7 +36,13 @@ class Improvers(Grove):
         proposals, idx = self.archive.proposals, self.archive.counts()["proposals"]
         opened = proposals.open(self.run.id, idx, idx - 1, [self.ids[parent]], "model")
         proposals.record_variant(
-            opened.id, agent_id, files, title="t", hypothesis="h", stage="smoke"
+            opened.id,
+            agent_id,
+            files,
+            title="t",
+            hypothesis="h",
+            confidence=confidence,
+            stage="smoke",
         )
         self.archive.ledger.add_spend(
             phase="propose",
@@ -40,12 +54,15 @@ class Improvers(Grove):
             proposal_id=opened.id,
         )
         self.evaluate(agent_id, 0.5, 1)
-        gate = Gate(gate="not_worse", rule="r", verdict="pass", value=gain)
+        gates = [
+            Gate(gate="screen", rule="r", verdict="pass", value=screen),
+            Gate(gate="not_worse", rule="r", verdict="pass", value=gain),
+        ]
         proposals.record(
             opened.id,
             "improvement" if admitted else None,
             "because",
-            [gate],
+            gates,
             score=0.5,
             lower=0.4,
             upper=0.6,
@@ -97,6 +114,23 @@ def test_a_better_improver_is_drawn_more_often_and_a_new_one_has_its_chance(
     assert found[good] > 3 * found[dull] > 0
     newest = grove.bred(0, "new = 1\n", 0.0)
     assert drawn()[credit.name(grove.ids[newest])] > 20
+
+
+def test_an_improver_that_has_come_to_claim_too_much_is_drawn_seldom(grove: Improvers) -> None:
+    credit = ImproverCredit(grove.archive)
+    good = credit.name(grove.ids[2])
+
+    def share() -> float:
+        selection, rng = Selection(grove.archive, "metaproductive"), np.random.default_rng(3)
+        drawn = [selection.draw(None, 1, rng)[0].agent_id for _ in range(400)]
+        return sum(credit.name(one) == good for one in drawn) / 400
+
+    for at in range(20):  # half of what it is half sure of comes
+        grove.bred(2, GOOD, 0.08, confidence=0.5, screen=0.1 if at % 2 else -0.1)
+    assert share() > 0.5
+    for _ in range(20):
+        grove.bred(2, GOOD, 0.08, confidence=0.95, screen=-0.1)
+    assert 0 < share() < 0.1
 
 
 def test_a_draw_depends_on_nothing_that_was_decided_later(grove: Improvers) -> None:

@@ -17,10 +17,11 @@ from cambrian.archive import Archive
 from cambrian.archive.sqlite.database import Row
 from cambrian.archive.tables.clades import RUNS_OF_SUITE
 from cambrian.evolution.rewriting.decided import Reader
+from cambrian.evolution.sources.honesty import Record
 
 _MADE = f"""
 SELECT p.idx, p.state, p.agent_id, json_extract(p.parents, '$[0]') AS parent, a.kind,
-       coalesce(g.value, s.value) AS gain,
+       coalesce(g.value, s.value) AS gain, s.value AS screen, p.confidence, p.predicted_gain,
        (SELECT ifnull(sum(prompt_tokens + completion_tokens), 0) FROM spend
         WHERE proposal_id = p.id) AS tokens
 FROM proposals p
@@ -56,6 +57,7 @@ class ImproverCredit(Reader):
     Attributes:
         made: by improver and proposal.
         above: the improver that each one is a rewrite of; "" for those of seed agents.
+        stated: by improver and proposal, what was stated beforehand and what came.
     """
 
     sql: ClassVar[str] = _MADE
@@ -64,6 +66,7 @@ class ImproverCredit(Reader):
         super().__init__(archive)
         self.made: dict[str, dict[int, Made]] = {}
         self.first: dict[str, tuple[int, str]] = {}
+        self.stated: dict[str, dict[int, Record]] = {}
         self._names: dict[str, str] = {}
 
     def name(self, agent_id: str) -> str:
@@ -95,12 +98,16 @@ class ImproverCredit(Reader):
     def _forget(self) -> None:
         self.made.clear()
         self.first.clear()
+        self.stated.clear()
 
     def _learn(self, row: Row) -> None:
         maker = self.name(row["parent"])
         admitted = row["state"] == "admitted"
         gain = max(0.0, row["gain"] or 0.0) if admitted else 0.0
         self.made.setdefault(maker, {})[row["idx"]] = Made(gain, row["tokens"], row["state"])
+        if row["screen"] is not None and row["confidence"] is not None:
+            told = Record(row["confidence"], row["predicted_gain"] or 0.0, row["screen"])
+            self.stated.setdefault(maker, {})[row["idx"]] = told
         if admitted:
             new = self.name(row["agent_id"])
             if new != maker and row["idx"] < self.first.get(new, (row["idx"] + 1, ""))[0]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from cambrian.archive import Archive
 from cambrian.evolution.selection.improver_credit import ImproverCredit
+from cambrian.evolution.sources.honesty import has_dropped
 
 SPREAD = 0.02
 """The least standard deviation of what proposals come to that is believed (normalised scores)."""
@@ -23,12 +24,14 @@ class Lineage:
         own, clade: number of proposals and sum of their gains; `clade` with all rewrites of it.
         squares: sum of the squares of its own.
         below: its rewrites.
+        held: it has come to claim more than comes (`honesty.has_dropped`).
     """
 
     own: tuple[int, float] = (0, 0.0)
     clade: tuple[int, float] = (0, 0.0)
     squares: float = 0.0
     below: list[str] = field(default_factory=list)
+    held: bool = False
 
 
 class Lineages(Protocol):
@@ -59,13 +62,16 @@ class KnownLineages:
 
     def tree(self) -> Mapping[str, Lineage]:
         """Every improver that made something, or was made."""
-        return lineages(
+        found = lineages(
             {
-                name: [one.gain for _, one in sorted(found.items())]
-                for name, found in self._credit.made.items()
+                name: [one.gain for _, one in sorted(made.items())]
+                for name, made in self._credit.made.items()
             },
             self._credit.above,
         )
+        for name, stated in self._credit.stated.items():
+            found[name].held = has_dropped(stated)
+        return found
 
 
 def lineages(gains: Mapping[str, list[float]], above: Mapping[str, str]) -> dict[str, Lineage]:

@@ -9,6 +9,9 @@ from cambrian.evolution.selection.members import Members
 from cambrian.evolution.selection.strategies.base import Rng, Strategy
 from cambrian.evolution.selection.strategies.dgm import dgm_weights
 
+LEAST_SHARE = 0.05
+"""Of the draws, those in which improvers that are held take part."""
+
 
 class Metaproductive(Strategy):
     """First an improver by Thompson sampling over improver lineages, then a member that has it as
@@ -20,8 +23,10 @@ class Metaproductive(Strategy):
     it by what was made by it alone is held against a draw for each of its rewrites by what was made
     by that and all below it (`lineages.Belief`); the largest decides. What an edit came to is its
     paired gain if it was admitted, else 0, so that neither a good parent nor a lucky score counts
-    for the improver. One that made nothing yet is believed to be like the others. Without lineages
-    (one improver, or no archive) it is `dgm`.
+    for the improver. One that made nothing yet is believed to be like the others. One whose stated
+    confidence has come to claim more than comes (`honesty.has_dropped`) takes part in one draw of
+    twenty, which lets it show that it is better again. Without lineages (one improver, or no
+    archive) it is `dgm`.
     """
 
     needs_lineages = True
@@ -59,6 +64,9 @@ class Metaproductive(Strategy):
 def _descend(tree: dict[str, Lineage], alive: set[str], rng: Rng) -> str:
     """An improver out of `alive`."""
     nothing, belief = Lineage(), Belief.of(tree)
+    trusted = {one for one in alive if not tree.get(one, nothing).held}
+    if trusted and trusted != alive and rng.random() >= LEAST_SHARE:
+        alive = trusted
     known = {one for lineage in tree.values() for one in lineage.below}
     fresh = sorted(alive - known)  # nothing was made by them
     here = ""
