@@ -137,9 +137,10 @@ class TokenBudget:
         """
         if not making or not self._given():
             return False
-        prompt = self._prompts.get(model)
-        if prompt is None:
+        if not self._prompts:
             return True  # what a question takes is known with the first one
+        # A model that was never asked is taken to need twice what the others do.
+        prompt = self._prompts.get(model, 2 * max(self._prompts.values()))
         more = making + 1  # each may ask once more
         room = self._room(model, more * prompt + (more - 1) * self._answer_tokens())
         return room < self._answer_tokens()
