@@ -61,7 +61,7 @@ types: $(VENV)/.installed-dev ## mypy --strict alone
 
 docs: $(VENV)/.installed-dev ## the documentation as a site, in site/ (seconds); fails on a broken link
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
-	@echo "site/index.html"
+	@echo "in site/; to look at it: $(PY) -m http.server --bind 127.0.0.1 --directory site"
 
 bench: $(VENV)/.installed-dev ## every benchmark (hours; BENCH_ARGS=--quick: shorter runs); fails if one misses its target
 	@PYTHON=$(PY) scripts/sandbox-ready

@@ -2,6 +2,7 @@
 
 python own_mechanism.py
 
+cambrian --archive ./mine init
 cambrian --archive ./mine agent import lion-agent --title "Lion, with replay"
 
 cambrian --archive ./mine run --benchmarks label-drift --proposals 1

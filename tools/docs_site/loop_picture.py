@@ -52,9 +52,9 @@ BOXES = (
     Box(2, 0, "2  Rewrite it", "recombination, or a", "model of your choice"),
     Box(2, 1, "3  Run it", "in a sandbox: no", "network, no labels"),
     Box(1, 1, "4  Score it", "on the host, paired", "over seeds"),
-    Box(0, 1, "5  Admit it, or not", "gates, each with rule,", "value and verdict"),
+    Box(0, 1, "5  Decide", "gates say if it joins", "the tree, and why"),
     Box(1, 2, "Hidden answers", "labels and rewards", "stay on the host", False),
-    Box(0, 2, "Sealed streams", "no search sees them;", "for the report only", False),
+    Box(0, 2, "Sealed streams", "no search sees", "them: for reports", False),
 )
 
 
