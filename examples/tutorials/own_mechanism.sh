@@ -3,6 +3,6 @@
 python own_mechanism.py
 
 cambrian --archive ./mine init
-cambrian --archive ./mine agent import lion-agent --title "Lion, with replay"
+cambrian --archive ./mine agent import lion-agent --on split-segments --title "Lion, with replay"
 
-cambrian --archive ./mine run --benchmarks label-drift --proposals 1
+cambrian --archive ./mine run --benchmarks split-segments --proposals 1

@@ -2,7 +2,7 @@
 
 cambrian model check some-model
 
-cambrian --archive ./asked run --rewriter model --model some-model --benchmarks label-drift --proposals 1 --tokens 200000
+cambrian --archive ./asked run --rewriter model --model some-model --benchmarks split-segments --proposals 1 --tokens 200000
 
 cambrian --archive ./asked cost --by model
 cambrian --archive ./asked agent why @best
