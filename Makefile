@@ -27,7 +27,7 @@ RECIPE := pyproject.toml constraints.txt scripts/venv
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-hostile lint types bench image setup dist clean plan-run plan-test
+.PHONY: help run test test-hostile lint types docs bench image setup dist clean plan-run plan-test
 
 help: ## what can be made, and how
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,10 @@ lint: $(VENV)/.installed-dev ## ruff (lint and format), mypy --strict, import-li
 types: $(VENV)/.installed-dev ## mypy --strict alone
 	$(PY) -m mypy
 
+docs: $(VENV)/.installed-dev ## the documentation as a site, in site/ (seconds); fails on a broken link
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	@echo "in site/; to look at it: $(PY) -m http.server --bind 127.0.0.1 --directory site"
+
 bench: $(VENV)/.installed-dev ## every benchmark (hours; BENCH_ARGS=--quick: shorter runs); fails if one misses its target
 	@PYTHON=$(PY) scripts/sandbox-ready
 	@PYTHON=$(PY) scripts/bench $(BENCH_ARGS)
@@ -73,7 +77,7 @@ dist: $(VENV)/.installed-dev ## an sdist, and the wheel made from that sdist, in
 	$(PY) -m build --outdir dist .
 
 clean: ## remove .venv, built packages and caches; never an archive, an image or an engine
-	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests benchmarks examples -depth -type d -name __pycache__ -exec rm -rf {} +
 
 plan-run:
