@@ -36,6 +36,7 @@ from cambrian.cli.ops.db import db
 from cambrian.cli.ops.doctor import doctor
 from cambrian.cli.ops.events import events
 from cambrian.cli.ops.image import image
+from cambrian.cli.ops.report import report
 from cambrian.cli.ops.serve import serve
 from cambrian.cli.ops.sql import sql
 from cambrian.cli.plot import plot
@@ -175,6 +176,7 @@ for command in (
         daemon,
         status,
         serve,
+        report,
         events,
         *control.COMMANDS,
         cost,
