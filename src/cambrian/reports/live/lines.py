@@ -37,7 +37,8 @@ def champion(state: State) -> str:
     if best.lower is not None and best.upper is not None:
         bounds = f" [{best.lower:.3f}, {best.upper:.3f}]"
     since = "" if state.since_best is None else f"; {state.since_best} judged since"
-    return clip(f"champion: {name} {best.score:.3f}{bounds}{since}  {clip(best.title)}".rstrip())
+    title = f"; {clip(best.title)}" if best.title else ""
+    return clip(f"champion: {name} {best.score:.3f}{bounds}{since}{title}")
 
 
 def spend(state: State) -> str:
@@ -65,7 +66,8 @@ def event(one: Told) -> str:
         for name, value in one.data.items()
         if value is not None
     ]
-    return clip("  ".join([clip(one.kind, 40).replace(".", " "), whose, ", ".join(values)]))
+    parts = [clip(one.kind, 40).replace(".", " "), whose, ", ".join(values)]
+    return clip(" · ".join(part for part in parts if part))
 
 
 def lines(state: State, now: float) -> list[str]:

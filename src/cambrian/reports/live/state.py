@@ -13,7 +13,9 @@ from typing import Any, Protocol
 LAST = 40
 """Of the last events that say something, so many are kept."""
 
-QUIET = frozenset({"job.queued", "job.leased", "job.done", "evaluation.recorded"})
+QUIET = frozenset(
+    {"job.queued", "job.leased", "job.done", "evaluation.recorded", "sealed.recorded"}
+)
 """Events that say no more than the counts do."""
 
 ENDS = {"admitted", "rejected", "duplicate", "invalid", "failed_smoke", "parked"}
