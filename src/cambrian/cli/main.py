@@ -47,6 +47,7 @@ from cambrian.cli.run.run import init, run
 from cambrian.cli.status import status
 from cambrian.cli.streams import prepare
 from cambrian.cli.suite import suite
+from cambrian.cli.terminal.demo import demo
 from cambrian.cli.terminal.top import top
 from cambrian.cli.tree import tree
 from cambrian.errors import CambrianError, StorageTrouble
@@ -176,6 +177,7 @@ for command in (
         run,
         daemon,
         status,
+        demo,
         top,
         serve,
         report,
