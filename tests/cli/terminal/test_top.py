@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.cli.conftest import HOSTILE, EvolvedArchive
+from tests.cli.conftest import HOSTILE, EvolvedArchive, learner
 from textual.pilot import Pilot
 from textual.widgets import Static, Tree
 
@@ -140,3 +140,25 @@ def test_a_tree_of_ten_thousand_reads_so_many_at_once(grown: EvolvedArchive) -> 
         assert len(labels(app)) == MOST
 
     drive(grown.path, steps)
+
+
+def test_who_waits_for_approval_can_be_chosen_and_approved(grown: EvolvedArchive) -> None:
+    archive = grown.archive = Archive.open(grown.path)
+    index = archive.counts()["proposals"]
+    proposal = archive.proposals.open(grown.run.id, index, -1, [grown["graft"]], "recombine")
+    tree = learner("waits")
+    archive.proposals.record_variant(
+        proposal.id, tree.identity, tree, title="patient", hypothesis="h", predicted_gain=None,
+        confidence=None, operation={}, stage="smoke",
+    )  # fmt: skip
+    archive.steering.ask_approval(proposal.id, "it is new", "improvement")
+    archive.close()
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        assert labels(app)[-1] == "waits for you: patient"
+        await pilot.press("end", "a")
+        await app.workers.wait_for_complete()
+
+    drive(grown.path, steps)
+    with Archive.open(grown.path, read_only=True) as archive:
+        assert archive.steering.waiting() == []

@@ -57,7 +57,7 @@ class Top(App[None]):
         super().__init__()
         self._source = source
         self._state = State()
-        self._seen = -1
+        self._seen: tuple[int, ...] = ()
         self._chosen: str | None = None
 
     def compose(self) -> ComposeResult:
@@ -94,7 +94,7 @@ class Top(App[None]):
         self._show("limits", lines.clip(f"{told} · {lines.spend(state)}", width))
         last = [lines.clip(lines.event(one), width) for one in state.events[-5:]]
         self._show("events", "\n".join(reversed(last)))
-        members = state.ends.get("admitted", 0) + state.seeds
+        members = (state.ends.get("admitted", 0), state.seeds, state.standing.approvals)
         if members != self._seen:
             self._seen = members
             self._grow(self.query_one("#tree", Tree).root)
@@ -107,7 +107,10 @@ class Top(App[None]):
         if self.query_one("#filter").has_class("open") or not node.is_expanded:
             return
         known = {child.data: child for child in node.children}
-        for found in self._source.below(node.data):
+        below = self._source.below(node.data)
+        for gone in known.keys() - {each.id for each in below}:
+            known[gone].remove()
+        for found in below:
             if found.id not in known:
                 self._add(node, found)
             elif found.opens:

@@ -83,15 +83,24 @@ class ArchiveSource:
         return self._state, time.time()
 
     def below(self, agent_id: str | None) -> Sequence[Node]:
-        """One query for one level."""
+        """One query for one level; after the seeds come those that wait for a person."""
         if agent_id is None:
-            return self._nodes("p.parent_id IS NULL")
+            return [*self._nodes("p.parent_id IS NULL"), *self._waiting()]
         return self._nodes("p.parent_id = ?", agent_id)
 
     def find(self, text: str) -> Sequence[Node]:
         """One query; what is typed is no pattern."""
         where = "(instr(lower(a.title), lower(?)) OR a.id LIKE ? || '%' OR '#' || a.number = ?)"
         return self._nodes(where, text, text.replace("%", "").replace("_", ""), text)
+
+    def _waiting(self) -> list[Node]:
+        proposals = self._archive.proposals
+        asked = [proposals.get(a.proposal_id) for a in self._archive.steering.waiting()[:MOST]]
+        return [
+            Node(one.agent_id, f"waits for you: {clip(one.title, 60)}", opens=False)
+            for one in asked
+            if one.agent_id is not None
+        ]
 
     def _nodes(self, where: str, *values: str) -> list[Node]:
         rows = self._archive.database.rows(_ROWS.format(where=where), (*values, MOST))

@@ -21,7 +21,7 @@ def top(shared: Shared, plain: bool) -> None:
     """Watch a run in the terminal: the tree, each agent, limits, events.
 
     It reads and never holds a run back. Press ? for the keys: filter, diff, why, compare, pause,
-    approve. An agent that waits for approval is not in the tree yet: `cambrian approvals` lists it.
+    approve. Agents that wait for approval stand after the seeds.
     """
     from cambrian.reports.live.feed import snapshot
     from cambrian.reports.live.lines import lines
