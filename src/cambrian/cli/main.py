@@ -36,6 +36,7 @@ from cambrian.cli.ops.db import db
 from cambrian.cli.ops.doctor import doctor
 from cambrian.cli.ops.events import events
 from cambrian.cli.ops.image import image
+from cambrian.cli.ops.report import report
 from cambrian.cli.ops.serve import serve
 from cambrian.cli.ops.sql import sql
 from cambrian.cli.plot import plot
@@ -46,6 +47,8 @@ from cambrian.cli.run.run import init, run
 from cambrian.cli.status import status
 from cambrian.cli.streams import prepare
 from cambrian.cli.suite import suite
+from cambrian.cli.terminal.demo import demo
+from cambrian.cli.terminal.top import top
 from cambrian.cli.tree import tree
 from cambrian.errors import CambrianError, StorageTrouble
 
@@ -174,7 +177,10 @@ for command in (
         run,
         daemon,
         status,
+        demo,
+        top,
         serve,
+        report,
         events,
         *control.COMMANDS,
         cost,
