@@ -2,7 +2,8 @@
 how that went.
 
 `claim` (what a claim is, and the rule for its verdict), `papers` (the claims), `registry` (by
-name), `rig` and `agents` (what experiments run on), `running` (piece by piece), `code` (whether a
-result is stale), `store` (the results), `literature` (the fifty-two papers) and `page`
-(docs/literature.md). docs/claims.md says how to read, run and add one.
+name), `rig` and `agents` (what experiments run on), `language` (a tiny language
+model), `running` (piece by piece), `code` (whether a result is stale), `store` (the results),
+`literature` (the fifty-two papers) and `page` (docs/literature.md). docs/claims.md says how to
+read, run and add one.
 """

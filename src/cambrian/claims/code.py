@@ -20,14 +20,14 @@ from cambrian.agents.syntax import fingerprint_of
 from cambrian.claims.claim import Claim
 from cambrian.claims.registry import module_of
 
-COUNTED = ("cambrian.agents.", "cambrian.evaluators.")
+COUNTED = ("cambrian.agents.", "cambrian.claims.language.", "cambrian.evaluators.")
 SHORT = 12
 
 
 def hashes(found: Claim) -> dict[str, str]:
-    """What a claim's result depends on, each with a hash: its file, every module of `agents` and
-    `evaluators` that it or a learner imports, directly or not, and the learner of each
-    condition."""
+    """What a claim's result depends on, each with a hash: its file, every module of `agents`,
+    `evaluators` and `claims.language` that it or a learner imports, directly or not, and the
+    learner of each condition."""
     own = module_of(found)
     modules, learners = reached(own), {}
     for name, condition in found.conditions.items():
