@@ -30,7 +30,8 @@ class Progress:
     """How far a solution has got.
 
     Attributes:
-        question: what was asked: label, order, kind, domain, and the table's digest.
+        question: what was asked: label, order, kind, domain, the archives that
+            guests are from, and the table's digest.
         minutes: that it may take in all.
         guests: those of other archives (`guests.Guest`); None until they were asked for.
         search_s: seconds that the search has; None until that is known.
@@ -102,7 +103,7 @@ def open_home(folder: Path, table: Path, asked: Mapping[str, str], minutes: floa
         NotFound: no such table. UsageError: the directory holds something else.
         Refused: it holds the solution of another question.
     """
-    question = {**asked, "digest": digest_of(raw_of(table))}
+    question = {**asked, "table": digest_of(raw_of(table))}
     home = Home(folder, folder / table.name)
     known = home.read()
     if known is None:

@@ -173,9 +173,10 @@ def _sentence(found: Estimate, one_row: float, best: Contender) -> str:
         return f"The champion is better than the best usual choice, {best.title}, by {size}."
     if winner == "baseline":
         return f"{_upper(best.title)} is better than the champion by {size}: use that."
+    less = "differ by less than a row" if abs(found.mean) < one_row else "cannot be told apart"
     return (
-        f"The champion and {best.title}, the best usual choice, cannot be told apart (champion "
-        f"less it: {_signed(found)}): use {best.title}, which needs no search."
+        f"The champion and the best usual choice, {best.title}, {less} (champion less it: "
+        f"{_signed(found)}): use {best.title}, which needs no search."
     )
 
 
