@@ -58,6 +58,13 @@ def test_seeds_that_only_one_has_are_not_compared() -> None:
     assert found.difference.mean == pytest.approx(-0.1)
 
 
+def test_a_usual_choice_without_a_score_is_named_beside_the_verdict() -> None:
+    late = Contender("boosting", "gradient boosting", "scikit-learn", {}, None, "out of time")
+    found = verdict(one("champion", 0.95, 0.97, 0.95, 0.96, 0.97), [HIGH, late], 0.001)
+    assert found.winner == "champion"
+    assert found.text.endswith("and so not compared: gradient boosting (out of time).")
+
+
 def test_without_a_champion_nobody_wins() -> None:
     assert verdict(None, [LOW, HIGH], 0.0).winner == "nobody"
     assert verdict(HIGH, [], 0.0).winner == "nobody"

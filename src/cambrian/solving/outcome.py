@@ -151,7 +151,11 @@ def verdict(champion: Contender | None, others: Sequence[Contender], one_row: fl
     found = paired_difference(
         [champion.by_seed[seed] for seed in seeds], [best.by_seed[seed] for seed in seeds]
     )
-    return Verdict(_winner(found, one_row), found, best.name, _sentence(found, one_row, best))
+    text = _sentence(found, one_row, best)
+    left_out = [f"{one.title} ({one.reason})" for one in others if one.estimate is None]
+    if left_out:
+        text += f" Without a score, and so not compared: {', '.join(left_out)}."
+    return Verdict(_winner(found, one_row), found, best.name, text)
 
 
 def _winner(found: Estimate, one_row: float) -> str:

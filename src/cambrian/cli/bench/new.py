@@ -15,6 +15,7 @@ from cambrian.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from cambrian.evaluators.calibration import Calibration
+    from cambrian.tables.plan import Kind
     from cambrian.tables.planning import Made
 
 KINDS = ("drift", "class-incremental", "domain", "regression")
@@ -126,14 +127,9 @@ def write(
     Raises:
         UsageError: the table cannot be used, or `output` is there. Refused: it breaks a promise.
     """
-    from cambrian.tables.plan import Kind
-    from cambrian.tables.planning import make_plan
     from cambrian.tables.writing import benchmark_file
 
-    if (kind == "domain") != bool(domain):
-        raise UsageError("--kind domain and --domain COLUMN go together: give both or neither")
-    chosen = next(one for one in get_args(Kind) if one == kind)
-    made = make_plan(table, label, kind=chosen, order=order, domain=domain)
+    made, chosen = planned(table, label, kind, order, domain)
     text = benchmark_file(table, output, made, chosen)
     if output.exists():
         raise UsageError(f"{output} is there already: choose another name")
@@ -143,6 +139,21 @@ def write(
     except BaseException:  # Ctrl-C too: the same command has to work once more
         output.unlink(missing_ok=True)
         raise
+
+
+def planned(table: Path, label: str, kind: str, order: str, domain: str) -> tuple[Made, Kind]:
+    """What a table is going to be made into; nothing is written.
+
+    Raises:
+        NotFound: no such file. UsageError: the table cannot be used.
+    """
+    from cambrian.tables.plan import Kind
+    from cambrian.tables.planning import make_plan
+
+    if (kind == "domain") != bool(domain):
+        raise UsageError("--kind domain and --domain COLUMN go together: give both or neither")
+    chosen: Kind = next(one for one in get_args(Kind) if one == kind)
+    return make_plan(table, label, kind=chosen, order=order, domain=domain), chosen
 
 
 def _measured(file: Path, sandbox: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cambrian.cli.bench.new import table_options, write
+from cambrian.cli.bench.new import planned, table_options, write
 from cambrian.cli.context import (
     INTERRUPTED,
     common,
@@ -92,11 +92,15 @@ def solve(
     Ctrl-C ends it and reports what there is; the same command goes on from there, with more
     --minutes for longer.
     """
+    from cambrian.archive import Archive
     from cambrian.sandbox.backends.registry import choose
     from cambrian.solving.home import keep_solution, open_home
     from cambrian.solving.solution import pack, solution
 
     began = time.monotonic()
+    planned(table, label, kind, order, domain)
+    for source in sources:
+        Archive.open(source, read_only=True).close()
     backend = choose(sandbox, announce=note)
     asked = {"label": label, "order": order, "kind": kind, "domain": domain}
     asked["from"] = ", ".join(str(source.resolve()) for source in sources)
