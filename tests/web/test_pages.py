@@ -14,10 +14,10 @@ from tests.web.conftest import Served, serving
 
 from cambrian.archive import Archive, Gate
 from cambrian.evaluators.statistics import mean_interval
+from cambrian.reports.scores.changes import changes
+from cambrian.reports.scores.pairs import paired
 from cambrian.web.drawings import waterfall
 from cambrian.web.pages import PAGES, tallies
-from cambrian.web.pages.changes import changes
-from cambrian.web.pages.tables import paired
 
 MENU = [name for name, page in PAGES.items() if page.title]
 

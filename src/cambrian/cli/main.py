@@ -31,6 +31,8 @@ from cambrian.cli.mechanism import mechanism
 from cambrian.cli.model.group import model
 from cambrian.cli.ops import config as configuration
 from cambrian.cli.ops.archive import archive as archive_group
+from cambrian.cli.ops.compare import compare
+from cambrian.cli.ops.completion import completion
 from cambrian.cli.ops.cost import cost
 from cambrian.cli.ops.db import db
 from cambrian.cli.ops.doctor import doctor
@@ -191,6 +193,7 @@ for command in (
     *(
         tree,
         agent,
+        compare,
         plot,
         bench,
         suite,
@@ -202,6 +205,7 @@ for command in (
         db,
         archive_group,
         image,
+        completion,
     ),
 ):
     cli.add_command(command)

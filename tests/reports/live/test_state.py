@@ -12,7 +12,7 @@ from tests.cli.conftest import HOSTILE, EvolvedArchive
 from cambrian.archive import Archive, Event
 from cambrian.reports.live import lines
 from cambrian.reports.live.feed import advance, snapshot
-from cambrian.reports.live.state import Standing, State, alive, reduce, reduce_all, stand
+from cambrian.reports.live.state import Limit, Standing, State, alive, reduce, reduce_all, stand
 
 
 def event(seq: int, kind: str, at: float = 0.0, **more: Any) -> Event:
@@ -72,6 +72,17 @@ def test_an_unknown_cost_is_unknown_and_never_nought() -> None:
     assert lines.spend(State()) == "models: cost unknown"
     asked = stand(State(), Standing(alive=True, tokens=12, dollars=None))
     assert lines.spend(asked) == "models: cost unknown, 12 tokens"
+
+
+def test_time_is_left_only_while_it_runs() -> None:
+    told = Standing(limits=(Limit("proposals", 10.0, 40.0, 600.0), Limit("hours", 1.0, 2.0, None)))
+    running = stand(reduce(State(), event(1, "run.started")), told)
+    assert lines.limits(running) == [
+        "proposals 10 of 40, about 10 min left",
+        "hours 1 of 2, time left unknown",
+    ]
+    ended = reduce(running, event(2, "run.finished"))
+    assert lines.limits(ended) == ["proposals 10 of 40", "hours 1 of 2"]
 
 
 def test_hostile_text_is_one_bounded_line_without_control_characters() -> None:

@@ -89,7 +89,7 @@ class Top(App[None]):
             head[0] = f"REPLAY of a recorded run · {head[0]}"
         width = max(20, self.size.width - 3)
         self._show("head", "\n".join(lines.clip(row, width) for row in head))
-        limits = " · ".join(lines.limit(one) for one in state.standing.limits)
+        limits = " · ".join(lines.limits(state))
         told = limits or "no limit is set"
         self._show("limits", lines.clip(f"{told} · {lines.spend(state)}", width))
         last = [lines.clip(lines.event(one), width) for one in state.events[-5:]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cambrian.reports.live.state import Limit, State, Told, alive
+from cambrian.reports.live.state import State, Told, alive
 from cambrian.text import line, short
 
 LONGEST = 160
@@ -50,10 +50,14 @@ def spend(state: State) -> str:
     return f"models: {dollars}, {told.tokens:,} tokens"
 
 
-def limit(one: Limit) -> str:
-    """One limit: used, of how much, and the time left at this pace."""
-    left = "time left unknown" if one.left_s is None else f"about {span(one.left_s)} left"
-    return f"{one.name.replace('_', ' ')} {one.spent:.4g} of {one.limit:.4g}, {left}"
+def limits(state: State) -> list[str]:
+    """The limits: used, of how much, and the time left at this pace while it runs."""
+    told = []
+    for one in state.standing.limits:
+        used = f"{one.name.replace('_', ' ')} {one.spent:.4g} of {one.limit:.4g}"
+        left = "time left unknown" if one.left_s is None else f"about {span(one.left_s)} left"
+        told.append(f"{used}, {left}" if state.word == "running" else used)
+    return told
 
 
 def event(one: Told) -> str:
@@ -73,7 +77,7 @@ def event(one: Told) -> str:
 def lines(state: State, now: float) -> list[str]:
     """The whole state, as lines of at most `LONGEST` characters."""
     told = [headline(state, now), counts(state), champion(state), spend(state)]
-    return [*told, *(f"limit: {limit(one)}" for one in state.standing.limits)]
+    return [*told, *(f"limit: {one}" for one in limits(state))]
 
 
 def span(seconds: float) -> str:

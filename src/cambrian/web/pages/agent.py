@@ -11,8 +11,8 @@ import numpy as np
 from cambrian.evolution.admission.thresholds import ADMISSIONS
 from cambrian.reports.agent.decisions import decision_on
 from cambrian.reports.agents import agent_json, allowed
-from cambrian.web.pages.changes import changes
-from cambrian.web.pages.tables import COUNTED, card, means, paired, table
+from cambrian.reports.scores.changes import changes
+from cambrian.reports.scores.pairs import COUNTED, card, means, paired, table
 
 if TYPE_CHECKING:
     from cambrian.archive import Agent, Archive, Evaluation, Gate, Proposal

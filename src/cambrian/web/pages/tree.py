@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cambrian.errors import UsageError
+from cambrian.reports.scores.pairs import card
 from cambrian.text import line
-from cambrian.web.pages.tables import card
 
 if TYPE_CHECKING:
     from cambrian.archive import Archive

@@ -23,7 +23,7 @@ CARD = {
     "year": 2024,
     "claim": "A small step up the loss before each step down discards what is outdated, and makes "
     "memory better kept and generalised.",
-    "measured": "",
+    "measured": "split-mnist with replay 0.828 -> 0.825, with dark replay 0.873 -> 0.865: no gain",
     "knobs": {
         "size": {"default": 1e-3, "range": [1e-5, 1e-2], "scale": "log", "type": "float"},
         "noise": {"default": 1e-3, "range": [1e-5, 1e-2], "scale": "log", "type": "float"},

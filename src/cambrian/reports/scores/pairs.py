@@ -1,4 +1,4 @@
-"""Scores of agents side by side, and paired differences: what the pages compare by."""
+"""Scores of agents side by side, and paired differences: what page and terminal compare by."""
 
 from __future__ import annotations
 
