@@ -21,8 +21,10 @@ EXAMPLES = ROOT / "examples" / "solve"
 
 
 def tool(name: str) -> ModuleType:
-    """A script of tools/, as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    """A script of tools/solve/, as a module."""
+    spec = importlib.util.spec_from_file_location(
+        f"solve_{name}", ROOT / "tools" / "solve" / f"{name}.py"
+    )
     assert spec is not None and spec.loader is not None
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
@@ -49,7 +51,7 @@ def fresh_environment(folder: Path, source: Path) -> Path:
 def test_the_ten_lines_run_in_a_fresh_environment_without_cambrian(tmp_path: Path) -> None:
     write(package(load_seed("composed"), ORIGIN, None, "champion"), tmp_path / "champion")
     python = fresh_environment(tmp_path, tmp_path / "champion" / "src")
-    tool("solve_tables").write_all(tmp_path)
+    tool("tables").write_all(tmp_path)
 
     def run(*asked: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -66,8 +68,13 @@ def test_the_ten_lines_run_in_a_fresh_environment_without_cambrian(tmp_path: Pat
         assert found is not None and float(found[1]) > least, done.stdout
 
 
+def test_the_page_is_what_the_stored_solutions_say() -> None:
+    page = (ROOT / "docs" / "solve.md").read_text(encoding="utf-8")
+    assert page == tool("docs").document(), "run tools/solve/docs.py"
+
+
 def test_the_tables_are_written_whole(tmp_path: Path) -> None:
-    written = tool("solve_tables").write_all(tmp_path)
+    written = tool("tables").write_all(tmp_path)
     lines = {path.name: len(path.read_text().splitlines()) for path in written}
     assert lines == {
         "wine.csv": 179,

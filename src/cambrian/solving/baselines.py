@@ -17,9 +17,9 @@ import numpy as np
 from cambrian.agents.spec import TaskSpec
 from cambrian.evaluators.data import Floats
 
-LEAST, OFTEN, SELDOM, WINDOW = 20, 0.05, 0.1, 1000
-"""What is refitted is so from 20 rows on, whenever the rows that it is fitted to have grown (or
-passed) by a twentieth; boosting, which takes longer, by a tenth, to the last 1000 rows."""
+LEAST, GROWTH, WINDOW = 20, 0.05, 1000
+"""What is refitted is so from 20 rows on, whenever a twentieth of the rows that it is fitted to is
+new; boosting is fitted to the last 1000."""
 
 
 class Baseline(ABC):
@@ -121,16 +121,10 @@ class StepByStep(Baseline):
 
 class Refitted(Baseline):
     """A model of scikit-learn, fitted anew to the rows told so far (or the last `window` of them)
-    when the share `growth` of them is new. Until it can be, the commonest label so far."""
+    when a twentieth of them is new. Until it can be, the commonest label so far."""
 
-    def __init__(
-        self,
-        spec: TaskSpec,
-        make: Callable[[], Any],
-        growth: float = OFTEN,
-        window: int | None = None,
-    ) -> None:
-        self._make, self._growth, self._window = make, growth, window
+    def __init__(self, spec: TaskSpec, make: Callable[[], Any], window: int | None = None) -> None:
+        self._make, self._window = make, window
         self._outputs, self._classes = spec.outputs, _classes(spec)
         self._until = Commonest(spec)
         self._x: list[Any] = []
@@ -162,7 +156,7 @@ class Refitted(Baseline):
         if self._window is not None:
             x, y = x[-self._window :], y[-self._window :]
             self._x, self._y = [x], [y]
-        grown = min(self._rows, self._window or self._rows) * self._growth
+        grown = min(self._rows, self._window or self._rows) * GROWTH
         self._next = self._rows + max(1.0, grown)
         if self._classes and len(np.unique(y)) < 2:
             self._model = None
@@ -233,7 +227,7 @@ def _boosting(spec: TaskSpec, seed: int) -> Baseline:
         wanted = ensemble.HistGradientBoostingClassifier
     else:
         wanted = ensemble.HistGradientBoostingRegressor
-    return Refitted(spec, lambda: wanted(random_state=seed), SELDOM, WINDOW)
+    return Refitted(spec, lambda: wanted(random_state=seed), WINDOW)
 
 
 _COMMON = {

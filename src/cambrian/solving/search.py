@@ -50,17 +50,17 @@ def search(
         grace_s: how long what is under way then may still take; what is not done is given up.
         options: how it is served; for tests.
     """
-    left = seconds - finished_s(path)
-    if left < 1.0:
+    if is_over(path, seconds):
         return True
+    left = seconds - finished_s(path)
     settings = Settings(
         hours=left / 3600, benchmarks=(benchmark,), workers=workers, sandbox=sandbox
     )
     served = options or Options(drain_s=DRAIN_S)
     until = left - _stretches_s(path) + grace_s
-    with _deadline(path, max(until, 1.0)) as is_over:
+    with _deadline(path, max(until, 1.0)) as was_told:
         ending = supervisor.run(path, settings, tell, options=served)
-    if ending.state == "stopped" and is_over():
+    if ending.state == "stopped" and was_told():
         tell("out of time: what was under way is given up")
         _give_up(path, ending.run_id)
         return True
@@ -95,6 +95,11 @@ def _give_up(path: Path, run_id: int) -> None:
         archive.runs.end(run_id, "abandoned")
         for proposal in archive.proposals.undecided():
             archive.proposals.close(proposal.id, "invalid", "out of time with its run")
+
+
+def is_over(path: Path, seconds: float) -> bool:
+    """Whether a search of so many seconds has had them."""
+    return seconds - finished_s(path) < 1.0
 
 
 def finished_s(path: Path) -> float:

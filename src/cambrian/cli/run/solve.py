@@ -92,24 +92,19 @@ def solve(
     Ctrl-C ends it and reports what there is; the same command goes on from there, with more
     --minutes for longer.
     """
-    from cambrian.archive import Archive
     from cambrian.sandbox.backends.registry import choose
     from cambrian.solving.home import keep_solution, open_home
     from cambrian.solving.solution import pack, solution
 
     began = time.monotonic()
-    planned(table, label, kind, order, domain)
-    for source in sources:
-        Archive.open(source, read_only=True).close()
+    asked = _asked(table, label, order, kind, domain, sources)
     backend = choose(sandbox, announce=note)
-    asked = {"label": label, "order": order, "kind": kind, "domain": domain}
-    asked["from"] = ", ".join(str(source.resolve()) for source in sources)
     folder = output or table.with_name(f"{table.stem}-solved")
     home = open_home(folder, table, asked, minutes)
     bench = _benchmark(home, asked, sandbox)
     state = _begun(home, sources)
     expected = _expected(home, bench, state, began, workers)
-    figures = _judged(home, bench, expected, workers)
+    figures = _judged(home, bench, state, expected, workers)
     if state.search_s is None:
         left = 60 * minutes - (time.monotonic() - began) - expected.after
         state = replace(state, search_s=round(max(left, 1.0), 1))
@@ -129,6 +124,19 @@ def solve(
     if not finished:
         note("stopped before its end: the same command goes on from here")
         ctx.exit(INTERRUPTED)
+
+
+def _asked(
+    table: Path, label: str, order: str, kind: str, domain: str, sources: tuple[Path, ...]
+) -> dict[str, str]:
+    """The question, looked at before anything is written."""
+    from cambrian.archive import Archive
+
+    planned(table, label, kind, order, domain)
+    for source in sources:
+        Archive.open(source, read_only=True).close()
+    found = ", ".join(str(source.resolve()) for source in sources)
+    return {"label": label, "order": order, "kind": kind, "domain": domain, "from": found}
 
 
 def _benchmark(home: Home, asked: dict[str, str], sandbox: str) -> Any:
@@ -186,11 +194,17 @@ def _expected(home: Home, bench: Any, state: Progress, began: float, workers: in
     return expected
 
 
-def _judged(home: Home, bench: Any, expected: Estimate, workers: int) -> list[Figure]:
-    """The usual choices on the sealed rows."""
+def _judged(
+    home: Home, bench: Any, state: Progress, expected: Estimate, workers: int
+) -> list[Figure]:
+    """The usual choices on the sealed rows, in their share of the time; in all of it where the
+    search has had its own."""
     from cambrian.solving.baselines import baselines
     from cambrian.solving.judging import judge_all
+    from cambrian.solving.search import is_over
 
+    over = state.search_s is not None and is_over(home.archive, state.search_s)
+    seconds = expected.whole if over else expected.baselines
     titles = {name: one.title for name, one in baselines(not bench.plan.classes).items()}
 
     def tell(figure: Figure) -> None:
@@ -199,9 +213,7 @@ def _judged(home: Home, bench: Any, expected: Estimate, workers: int) -> list[Fi
         elif figure.name == list(titles)[-1]:
             note(f"the usual choices were judged with seed {figure.seed}")
 
-    return judge_all(
-        home.benchmark, list(titles), home.baselines, expected.baselines, tell, workers=workers
-    )
+    return judge_all(home.benchmark, list(titles), home.baselines, seconds, tell, workers=workers)
 
 
 def _plan(state: Progress, expected: Estimate, folder: Path, first: bool) -> Iterator[str]:

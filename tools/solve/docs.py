@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write docs/solve.md from the solutions in docs/solve/; with --check, only compare.
 
-tools/solve_docs.py --take FOLDER   first take the solutions over that were made in FOLDER
+tools/solve/docs.py --take FOLDER   first take the solutions over that were made in FOLDER
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from cambrian.cli.render.solution import MEASURES, table
 from cambrian.cli.render.text import difference, interval
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE, STORE, EXAMPLES = ROOT / "docs/solve.md", ROOT / "docs/solve", ROOT / "examples/solve"
 
 TABLES = {
@@ -61,15 +61,15 @@ to three times what experience replay needs.
 
 `--minutes` is for everything together; the plan is said before it begins. A usual choice that is
 not done in its share of the time (three tenths) is listed with that reason, and judged by the
-next call. Ctrl-C ends it cleanly and shows what there is; the same command goes on from there,
-and more `--minutes` make the search longer. While a search goes on no agent is judged on the
-sealed rows. Everything is kept in one directory: the benchmark, the archive (`cambrian --archive
-DIR/archive tree`), `solution.json` and the package.
+next call, which has all of the time for it. Ctrl-C ends it cleanly and shows what there is; the
+same command goes on from there, and more `--minutes` make the search longer. While a search goes
+on no agent is judged on the sealed rows. Everything is kept in one directory: the benchmark, the
+archive (`cambrian --archive DIR/archive tree`), `solution.json` and the package.
 
 ## Five tables that nobody tuned for
 
 scikit-learn's wine and breast cancer, and river's Bananas, Phishing and ImageSegments: written
-by `python tools/solve_tables.py FOLDER`, then solved in {minutes} minutes each on two processors
+by `python tools/solve/tables.py FOLDER`, then solved in {minutes} minutes each on two processors
 that other work shared. No setting was chosen by what came out. The first two are put in the
 order of their first column, which is left out of the inputs; the others come in the order that
 river gives them. The machine was busy, so that some usual choices were not done in their share of
@@ -99,10 +99,11 @@ With river (`examples/solve/with_river.py`):
 ```python
 {river}```
 
-With the champion of breast cancer these print `{said_sklearn}` and `{said_river}`. Both are run
-by the tests in a fresh environment, with the package of a seed agent. The package was written by
-a program: read `champion/src` before you rely on it. Its faces of scikit-learn and river
-classify; of a regression take `champion.Stream(inputs, 1, kind="regression")`.
+With the champion of breast cancer these print `{said_sklearn}` and `{said_river}`: they show
+that it works, and are no sealed figures. Both are run by the tests in a fresh environment, with
+the package of a seed agent. The package was written by a program: read `champion/src` before you
+rely on it. Its faces of scikit-learn and river classify; of a regression take
+`champion.Stream(inputs, 1, kind="regression")`.
 """
 
 
@@ -118,7 +119,7 @@ def main() -> int:
     if asked.check:
         if PAGE.read_text(encoding="utf-8") == document():
             return 0
-        print("docs/solve.md is not what the solutions say: tools/solve_docs.py")
+        print("docs/solve.md is not what the solutions say: tools/solve/docs.py")
         return 1
     PAGE.write_text(document(), encoding="utf-8")
     return 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the five tables of docs/solve.md as CSV files: tools/solve_tables.py FOLDER.
+"""Write the five tables of docs/solve.md as CSV files: tools/solve/tables.py FOLDER.
 
 scikit-learn's wine and breast cancer, and river's Bananas, Phishing and ImageSegments, each with
 its header and every row in the order that its library gives it.
