@@ -10,6 +10,7 @@ import argparse
 import json
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,14 @@ def _overview(found: dict[str, Any]) -> str:
             words[one["verdict"]["winner"]],
         ]
         rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
+    won = Counter(one["verdict"]["winner"] for one in found.values())
+    judged = [one["search"]["judged"] for one in found.values()]
+    said = (
+        f"Of {len(found)} tables the champion is better than the best usual choice on "
+        f"{won['champion']}, the usual choice on {won['baseline']}, and on {won['level']} neither "
+        f"is shown to be; the searches judged {min(judged)} to {max(judged)} variants."
+    )
+    return "\n".join([said, "", *rows])
 
 
 def _score(one: dict[str, Any]) -> str:
