@@ -46,6 +46,7 @@ from cambrian.cli.render.output import note
 from cambrian.cli.run import control
 from cambrian.cli.run.daemon import daemon
 from cambrian.cli.run.run import init, run
+from cambrian.cli.run.solve import solve
 from cambrian.cli.status import status
 from cambrian.cli.streams import prepare
 from cambrian.cli.suite import suite
@@ -177,6 +178,7 @@ for command in (
         init,
         doctor,
         run,
+        solve,
         daemon,
         status,
         demo,

@@ -44,9 +44,13 @@ def wanted(archive: Archive, *, seeds: bool = True) -> list[str]:
     return found
 
 
-def unsealed(archive: Archive, agent_id: str, benchmarks: Sequence[str]) -> list[Unit]:
-    """What sealed data an agent has not been run on yet."""
-    return missing(archive, agent_id, units(archive, "sealed", sealed_names(benchmarks)))
+def unsealed(
+    archive: Archive, agent_id: str, benchmarks: Sequence[str], *, unseen: bool = True
+) -> list[Unit]:
+    """What sealed data an agent has not been run on yet: of these benchmarks, and if `unseen` of
+    the streams that no search sees."""
+    names = sealed_names(benchmarks) if unseen else benchmarks
+    return missing(archive, agent_id, units(archive, "sealed", names))
 
 
 def seal(
@@ -59,8 +63,10 @@ def seal(
     workers: int = 2,
     device: str = "cpu",
     timing: Timing = USUAL,
+    unseen: bool = True,
 ) -> int:
-    """Run agents on what sealed data they have not been run on; how many evaluations that took.
+    """Run agents on what sealed data they have not been run on (see `unsealed`); how many
+    evaluations that took.
 
     Stopped or killed, it may be asked again: what is recorded is not run, nor counted, twice.
 
@@ -68,10 +74,10 @@ def seal(
         Refused: a search is under way. SandboxBroken: an agent could not be judged here.
     """
     require_no_search(archive)
-    todo = [(a, u) for a in agent_ids if (u := unsealed(archive, a, benchmarks))]
+    todo = [(a, u) for a in agent_ids if (u := unsealed(archive, a, benchmarks, unseen=unseen))]
     run_errands(
         archive,
-        [_errand(archive, agent_id, benchmarks, tell) for agent_id, _ in todo],
+        [_errand(archive, agent_id, benchmarks, tell, unseen) for agent_id, _ in todo],
         make_worker,
         tell,
         name="seal",
@@ -82,7 +88,9 @@ def seal(
     return sum(len(left) for _, left in todo)
 
 
-def _errand(archive: Archive, agent_id: str, benchmarks: Sequence[str], tell: Tell) -> Errand:
+def _errand(
+    archive: Archive, agent_id: str, benchmarks: Sequence[str], tell: Tell, unseen: bool
+) -> Errand:
     def begin(evaluations: int) -> None:
         run = archive.runs.last()
         archive.sealings.open(agent_id, run_id=run.id if run else None, evaluations=evaluations)
@@ -94,4 +102,7 @@ def _errand(archive: Archive, agent_id: str, benchmarks: Sequence[str], tell: Te
         archive.evaluations.record(agent_id, found, sealed=True)
         reach("sealing.recorded")
 
-    return Errand(agent_id, lambda: unsealed(archive, agent_id, benchmarks), record, begin)
+    def left() -> list[Unit]:
+        return unsealed(archive, agent_id, benchmarks, unseen=unseen)
+
+    return Errand(agent_id, left, record, begin)

@@ -221,7 +221,7 @@ def _scores(origin: Mapping[str, Any]) -> str:
     rows = [_score_row(row["benchmark"], row["seeds"], row) for row in origin["benchmarks"]]
     if origin["score"]["mean"] is not None:
         rows.append(_score_row("all of them", "", origin["score"]))
-    if origin["sealed"]:
+    if origin["sealed"] and origin["sealed"]["mean"] is not None:
         rows.append(_score_row("sealed", "", origin["sealed"]))
     if not rows:
         return "Nothing: it was never judged.\n"
