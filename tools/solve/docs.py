@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cambrian.cli.render.solution import MEASURES, table
+from cambrian.cli.render.solution import table
 from cambrian.cli.render.text import difference, interval
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -59,12 +59,13 @@ the rows, for all alike. Nobody is told a label before it has answered. What dif
 choice may keep all rows, and nothing bounds its memory or its time on a row; a learner is held
 to three times what experience replay needs.
 
-`--minutes` is for everything together; the plan is said before it begins. A usual choice that is
-not done in its share of the time (three tenths) is listed with that reason, and judged by the
-next call, which has all of the time for it. Ctrl-C ends it cleanly and shows what there is; the
-same command goes on from there, and more `--minutes` make the search longer. While a search goes
-on no agent is judged on the sealed rows. Everything is kept in one directory: the benchmark, the
-archive (`cambrian --archive DIR/archive tree`), `solution.json` and the package.
+`--minutes` is for everything together; the plan is said before it begins, and on a busy machine
+its end may take somewhat longer than planned. A usual choice that is not done in its share of
+the time (three tenths) is listed with that reason, and judged by the next call, which has all of
+the time for it. Ctrl-C ends it cleanly and shows what there is; the same command goes on from
+there, and more `--minutes` make the search longer. While a search goes on no agent is judged on
+the sealed rows. Everything is kept in one directory: the benchmark, the archive (`cambrian
+--archive DIR/archive tree`), `solution.json` and the package.
 
 ## Five tables that nobody tuned for
 
@@ -180,7 +181,7 @@ def _one(name: str, found: dict[str, Any]) -> str:
         "",
         f"{size}; {judged}. The champion: {_made(found)}.",
         "",
-        f"| who | from | {MEASURES[about['measure']]} | a seed takes |",
+        f"| who | from | {about['measure']} | a seed takes |",
         "|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in table(found)),
         "",

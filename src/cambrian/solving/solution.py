@@ -74,7 +74,7 @@ def solution(
             role: of_agent(archive, agent, ROLES[role], bench.name, "search")
             for role, agent in found
         }
-        counts, looks = archive.counts(), vars(archive.sealings.looks())
+        counts, looks = archive.counts(), archive.sealings.looks()
         titles = {role: agent.title for role, agent in found}
     decided = verdict(agents.get("champion") if sealed else None, usual, table["one_row"])
     return {
@@ -89,7 +89,7 @@ def solution(
             "guests": list(progress.guests or ()),
             "scores": {role: one.to_json() for role, one in searched.items()},
         },
-        "sealed_use": looks,
+        "sealed_use": {**vars(looks), "said": str(looks)},
         "agents": {role: {**one.to_json(), "made": titles[role]} for role, one in agents.items()},
         "baselines": [one.to_json() for one in usual],
         "verdict": decided.to_json(),

@@ -140,6 +140,7 @@ def test_a_regression_names_its_measure_and_a_loss_is_plain(
             "by_seed": seeds,
         }
 
+    guests = {"guests": [{"came_from": "old", "reason": why} for why in ("", "", "the same")]}
     ridge, river = one("ridge", "scikit-learn", 0.9), "not installed: pip install 'river'"
     show_solution(
         {
@@ -156,8 +157,8 @@ def test_a_regression_names_its_measure_and_a_loss_is_plain(
                 "measure": "explained",
                 "one_row": 0.0,
             },
-            "search": {"judged": 3, "admitted": 1, "seconds": 30.0, "guests": [], "scores": {}},
-            "sealed_use": {"times": 1, "agents": 1, "evaluations": 5},
+            "search": {"judged": 3, "admitted": 1, "seconds": 30.0, "scores": {}, **guests},
+            "sealed_use": {"said": "once, for 1 agent (5 evaluations)"},
             "agents": {"champion": one("the champion, #4", "cambrian", 0.8)},
             "baselines": [one("Hoeffding tree", "river", None, river), ridge],
             "verdict": {"text": "Ridge is better than the champion by 0.100: use that."},
@@ -166,5 +167,6 @@ def test_a_regression_names_its_measure_and_a_loss_is_plain(
     )
     shown = capsys.readouterr().out
     assert "squared error that is gone" in shown and "in the order of hour" in shown
+    assert "It began with 2 agents of old, too." in shown
     assert shown.index("ridge") < shown.index("the champion, #4") < shown.index(river)
-    assert "use that." in shown
+    assert "use that." in shown and "used once, for 1 agent" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 from cambrian.cli.render.output import heading, say, show_table
 from cambrian.cli.render.text import duration, interval, line
 
-MEASURES = {
-    "accuracy": "accuracy",
-    "explained": "the share of the last label's squared error that is gone (at most 1)",
-}
+EXPLAINED = (
+    "Explained is the share of the last label's squared error that is gone: 1 where no error is "
+    "left, 0 for the last label itself, and never below -1."
+)
 
 
 def show_solution(found: Mapping[str, Any], folder: Path) -> None:
@@ -20,7 +21,7 @@ def show_solution(found: Mapping[str, Any], folder: Path) -> None:
     for row in about(found):
         say(line(row))
     heading("On the sealed rows" if found["finished"] else "The usual choices on the sealed rows")
-    show_table(["who", "from", MEASURES[found["table"]["measure"]], "a seed takes"], table(found))
+    show_table(["who", "from", found["table"]["measure"], "a seed takes"], table(found))
     heading("The verdict")
     say(line(found["verdict"]["text"]))
     for row in notes(found):
@@ -48,9 +49,9 @@ def about(found: Mapping[str, Any]) -> list[str]:
             f"{duration(search['seconds'])}."
         ),
     ]
-    taken = [guest["title"] for guest in search["guests"] if not guest["reason"]]
-    if taken:
-        rows.append(f"It began with {', '.join(taken)}, too.")
+    guests = Counter(guest["came_from"] for guest in search["guests"] if not guest["reason"])
+    for archive, count in guests.items():
+        rows.append(f"It began with {count} agent{'s' * (count != 1)} of {archive}, too.")
     if not found["finished"] and (best := search["scores"].get("champion")):
         score = interval(best["mean"], best["lower"], best["upper"])
         rows.append(
@@ -89,11 +90,10 @@ def notes(found: Mapping[str, Any]) -> Sequence[str]:
             "choices); they do not say how other rows would come out."
         )
     ]
+    if found["table"]["measure"] == "explained":
+        rows.append(EXPLAINED)
     if one_row := found["table"]["one_row"]:
         rows.append(f"One row is worth {one_row:.4f}: a smaller difference counts as none.")
     if found["finished"]:
-        use = found["sealed_use"]
-        rows.append(
-            f"Sealed rows were used for {use['agents']} agents, {use['times']} times in all."
-        )
+        rows.append(f"Sealed rows were used {found['sealed_use']['said']}.")
     return rows
